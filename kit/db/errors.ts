@@ -1,0 +1,40 @@
+import { Conflict, DeadlineTooShort } from '../mesh-errors.ts';
+
+/**
+ * SQLSTATEs that mean "not now": the same request may simply be sent again. Serialisation failure, deadlock, lock not
+ * available, server going down or full. Source: PostgreSQL manual, appendix A.
+ */
+const transient = new Set(['40001', '40P01', '55P03', '57P01', '57P02', '57P03', '53300']);
+
+/** Errors of the connection, by postgres.js and Node. The statement may or may not have been done. */
+const lost = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_ENDED',
+  'CONNECTION_DESTROYED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+]);
+
+/** A statement that ran into its timeout, or was cancelled because its caller gave up. */
+const cancelled = '57014';
+
+/** The SQLSTATE or driver code of an error, "" for other things. */
+export function sqlState(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** True for a failure that has nothing to do with the statement: a lost connection or a server that restarts. */
+export function isTransient(error: unknown): boolean {
+  const code = sqlState(error);
+  return transient.has(code) || lost.has(code);
+}
+
+/** Turns a driver's error into one that callers understand; others are answered as they are. */
+export function translateDriverError(error: unknown): unknown {
+  const code = sqlState(error);
+  if (code === cancelled) return new DeadlineTooShort();
+  return transient.has(code) || lost.has(code) ? new Conflict() : error;
+}

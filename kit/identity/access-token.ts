@@ -1,0 +1,106 @@
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { CredentialsExpired, CredentialsInvalid, SessionRevoked } from '../mesh-errors.ts';
+import type { User } from './caller.ts';
+
+/** Issuer and audience of the access tokens of a mesh, and how they are signed. */
+export const accessTokenRules = {
+  issuer: 'meshwork',
+  audience: 'meshwork',
+  algorithm: 'EdDSA',
+} as const;
+
+/** Tokens remembered by one process. One takes about 300 bytes. */
+const tokensMax = 50_000;
+/** An unknown key id makes us ask for the keys again, at most this often. */
+const keysReloadMsMin = 5_000;
+
+/** Sessions and people whose tokens no longer count, although they have not expired. */
+export interface Revocations {
+  isRevoked(user: User): boolean;
+}
+
+export interface AccessTokenVerifier {
+  /** The person that a token names. Throws CredentialsInvalid, CredentialsExpired or SessionRevoked. */
+  verify(token: string): User | Promise<User>;
+}
+
+interface Known {
+  user: User;
+  expiresAt: number;
+}
+
+/**
+ * Checks access tokens: JWTs signed with Ed25519 by the user service, whose public keys `loadKeys` fetches (a JWKS). A
+ * token that was good is remembered until it expires; revocation is asked each time.
+ */
+export function createAccessTokenVerifier(options: {
+  loadKeys: () => Promise<JSONWebKeySet>;
+  revocations: Revocations;
+}): AccessTokenVerifier {
+  const known = new LRUCache<string, Known>({ max: tokensMax });
+  let keys: ReturnType<typeof createLocalJWKSet> | undefined;
+  let loadedAt = Number.NEGATIVE_INFINITY;
+
+  async function reload(): Promise<void> {
+    loadedAt = Date.now();
+    keys = createLocalJWKSet(await options.loadKeys());
+  }
+
+  async function check(token: string): Promise<JWTPayload> {
+    if (keys === undefined) await reload();
+    const rules = {
+      issuer: accessTokenRules.issuer,
+      audience: accessTokenRules.audience,
+      algorithms: [accessTokenRules.algorithm],
+      requiredClaims: ['sub', 'sid', 'exp', 'iat'],
+    };
+    try {
+      return (await jwtVerify(token, keys!, rules)).payload;
+    } catch (error) {
+      // The keys may have been rotated since they were fetched.
+      const isUnknownKey = error instanceof errors.JWKSNoMatchingKey;
+      if (!isUnknownKey || Date.now() - loadedAt < keysReloadMsMin) throw error;
+      await reload();
+      return (await jwtVerify(token, keys!, rules)).payload;
+    }
+  }
+
+  function admit(found: Known): User {
+    if (found.expiresAt <= Date.now()) throw new CredentialsExpired();
+    if (options.revocations.isRevoked(found.user)) throw new SessionRevoked();
+    return found.user;
+  }
+
+  return {
+    verify(token) {
+      const found = known.get(token);
+      if (found !== undefined) return admit(found);
+      return check(token).then(
+        (payload) => {
+          const fresh = toKnown(payload);
+          known.set(token, fresh);
+          return admit(fresh);
+        },
+        (error) => {
+          if (error instanceof errors.JWTExpired) throw new CredentialsExpired();
+          if (error instanceof errors.JOSEError) throw new CredentialsInvalid();
+          throw error;
+        },
+      );
+    },
+  };
+}
+
+function toKnown(payload: JWTPayload): Known {
+  const roles = Array.isArray(payload.roles) ? payload.roles.map(String) : [];
+  return {
+    user: {
+      id: payload.sub!,
+      roles,
+      sessionId: String(payload.sid),
+      issuedAt: payload.iat! * 1000,
+    },
+    expiresAt: payload.exp! * 1000,
+  };
+}

@@ -1,0 +1,34 @@
+/** Who calls: a service of the mesh, a person, both (a person through the gateway), or nobody known. */
+export interface Caller {
+  /** "commerce.order"; undefined when the call does not come from a service of this mesh. */
+  readonly service: string | undefined;
+  readonly user: User | undefined;
+}
+
+export interface User {
+  /** The person's UUID. */
+  readonly id: string;
+  readonly roles: readonly string[];
+  /** The session the token was issued in; it ends when the session is revoked. */
+  readonly sessionId: string;
+  /** When the token was issued, in milliseconds since the epoch. */
+  readonly issuedAt: number;
+}
+
+export const nobody: Caller = { service: undefined, user: undefined };
+
+const prefix = 'spiffe://meshwork/';
+
+/** The name of a service in a certificate or a service token. */
+export function spiffeId(service: string): string {
+  return `${prefix}${service.replace('.', '/')}`;
+}
+
+/** The service that a SPIFFE id names; undefined for an id of another trust domain. */
+export function serviceOfSpiffeId(id: string): string | undefined {
+  return id.startsWith(prefix) ? id.slice(prefix.length).replace('/', '.') : undefined;
+}
+
+export function isStaff(user: User): boolean {
+  return user.roles.includes('staff');
+}

@@ -1,0 +1,35 @@
+import { CredentialsInvalid } from '../mesh-errors.ts';
+import type { AccessTokenVerifier } from './access-token.ts';
+import { serviceOfSpiffeId, type User } from './caller.ts';
+import type { ServiceTokenVerifier } from './service-token.ts';
+
+/** Finds out who calls from what a call carries. Throws CredentialsInvalid and its like for bad credentials. */
+export interface IdentityVerifier {
+  /** `peerNames` are the SPIFFE ids of a verified certificate; they win over a token. */
+  service(peerNames: readonly string[], token: string | undefined): string | undefined;
+  /** Takes the whole `authorization` header. Synchronous when the token was seen before. */
+  user(authorization: string): User | Promise<User>;
+}
+
+export function createIdentityVerifier(options: {
+  serviceTokens: ServiceTokenVerifier | undefined;
+  accessTokens: AccessTokenVerifier | undefined;
+}): IdentityVerifier {
+  const { serviceTokens, accessTokens } = options;
+  return {
+    service(peerNames, token) {
+      for (const name of peerNames) {
+        const service = serviceOfSpiffeId(name);
+        if (service !== undefined) return service;
+      }
+      if (token === undefined) return undefined;
+      if (serviceTokens === undefined) throw new CredentialsInvalid();
+      return serviceTokens.verify(token);
+    },
+    user(authorization) {
+      if (accessTokens === undefined || !/^bearer /i.test(authorization))
+        throw new CredentialsInvalid();
+      return accessTokens.verify(authorization.slice('bearer '.length));
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/** Every number by which the kit bounds itself. A service's own numbers are in its domain.ts. */
+export const limits = {
+  /** The largest message, either way, in bytes. gRPC's own default; both sides set it. */
+  messageBytesMax: 4 * 1024 * 1024,
+  /** Request headers, decoded, in bytes: room for two tokens and a trace. */
+  headerBytesMax: 16 * 1024,
+  /** Streams that one connection may have open. Above the most that one load generator keeps in flight. */
+  streamsPerConnectionMax: 4_096,
+
+  /** What a hop keeps of its deadline for itself, to answer its own caller in time. */
+  deadlineReserveMs: 5,
+  /** With less than this left a call is refused at once: no hop does useful work in it. */
+  deadlineUsefulMsMin: 2,
+  /** The longest deadline of a unary call; a caller that asks for more gets this. */
+  deadlineMsMax: 120_000,
+
+  /** Attempts of one logical call, the first included. */
+  attemptsMax: 3,
+  /** Retry budget of a client: tokens at start and at most; a retryable failure costs one. */
+  retryTokensMax: 100,
+  /** Tokens that a success gives back: about 10 % extra load in a total failure. */
+  retryTokensPerSuccess: 0.1,
+  retryBackoffMsMin: 20,
+  retryBackoffMsMax: 500,
+
+  /** Calls that a server works on at once before it sheds. */
+  callsInFlightMax: 2_000,
+  /** Streams that a server keeps open at once; they are counted apart, for they mostly wait. */
+  streamsOpenMax: 20_000,
+  /** Event-loop lag above which new calls are shed, and how often it is sampled. */
+  loopLagMsMax: 250,
+  loopLagSampleMs: 25,
+
+  /** Items that wait in one coalescer before it refuses. */
+  coalesceQueueMax: 20_000,
+  /** Items in one batch: past this a batch only adds latency (facts/ledger.md, section 3). */
+  coalesceBatchMax: 500,
+
+  /** How long a draining server waits for the calls in flight, and for balancers to see NOT_SERVING. */
+  drainMsMax: 10_000,
+  drainNoticeMs: 150,
+
+  /** Outbox rows per relay round, and how often the relay looks when nobody woke it. */
+  outboxBatchMax: 500,
+  outboxPollMs: 500,
+  outboxPayloadBytesMax: 256 * 1024,
+
+  /** Deliveries of one event before it is a dead letter, and the pauses between them. */
+  deliveriesMax: 6,
+  redeliveryBackoffMs: [200, 1_000, 5_000, 15_000, 60_000],
+  /** Events that one consumer holds at once. */
+  consumerInFlightMax: 256,
+
+  /** SQL statements get the budget of their call, and this at most. */
+  statementMsMax: 10_000,
+  databaseConnectionsMax: 8,
+
+  pageSizeMax: 200,
+} as const;

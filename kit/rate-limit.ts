@@ -1,0 +1,38 @@
+import { LRUCache } from 'lru-cache';
+
+/** So many calls in each period, evenly refilled; `calls` is also the largest burst. */
+export interface Rate {
+  calls: number;
+  periodMs: number;
+}
+
+export interface RateLimiter {
+  /** Takes one token of `key`. Answers 0, or the milliseconds until there is one. */
+  take(key: string, rate: Rate): number | Promise<number>;
+}
+
+/** Keys remembered by one process: the ones used least recently are forgotten, which fills their bucket. */
+const keysMax = 50_000;
+
+/** A token bucket per key in this process. */
+export function createLocalRateLimiter(now: () => number = Date.now): RateLimiter {
+  const buckets = new LRUCache<string, { tokens: number; at: number }>({ max: keysMax });
+  return {
+    take(key, rate) {
+      const at = now();
+      const bucket = buckets.get(key);
+      if (bucket === undefined) {
+        buckets.set(key, { tokens: rate.calls - 1, at });
+        return 0;
+      }
+      const refilled = ((at - bucket.at) * rate.calls) / rate.periodMs;
+      bucket.tokens = Math.min(rate.calls, bucket.tokens + refilled);
+      bucket.at = at;
+      if (bucket.tokens >= 1) {
+        bucket.tokens -= 1;
+        return 0;
+      }
+      return ((1 - bucket.tokens) * rate.periodMs) / rate.calls;
+    },
+  };
+}

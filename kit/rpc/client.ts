@@ -1,0 +1,216 @@
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
+import { RpcError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { Cancellation, currentScope, type Scope } from '../scope.ts';
+import { clientCalls, clientSeconds } from '../telemetry/metrics.ts';
+import { formatTraceparent, startSpan } from '../telemetry/trace.ts';
+import type { Channel, OutgoingCall } from './channel.ts';
+import type { Metadata } from './engine.ts';
+import { serviceTokenHeader } from './interceptors/identity.ts';
+import { pathOf, policyOf } from './policy.ts';
+
+/** What a single call may ask for itself. */
+export interface CallOptions {
+  /** Milliseconds; the default is the method's, and never more than what the caller's own call has left. */
+  timeoutMs?: number;
+  /** Ends the call when it aborts. Calls made inside a handler also end with that handler's own call. */
+  signal?: AbortSignal;
+  /** Further request headers, such as `authorization`. */
+  headers?: Metadata;
+}
+
+/** A typed client of one service: one function per method. Failures are RpcErrors. */
+export type Client<Service extends DescService> = {
+  [Name in keyof Service['method']]: ClientMethod<Service['method'][Name]>;
+};
+
+type ClientMethod<Method> = Method extends {
+  methodKind: infer Kind;
+  input: infer Input extends DescMessage;
+  output: infer Output extends DescMessage;
+}
+  ? Kind extends 'unary'
+    ? (request: MessageInitShape<Input>, options?: CallOptions) => Promise<MessageShape<Output>>
+    : Kind extends 'server_streaming'
+      ? (
+          request: MessageInitShape<Input>,
+          options?: CallOptions,
+        ) => AsyncIterable<MessageShape<Output>>
+      : Kind extends 'client_streaming'
+        ? (
+            requests: AsyncIterable<MessageInitShape<Input>>,
+            options?: CallOptions,
+          ) => Promise<MessageShape<Output>>
+        : (
+            requests: AsyncIterable<MessageInitShape<Input>>,
+            options?: CallOptions,
+          ) => AsyncIterable<MessageShape<Output>>
+  : never;
+
+export interface ClientOptions {
+  /** Says which service calls; absent for people and tools. Asked for each call, so that it may be renewed. */
+  serviceToken?: () => string | undefined;
+  /** Whether calls carry on the token of the person whose call is being answered (the gateway). */
+  forwardsUser?: boolean;
+}
+
+/**
+ * Makes the typed client of a service. Every call gets a deadline (its own, the method's default, or what is left of
+ * the call being answered, whichever ends first), the trace, and this service's identity; it ends when the call being
+ * answered ends. The channel does the rest: balancing, and retries where the contract allows them.
+ */
+export function createClient<Service extends DescService>(
+  service: Service,
+  channel: Channel,
+  options: ClientOptions = {},
+): Client<Service> {
+  const methods: Record<string, unknown> = {};
+  for (const method of service.methods) {
+    methods[method.localName] = createMethod(method, channel, options);
+  }
+  return methods as Client<Service>;
+}
+
+type AnyInit = MessageInitShape<DescMessage>;
+
+function createMethod(method: DescMethod, channel: Channel, options: ClientOptions) {
+  const prepare = createPreparer(method, options);
+  const record = createRecorder(method);
+
+  async function unary(request: AnyInit, callOptions?: CallOptions): Promise<Message> {
+    const { call, end } = prepare(callOptions);
+    try {
+      const response = await channel.unary(call, create(method.input, request));
+      end(undefined);
+      return response;
+    } catch (error) {
+      end(error);
+      throw error;
+    }
+  }
+
+  async function* stream(requests: AsyncIterable<AnyInit>, callOptions?: CallOptions) {
+    const { call, end } = prepare(callOptions);
+    let failure: unknown;
+    try {
+      yield* channel.stream(call, toMessages(method.input, requests));
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      // A reader that stops early ends the call; one that read to the end finds nothing left to cancel.
+      call.cancellation?.cancel();
+      end(failure);
+    }
+  }
+
+  function createPreparer(desc: DescMethod, clientOptions: ClientOptions) {
+    const path = pathOf(desc);
+    const policy = policyOf(desc);
+    const isUnary = desc.methodKind === 'unary';
+    return (callOptions: CallOptions | undefined) => {
+      const scope = currentScope();
+      const startedAt = performance.now();
+      const span = startSpan(path, 'client', scope?.trace);
+      const metadata: Metadata = { ...callOptions?.headers };
+      metadata.traceparent = formatTraceparent(span.context);
+      const token = clientOptions.serviceToken?.();
+      if (token !== undefined) metadata[serviceTokenHeader] = token;
+      if (clientOptions.forwardsUser && scope?.authorization !== undefined) {
+        metadata.authorization ??= scope.authorization;
+      }
+      const deadlineAt = deadlineOf(scope, callOptions?.timeoutMs ?? policy.deadlineMs);
+      const cancellation = cancellationOf(scope, callOptions?.signal, isUnary);
+      return {
+        call: { method: desc, path, deadlineAt, metadata, cancellation } satisfies OutgoingCall,
+        end(error: unknown) {
+          const status = error === undefined ? 'ok' : codeOf(error);
+          span.end(error === undefined ? undefined : status);
+          record(status, (performance.now() - startedAt) / 1000);
+        },
+      };
+    };
+  }
+
+  switch (method.methodKind) {
+    case 'unary':
+      return unary;
+    case 'server_streaming':
+      return (request: AnyInit, callOptions?: CallOptions) => stream(one(request), callOptions);
+    case 'client_streaming':
+      return (requests: AsyncIterable<AnyInit>, callOptions?: CallOptions) =>
+        single(stream(requests, callOptions));
+    default:
+      return stream;
+  }
+}
+
+/** What is left of the outer call, less what that call needs to answer; refused at once when that is too little. */
+function deadlineOf(scope: Scope | undefined, timeoutMs: number): number {
+  const now = Date.now();
+  const outer = scope === undefined ? Number.POSITIVE_INFINITY : scope.deadlineAt;
+  const deadlineAt = Math.min(now + timeoutMs, outer - limits.deadlineReserveMs);
+  if (deadlineAt - now < limits.deadlineUsefulMsMin) {
+    throw new RpcError('deadline_exceeded', 'too little of the deadline is left for this call', {
+      reason: 'DEADLINE_TOO_SHORT',
+      domain: 'mesh',
+      notProcessed: true,
+    });
+  }
+  return deadlineAt;
+}
+
+function cancellationOf(
+  scope: Scope | undefined,
+  signal: AbortSignal | undefined,
+  isUnary: boolean,
+): Cancellation | undefined {
+  if (signal === undefined && isUnary) return scope?.cancellation;
+  const own = new Cancellation();
+  scope?.cancellation?.onCancel(() => own.cancel());
+  if (signal?.aborted) own.cancel();
+  else signal?.addEventListener('abort', () => own.cancel(), { once: true });
+  return own;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof RpcError ? error.code : 'unknown';
+}
+
+function createRecorder(method: DescMethod) {
+  const labels = { service: method.parent.typeName, method: method.name };
+  const histogram = clientSeconds.labels(labels);
+  const counters = new Map<string, { inc(): void }>();
+  return (status: string, seconds: number) => {
+    let counter = counters.get(status);
+    if (counter === undefined) {
+      counter = clientCalls.labels({ ...labels, code: status });
+      counters.set(status, counter);
+    }
+    counter.inc();
+    histogram.observe(seconds);
+  };
+}
+
+async function* one(request: AnyInit): AsyncIterable<AnyInit> {
+  yield request;
+}
+
+async function* toMessages(schema: DescMessage, inits: AsyncIterable<AnyInit>) {
+  for await (const init of inits) yield create(schema, init);
+}
+
+async function single(responses: AsyncIterable<Message>): Promise<Message> {
+  let found: Message | undefined;
+  for await (const response of responses) found ??= response;
+  if (found === undefined) throw new RpcError('internal', 'the answer has no message');
+  return found;
+}

@@ -1,0 +1,133 @@
+/**
+ * The engine moves one call over one connection, as bytes. It knows HTTP/2 and gRPC framing; it knows no messages, no
+ * policy, no balancing and no retries: those lie above it and are the same on every engine.
+ */
+import type { Cancellation } from '../scope.ts';
+
+/**
+ * Headers or trailers: lower-case names, one value each; several values of one name are joined by ", ". Names ending in
+ * "-bin" hold base64. Reserved names (those of HTTP/2 and gRPC itself) are the engine's.
+ */
+export type Metadata = Record<string, string>;
+
+export type ConnectionState = 'idle' | 'connecting' | 'ready' | 'failed' | 'closed';
+
+export interface WireCall {
+  /** "/package.Service/Method" */
+  path: string;
+  metadata: Metadata;
+  /** Milliseconds since the epoch; Infinity for none. */
+  deadlineAt: number;
+  /** Ends the call at once when it is cancelled. */
+  cancellation: Cancellation | undefined;
+}
+
+/** How a call ended. `code` is the gRPC status number. */
+export interface WireStatus {
+  code: number;
+  message: string;
+  /** grpc-status-details-bin: a serialised google.rpc.Status. */
+  details: Uint8Array | undefined;
+  trailers: Metadata;
+  /** True when the request certainly never reached a handler (connection refused, REFUSED_STREAM, GOAWAY). */
+  notProcessed: boolean;
+}
+
+export interface WireReply extends WireStatus {
+  /** Present exactly when `code` is 0. */
+  body: Uint8Array | undefined;
+}
+
+/** A call with a stream on either side. Reading and writing may overlap. */
+export interface WireStream {
+  /** Resolves when the transport takes more: a slow peer slows the writer. */
+  send(body: Uint8Array): Promise<void>;
+  /** No more requests follow. */
+  end(): void;
+  /** Gives up: the peer sees CANCELLED. */
+  cancel(): void;
+  /** The bodies that the peer sends; ends with the call, whatever its status. */
+  readonly bodies: AsyncIterable<Uint8Array>;
+  /** Resolves once, after the last body; it never rejects. */
+  readonly status: Promise<WireStatus>;
+}
+
+/** One connection to one address. It connects at the first call and again after a loss, by itself. */
+export interface Connection {
+  readonly address: string;
+  readonly state: ConnectionState;
+  /** Never rejects: a failure is a reply with a code. */
+  unary(call: WireCall, body: Uint8Array): Promise<WireReply>;
+  stream(call: WireCall): WireStream;
+  close(): void;
+}
+
+/** Who is at the other end, as far as the transport knows. */
+export interface Peer {
+  /** "127.0.0.1:5012" */
+  address: string;
+  /** SPIFFE ids from the URI names of a verified client certificate; empty without mTLS. */
+  names: readonly string[];
+}
+
+/** A call as it came in. */
+export interface Inbound {
+  path: string;
+  metadata: Metadata;
+  deadlineAt: number;
+  peer: Peer;
+  /** Fires when the peer gave up or was lost before the call was answered. */
+  cancellation: Cancellation;
+}
+
+/** The server side of a streaming call. */
+export interface InboundStream extends Inbound {
+  readonly bodies: AsyncIterable<Uint8Array>;
+  /** Resolves when the transport takes more. */
+  send(body: Uint8Array): Promise<void>;
+}
+
+export interface ReplyStatus {
+  code: number;
+  message: string;
+  details: Uint8Array | undefined;
+  trailers: Metadata | undefined;
+}
+
+export type Reply = { body: Uint8Array; status?: undefined } | { status: ReplyStatus };
+
+/** What a listener hands its calls to. Neither ever rejects. */
+export interface Dispatcher {
+  methods: readonly { path: string; kind: 'unary' | 'stream' }[];
+  unary(inbound: Inbound, body: Uint8Array): Promise<Reply>;
+  stream(inbound: InboundStream): Promise<ReplyStatus>;
+}
+
+export interface Listener {
+  /** "127.0.0.1:7001", with the port that was really bound. */
+  readonly address: string;
+  /** Takes no new connections, sends GOAWAY, resolves when the calls in flight are answered. */
+  drain(timeoutMs: number): Promise<void>;
+  close(): void;
+}
+
+/** Certificates as PEM text. With `ca` the peer must present a certificate that it signed. */
+export interface TlsFiles {
+  certificate: string;
+  key: string;
+  ca: string;
+}
+
+export interface EngineOptions {
+  messageBytesMax: number;
+  headerBytesMax: number;
+  streamsPerConnectionMax: number;
+  /** Calls `onChange` with the current files and whenever they were rotated; absent means plaintext. */
+  tls?: { current(): TlsFiles; onChange(listener: (files: TlsFiles) => void): () => void };
+}
+
+export interface Engine {
+  readonly name: string;
+  connect(address: string, options: EngineOptions): Connection;
+  listen(address: string, dispatcher: Dispatcher, options: EngineOptions): Promise<Listener>;
+}

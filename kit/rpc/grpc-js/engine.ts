@@ -1,0 +1,10 @@
+/** The first engine: @grpc/grpc-js, used below its client API so that a call makes no stack trace and no emitter. */
+import type { Engine } from '../engine.ts';
+import { connectGrpcJs } from './connection.ts';
+import { listenGrpcJs } from './listener.ts';
+
+export const grpcJsEngine: Engine = {
+  name: 'grpc-js',
+  connect: connectGrpcJs,
+  listen: listenGrpcJs,
+};

@@ -1,0 +1,44 @@
+import { translateDriverError } from '../../db/errors.ts';
+import { codes, DomainError, RpcError } from '../../errors.ts';
+import { Draining } from '../../mesh-errors.ts';
+import type { ServerCall } from '../call.ts';
+import type { ReplyStatus } from '../engine.ts';
+import { replyOfStatus, statusOfDomainError } from '../status.ts';
+
+/** Codes of a dependency that its caller may see as they are: they say "later", not what went on inside. */
+const passed = new Set([
+  'unavailable',
+  'deadline_exceeded',
+  'cancelled',
+  'resource_exhausted',
+  'aborted',
+]);
+
+/**
+ * Turns whatever was thrown into a status. A DomainError becomes its code with ErrorInfo; a failed call to another
+ * service becomes UNAVAILABLE and its like, or INTERNAL; a driver's error ABORTED or INTERNAL; anything else is a bug:
+ * INTERNAL, and its text stays in the log. A proxy (`forwardsErrors`) passes refusals of the called service on whole.
+ */
+export function mapError(call: ServerCall, thrown: unknown, forwardsErrors: boolean): ReplyStatus {
+  const error = translateDriverError(thrown);
+  if (error instanceof DomainError) {
+    return replyOfStatus(statusOfDomainError(error, call.method.parent.typeName));
+  }
+  if (call.isExpired) return plain(codes.deadline_exceeded, 'the deadline has passed');
+  if (error instanceof RpcError) {
+    if (forwardsErrors) return forwarded(error);
+    if (passed.has(error.code)) return plain(codes[error.code], `a service is ${error.code}`);
+  }
+  if (call.isDrained) return replyOfStatus(statusOfDomainError(new Draining(), ''));
+  if (call.cancellation.cancelled) return plain(codes.cancelled, 'cancelled by the caller');
+  return plain(codes.internal, 'internal error');
+}
+
+function forwarded(error: RpcError): ReplyStatus {
+  const { code, message, details } = error;
+  return { code: codes[code], message, details, trailers: undefined };
+}
+
+function plain(code: number, message: string): ReplyStatus {
+  return { code, message, details: undefined, trailers: undefined };
+}

@@ -1,0 +1,86 @@
+import { limits } from '../../limits.ts';
+import { Draining, Overloaded } from '../../mesh-errors.ts';
+import { shedCalls } from '../../telemetry/metrics.ts';
+import type { ServerInterceptor } from '../interceptor.ts';
+
+/** How busy this process is, as all its servers see it. */
+export interface LoadGauge {
+  /** Milliseconds by which the event loop is late: the best single sign of overload in Node. */
+  readonly loopLagMs: number;
+  stop(): void;
+}
+
+export function createLoadGauge(): LoadGauge {
+  let lagMs = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    const late = Math.max(0, now - last - limits.loopLagSampleMs);
+    // Rises at once and falls slowly, so that one good sample does not open the gates.
+    lagMs = late > lagMs ? late : lagMs * 0.8 + late * 0.2;
+    last = now;
+  }, limits.loopLagSampleMs);
+  timer.unref();
+  return {
+    get loopLagMs() {
+      return lagMs;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+export interface LoadShedder extends ServerInterceptor {
+  readonly callsInFlight: number;
+  readonly streamsOpen: number;
+  /** From now on new calls are refused with UNAVAILABLE. */
+  drain(): void;
+}
+
+/**
+ * Refuses early and cheaply what this process could not answer in time. Health checks pass, or an overloaded process
+ * would look dead and its load would topple the next.
+ */
+export function loadSheddingInterceptor(service: string, gauge: LoadGauge): LoadShedder {
+  let calls = 0;
+  let streams = 0;
+  let isDraining = false;
+
+  function causeToShed(isStream: boolean): string | undefined {
+    if (isStream) return streams >= limits.streamsOpenMax ? 'streams' : undefined;
+    if (calls >= limits.callsInFlightMax) return 'calls';
+    if (gauge.loopLagMs > limits.loopLagMsMax) return 'loop_lag';
+    return undefined;
+  }
+
+  return {
+    name: 'load-shedding',
+    get callsInFlight() {
+      return calls;
+    },
+    get streamsOpen() {
+      return streams;
+    },
+    drain() {
+      isDraining = true;
+    },
+    start(call) {
+      const isHealth = call.path.startsWith('/grpc.health.v1.');
+      if (!isHealth) {
+        if (isDraining) throw new Draining();
+        const cause = causeToShed(call.isStream);
+        if (cause !== undefined) {
+          shedCalls.inc({ service, cause });
+          throw new Overloaded();
+        }
+      }
+      call.isCounted = true;
+      if (call.isStream) streams += 1;
+      else calls += 1;
+    },
+    end(call) {
+      if (!call.isCounted) return;
+      if (call.isStream) streams -= 1;
+      else calls -= 1;
+    },
+  };
+}

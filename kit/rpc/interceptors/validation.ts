@@ -1,0 +1,35 @@
+import type { DescMessage, Message } from '@bufbuild/protobuf';
+import { createValidator, type Validator } from '@bufbuild/protovalidate';
+import { FieldsInvalid } from '../../mesh-errors.ts';
+import type { ServerInterceptor } from '../interceptor.ts';
+
+/** Holds every request message to the rules that its fields carry in the contract. */
+export function validationInterceptor(): ServerInterceptor {
+  const validator = createValidator();
+  return {
+    name: 'validation',
+    request(call, message) {
+      check(validator, call.method.input, message);
+    },
+  };
+}
+
+function check(validator: Validator, schema: DescMessage, message: Message): void {
+  const result = validator.validate(schema, message);
+  if (result.kind === 'valid') return;
+  if (result.kind === 'error') throw result.error;
+  throw new FieldsInvalid(
+    result.violations.map((violation) => ({
+      field: violation.field.map(pathStep).join('').replace(/^\./, ''),
+      description: violation.message,
+    })),
+  );
+}
+
+type PathStep = { kind: string; name?: string; index?: number; key?: unknown };
+
+function pathStep(step: PathStep): string {
+  if (step.kind === 'list_sub') return `[${step.index}]`;
+  if (step.kind === 'map_sub') return `[${String(step.key)}]`;
+  return `.${step.name ?? step.kind}`;
+}

@@ -1,0 +1,92 @@
+import { type DescMethod, type DescService, getOption, hasOption } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import { Audience, method as methodPolicy } from '#gen/platform/policy/v1/policy_pb.ts';
+
+/** What the contract says of one method, in the form that the interceptors use. */
+export interface Policy {
+  audience: 'internal' | 'public' | 'user' | 'staff';
+  /** Services that may call as themselves. */
+  services: ReadonlySet<string>;
+  /** Milliseconds a call gets by default; for streams the longest life. */
+  deadlineMs: number;
+  rateLimit: { calls: number; periodMs: number } | undefined;
+  /** Empty when the method is not audited. */
+  auditAction: string;
+  /** Whether the same request may be sent twice: the contract says that it has no or only one effect. */
+  isRepeatable: boolean;
+}
+
+const audiences: Record<number, Policy['audience'] | undefined> = {
+  [Audience.INTERNAL]: 'internal',
+  [Audience.PUBLIC]: 'public',
+  [Audience.USER]: 'user',
+  [Audience.STAFF]: 'staff',
+};
+
+/** The protocols of others cannot carry our options: what operators and probes use is open to whoever has the port. */
+const foreign: Record<string, Policy> = Object.fromEntries(
+  [
+    'grpc.health.v1.Health',
+    'grpc.reflection.v1.ServerReflection',
+    'grpc.reflection.v1alpha.ServerReflection',
+    'grpc.channelz.v1.Channelz',
+  ].map((service) => [
+    service,
+    {
+      audience: 'public',
+      services: new Set<string>(),
+      deadlineMs: 3_600_000,
+      rateLimit: undefined,
+      auditAction: '',
+      isRepeatable: true,
+    },
+  ]),
+);
+
+const cache = new WeakMap<DescMethod, Policy>();
+
+/** The policy of a method. Throws when the contract gives none: such a method must not be served. */
+export function policyOf(method: DescMethod): Policy {
+  let policy = cache.get(method);
+  if (policy === undefined) {
+    policy = read(method);
+    cache.set(method, policy);
+  }
+  return policy;
+}
+
+function read(method: DescMethod): Policy {
+  const known = foreign[method.parent.typeName];
+  if (known) return known;
+  const name = pathOf(method);
+  if (!hasOption(method, methodPolicy)) throw new PolicyMissing(name);
+  const option = getOption(method, methodPolicy);
+  const audience = audiences[option.audience];
+  if (audience === undefined) throw new PolicyMissing(name);
+  return {
+    audience,
+    services: new Set(option.services),
+    deadlineMs: option.deadlineMs,
+    rateLimit: option.rateLimit && {
+      calls: option.rateLimit.calls,
+      periodMs: option.rateLimit.periodSeconds * 1000,
+    },
+    auditAction: option.auditAction,
+    isRepeatable: method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN,
+  };
+}
+
+export class PolicyMissing extends Error {
+  constructor(method: string) {
+    super(`${method} has no platform.policy.v1.method option: say who may call it`);
+  }
+}
+
+/** "/package.Service/Method", as it goes over the wire. */
+export function pathOf(method: DescMethod): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+export function policiesOf(service: DescService): [DescMethod, Policy][] {
+  return service.methods.map((method) => [method, policyOf(method)]);
+}

@@ -1,0 +1,61 @@
+/** A single-reader queue that is read with `for await`. */
+export interface Queue<Item> extends AsyncIterable<Item> {
+  push(item: Item): void;
+  end(): void;
+  fail(error: unknown): void;
+  /** Called each time the reader took an item: the moment to ask the sender for the next. */
+  onTake(listener: () => void): void;
+  readonly length: number;
+}
+
+export function createQueue<Item>(): Queue<Item> {
+  const items: Item[] = [];
+  let ended = false;
+  let failure: { error: unknown } | undefined;
+  let wake: (() => void) | undefined;
+  let onTake: (() => void) | undefined;
+
+  function signal() {
+    const waiting = wake;
+    wake = undefined;
+    waiting?.();
+  }
+
+  return {
+    get length() {
+      return items.length;
+    },
+    push(item) {
+      items.push(item);
+      signal();
+    },
+    end() {
+      ended = true;
+      signal();
+    },
+    fail(error) {
+      failure ??= { error };
+      signal();
+    },
+    onTake(listener) {
+      onTake = listener;
+    },
+    async *[Symbol.asyncIterator]() {
+      for (;;) {
+        if (items.length > 0) {
+          const item = items.shift()!;
+          onTake?.();
+          yield item;
+        } else if (failure) {
+          throw failure.error;
+        } else if (ended) {
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import type { IdentityVerifier } from '../identity/verifier.ts';
+import { limits } from '../limits.ts';
+import type { RateLimiter } from '../rate-limit.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { engineLimits } from './balancer.ts';
+import { createDispatcher, type MessageDispatcher } from './dispatcher.ts';
+import type { Engine, EngineOptions, Listener } from './engine.ts';
+import type { Implementation } from './handlers.ts';
+import { createHealth, type Health } from './health.ts';
+import type { ServerInterceptor } from './interceptor.ts';
+import { deadlineInterceptor } from './interceptors/deadline.ts';
+import { identityInterceptor } from './interceptors/identity.ts';
+import { type LoadGauge, loadSheddingInterceptor } from './interceptors/load-shedding.ts';
+import { policyInterceptor } from './interceptors/policy.ts';
+import { rateLimitInterceptor } from './interceptors/rate-limit.ts';
+import { telemetryInterceptor } from './interceptors/telemetry.ts';
+import { validationInterceptor } from './interceptors/validation.ts';
+import { createReflection } from './reflection.ts';
+
+export interface ServerOptions {
+  /** The service's name: "commerce.order". */
+  name: string;
+  implementations: readonly Implementation[];
+  identity: IdentityVerifier;
+  rateLimiter: RateLimiter;
+  load: LoadGauge;
+  log: Logger;
+  /** Interceptors of the service's own; they run after the kit's. */
+  interceptors?: readonly ServerInterceptor[];
+  /** True at the edge: deadlines are cut to the policy's, and refusals of other services pass through whole. */
+  isEdge?: boolean;
+}
+
+/** A service that can be called: directly in this process, and over the wire once it listens. */
+export interface Server {
+  readonly name: string;
+  readonly dispatcher: MessageDispatcher;
+  readonly health: Health;
+  /** Binds "host:port" (port 0: any) on an engine. May be called for several engines. */
+  listen(address: string, engine: Engine, engineOptions?: EngineOptions): Promise<Listener>;
+  /**
+   * Goes down without losing a call: NOT_SERVING, a moment for balancers to see it, GOAWAY, streams ended with
+   * UNAVAILABLE, calls in flight answered; at most limits.drainMsMax.
+   */
+  drain(): Promise<void>;
+}
+
+/**
+ * Builds the server of one service: its handlers, health, reflection, and the interceptors in their fixed order, the
+ * same for every service. Throws PolicyMissing when a method has no policy.
+ */
+export function createServer(options: ServerOptions): Server {
+  const { name, implementations, log } = options;
+  const health = createHealth(implementations.map(({ service }) => service.typeName));
+  const shedder = loadSheddingInterceptor(name, options.load);
+  const dispatcher = createDispatcher({
+    implementations: [
+      ...implementations,
+      health.implementation,
+      ...createReflection(implementations.map(({ service }) => service)),
+    ],
+    interceptors: [
+      telemetryInterceptor(log),
+      deadlineInterceptor({ capToPolicy: options.isEdge ?? false }),
+      identityInterceptor(options.identity),
+      policyInterceptor(),
+      rateLimitInterceptor(options.rateLimiter),
+      shedder,
+      validationInterceptor(),
+      ...(options.interceptors ?? []),
+    ],
+    forwardsErrors: options.isEdge ?? false,
+  });
+  const listeners: Listener[] = [];
+
+  return {
+    name,
+    dispatcher,
+    health,
+    async listen(address, engine, engineOptions = engineLimits) {
+      const listener = await engine.listen(address, dispatcher, engineOptions);
+      listeners.push(listener);
+      return listener;
+    },
+    async drain() {
+      health.drain();
+      await new Promise((resolve) => setTimeout(resolve, limits.drainNoticeMs));
+      shedder.drain();
+      for (const call of dispatcher.openStreams) {
+        call.isDrained = true;
+        call.stop();
+      }
+      await Promise.all(listeners.map((listener) => listener.drain(limits.drainMsMax)));
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * Traces: W3C trace context on every hop, OpenTelemetry spans where somebody collects them. Without a collector a call
+ * only passes its parent's context on, which costs nothing; log lines still carry the trace id.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  type Attributes,
+  context,
+  isSpanContextValid,
+  type Span as OtelSpan,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+
+export interface TraceContext {
+  /** 32 hex digits. */
+  readonly traceId: string;
+  /** 16 hex digits. */
+  readonly spanId: string;
+  readonly sampled: boolean;
+}
+
+/** One piece of work in a trace. `end` closes it; a failure is given by its status name, never by its text. */
+export interface Span {
+  readonly context: TraceContext;
+  end(failure?: string): void;
+}
+
+export type Kind = 'server' | 'client' | 'producer' | 'consumer' | 'internal';
+
+const kinds: Record<Kind, SpanKind> = {
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+  internal: SpanKind.INTERNAL,
+};
+
+let tracer: Tracer | undefined;
+
+/** Turns spans on. Called once by kit/telemetry/setup.ts when an exporter is configured, and by tests. */
+export function useTracer(next: Tracer | undefined): void {
+  tracer = next;
+}
+
+/** Starts a span below `parent`. The name must be bounded: a method, a subject, never an id. */
+export function startSpan(
+  name: string,
+  kind: Kind,
+  parent: TraceContext | undefined,
+  attributes?: Attributes,
+): Span {
+  if (tracer === undefined || parent?.sampled === false) return passThrough(parent);
+  const span = tracer.startSpan(
+    name,
+    attributes === undefined ? { kind: kinds[kind] } : { kind: kinds[kind], attributes },
+    parent === undefined
+      ? context.active()
+      : trace.setSpanContext(context.active(), toOtel(parent)),
+  );
+  return recorded(span);
+}
+
+function recorded(span: OtelSpan): Span {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return {
+    context: { traceId, spanId, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 },
+    end(failure) {
+      if (failure !== undefined) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: failure });
+        span.setAttribute('rpc.grpc.status', failure);
+      }
+      span.end();
+    },
+  };
+}
+
+function passThrough(parent: TraceContext | undefined): Span {
+  return { context: parent ?? newTrace(), end: noop };
+}
+
+function noop() {}
+
+let ids = randomBytes(0);
+let used = 0;
+
+function newTrace(): TraceContext {
+  if (used + 24 > ids.length) {
+    ids = randomBytes(24 * 170);
+    used = 0;
+  }
+  const text = ids.toString('hex', used, used + 24);
+  used += 24;
+  return { traceId: text.slice(0, 32), spanId: text.slice(32), sampled: false };
+}
+
+function toOtel(parent: TraceContext) {
+  const traceFlags = parent.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
+  return { traceId: parent.traceId, spanId: parent.spanId, traceFlags, isRemote: true };
+}
+
+/** The `traceparent` header. Source: W3C Trace Context, section 3.2. */
+export function formatTraceparent(from: TraceContext): string {
+  return `00-${from.traceId}-${from.spanId}-${from.sampled ? '01' : '00'}`;
+}
+
+/** Reads a `traceparent` header; undefined when it is absent or malformed, for a trace is never worth an error. */
+export function parseTraceparent(header: string | undefined): TraceContext | undefined {
+  if (header === undefined || header.length < 55 || header[2] !== '-') return undefined;
+  const traceId = header.slice(3, 35);
+  const spanId = header.slice(36, 52);
+  const flags = Number.parseInt(header.slice(53, 55), 16);
+  if (Number.isNaN(flags) || !isSpanContextValid({ traceId, spanId, traceFlags: flags })) {
+    return undefined;
+  }
+  return { traceId, spanId, sampled: (flags & TraceFlags.SAMPLED) !== 0 };
+}
