@@ -98,6 +98,9 @@ export class RpcError extends Error {
   }
 }
 
+/** A refusal that this service itself decided and recorded before: it goes out exactly as it did the first time. */
+export class RecordedRefusal extends RpcError {}
+
 export interface RpcErrorDetails {
   reason?: string;
   domain?: string;

@@ -1,0 +1,146 @@
+import {
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import { limits } from '../limits.ts';
+import { parseTraceparent } from '../telemetry/trace.ts';
+import type { WireEvent } from './event.ts';
+
+/** The events of the mesh on NATS JetStream. One stream per publishing service; a subject is the event's type. */
+export interface Bus {
+  /** Prefix of all streams, subjects and consumers: separates meshes (tests) on one server. May be empty. */
+  readonly namespace: string;
+  readonly nats: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly manager: JetStreamManager;
+  /** The subject of an event type, or of a wildcard below it. */
+  subject(type: string): string;
+  /** The stream that holds the events of a service: "commerce.order". */
+  streamOf(service: string): string;
+  /** Makes the stream of a service, and the one of its dead letters, when they are missing. */
+  ensureStreams(service: string): Promise<void>;
+  /** Resolves when JetStream holds every event; rejects otherwise, and then some may be held all the same. */
+  send(events: readonly WireEvent[]): Promise<void>;
+  /**
+   * Hears events of a type as they pass, without memory: for hints such as "look again", never for effects. The answer
+   * unsubscribes.
+   */
+  listen(type: string, hear: (event: WireEvent) => void): () => void;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How long a stream keeps events, and how many bytes of them: room for every consumer to be away over a weekend. */
+const streamAgeMsMax = 7 * 24 * 3_600_000;
+const streamBytesMax = 1024 * 1024 * 1024;
+/** JetStream forgets repeats after this; consumers never do. */
+const duplicateWindowMs = 120_000;
+
+const nanos = (ms: number) => ms * 1_000_000;
+
+export async function connectBus(options: {
+  url: string;
+  namespace?: string;
+  name: string;
+}): Promise<Bus> {
+  const namespace = options.namespace ?? '';
+  const nats = await connect({
+    servers: options.url,
+    name: options.name,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+    reconnectJitter: 100,
+    pingInterval: 10_000,
+  });
+  const js = jetstream(nats);
+  const manager = await jetstreamManager(nats);
+  const subject = (type: string) => (namespace === '' ? type : `${namespace}.${type}`);
+  const streamOf = (service: string) =>
+    [namespace, service].filter(Boolean).join('_').replaceAll('.', '_');
+
+  async function ensure(name: string, subjects: string): Promise<void> {
+    const config = {
+      name,
+      subjects: [subjects],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      max_age: nanos(streamAgeMsMax),
+      max_bytes: streamBytesMax,
+      duplicate_window: nanos(duplicateWindowMs),
+    };
+    // Adding a stream that is there with the same settings changes nothing, so processes may race.
+    await manager.streams.add(config).catch(() => manager.streams.update(name, config));
+  }
+
+  return {
+    namespace,
+    nats,
+    js,
+    manager,
+    subject,
+    streamOf,
+    async ensureStreams(service) {
+      await ensure(streamOf(service), subject(`${service}.>`));
+      await ensure(streamOf(`dead.${service}`), subject(`dead.${service}.>`));
+    },
+    async send(events) {
+      await Promise.all(
+        events.map((event) =>
+          js.publish(subject(event.type), event.payload, {
+            msgID: event.id,
+            headers: toHeaders(event),
+            timeout: limits.statementMsMax / 2,
+          }),
+        ),
+      );
+    },
+    listen(type, hear) {
+      const subscription = nats.subscribe(subject(type), {
+        callback: (error, message) => {
+          if (error === null) hear(fromHeaders(message.headers, message.data));
+        },
+      });
+      return () => subscription.unsubscribe();
+    },
+    async check() {
+      // A ping to the server; a connection that is being made again does not answer.
+      if (nats.isClosed()) throw new Error('the connection to NATS is closed');
+      await nats.flush();
+    },
+    async close() {
+      await nats.close();
+    },
+  };
+}
+
+/** The CloudEvents attributes as headers. Source: CloudEvents NATS protocol binding, binary mode. */
+export function toHeaders(event: WireEvent): MsgHdrs {
+  const out = headers();
+  out.set('ce-specversion', '1.0');
+  out.set('ce-id', event.id);
+  out.set('ce-type', event.type);
+  out.set('ce-source', `/${event.type.slice(0, event.type.lastIndexOf('.'))}`);
+  out.set('ce-subject', event.key);
+  out.set('ce-time', new Date(event.createdAt).toISOString());
+  out.set('content-type', 'application/protobuf');
+  if (event.traceparent !== undefined) out.set('traceparent', event.traceparent);
+  return out;
+}
+
+export function fromHeaders(from: MsgHdrs | undefined, payload: Uint8Array): WireEvent {
+  const traceparent = from?.get('traceparent') || undefined;
+  return {
+    id: from?.get('ce-id') ?? '',
+    type: from?.get('ce-type') ?? '',
+    key: from?.get('ce-subject') ?? '',
+    payload,
+    traceparent: parseTraceparent(traceparent) && traceparent,
+    createdAt: Date.parse(from?.get('ce-time') ?? '') || 0,
+  };
+}

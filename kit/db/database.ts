@@ -1,0 +1,111 @@
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres, { type Sql, type TransactionSql } from 'postgres';
+import { limits } from '../limits.ts';
+import { DeadlineTooShort } from '../mesh-errors.ts';
+import { currentScope, remainingMs } from '../scope.ts';
+
+/** int8 is bigint everywhere: money and stock must not pass through a double. */
+const types = { bigint: postgres.BigInt };
+type Types = { bigint: bigint };
+
+/** A transaction. All statements of one effect, its events and its request record go through the same one. */
+export type Tx = TransactionSql<Types>;
+
+/** One service's own schema, and nothing else: the role has no rights elsewhere. */
+export interface Database {
+  readonly schema: string;
+  /** Raw SQL: for the hot paths, prepared once per text. Values are parameters, never text. */
+  readonly sql: Sql<Types>;
+  /** Typed queries for the rest. It has connections of its own, for drizzle changes how its client reads dates. */
+  readonly orm: PostgresJsDatabase;
+  /**
+   * Runs `work` in one transaction whose statements end when the budget of the current scope does. Throws what `work`
+   * throws, after a rollback. READ COMMITTED: lock rows before reading what you decide by.
+   */
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** Calls `listener` after each committed transaction that published events. */
+  onPublished(listener: () => void): void;
+  /** Notes that a transaction published; its commit then calls the listeners. For kit/db/outbox.ts. */
+  willPublish(tx: Tx): void;
+  /** Rejects when the database does not answer. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  schema: string;
+  /** The role to act as; absent means the one of the URL. */
+  role?: string;
+  connectionsMax?: number;
+  /** Shown in pg_stat_activity. */
+  application?: string;
+}
+
+export function createDatabase(options: DatabaseOptions): Database {
+  const { schema } = options;
+  const sql = open(options, options.connectionsMax ?? limits.databaseConnectionsMax);
+  let ormClient: Sql<Types> | undefined;
+  let orm: PostgresJsDatabase | undefined;
+  const listeners: (() => void)[] = [];
+  const publishing = new WeakSet<Tx>();
+
+  return {
+    schema,
+    sql,
+    get orm() {
+      ormClient ??= open(options, 2);
+      orm ??= drizzle(ormClient);
+      return orm;
+    },
+    async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+      let didPublish = false;
+      const result = await sql.begin(async (tx) => {
+        limitToBudget(tx);
+        const value = await work(tx);
+        didPublish = publishing.has(tx);
+        return value;
+      });
+      if (didPublish) for (const listener of listeners) listener();
+      return result as Result;
+    },
+    onPublished: (listener) => listeners.push(listener),
+    willPublish: (tx) => publishing.add(tx),
+    async check() {
+      await sql`select 1`;
+    },
+    async close() {
+      await Promise.all([sql.end({ timeout: 5 }), ormClient?.end({ timeout: 5 })]);
+    },
+  };
+}
+
+function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
+  return postgres(options.url, {
+    max: connectionsMax,
+    types,
+    connect_timeout: 5,
+    // A lost server is looked for again soon, and for ever: the process outlives it.
+    backoff: (attempt) => Math.min(1, 0.05 * attempt),
+    onnotice: () => {},
+    connection: {
+      application_name: options.application ?? options.schema,
+      search_path: options.schema,
+      statement_timeout: limits.statementMsMax,
+      idle_in_transaction_session_timeout: limits.statementMsMax,
+      ...(options.role === undefined ? {} : { role: options.role }),
+    },
+  }) as unknown as Sql<Types>;
+}
+
+/**
+ * Gives the statements of a transaction what is left of the budget. Sent ahead without waiting: the connection keeps
+ * the order, so it costs no round trip. Without a scope, or with more than the connection's own limit, that one holds.
+ */
+function limitToBudget(tx: Tx): void {
+  if (currentScope() === undefined) return;
+  const leftMs = Math.floor(remainingMs());
+  if (leftMs >= limits.statementMsMax) return;
+  if (leftMs < limits.deadlineUsefulMsMin) throw new DeadlineTooShort();
+  tx`select set_config('statement_timeout', ${String(leftMs)}, true)`.catch(() => {});
+}

@@ -1,0 +1,159 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { OutgoingEvent, WireEvent } from '../bus/event.ts';
+import { assert } from '../errors.ts';
+import { uuidv7 } from '../ids.ts';
+import { limits } from '../limits.ts';
+import { currentScope, detached } from '../scope.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { events as eventsTotal, outboxWaiting } from '../telemetry/metrics.ts';
+import { formatTraceparent } from '../telemetry/trace.ts';
+import type { Database, Tx } from './database.ts';
+
+/**
+ * Publishes events by writing them into the outbox, in the transaction of their effect: either both happen or neither.
+ * The relay puts them on the bus soon after the commit.
+ */
+export async function publish(
+  database: Database,
+  tx: Tx,
+  events: readonly OutgoingEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  database.willPublish(tx);
+  const trace = currentScope()?.trace;
+  const traceparent = trace === undefined ? null : formatTraceparent(trace);
+  const payloads = events.map(({ schema, message }) => {
+    const bytes = toBinary(schema, create(schema, message));
+    assert(bytes.length <= limits.outboxPayloadBytesMax, `${schema.typeName} fits an event`);
+    return `\\x${Buffer.from(bytes).toString('hex')}`;
+  });
+  await tx`
+    insert into outbox (event_id, type, key, payload, traceparent)
+    select event_id, type, key, payload::bytea, ${traceparent}
+    from unnest(
+      ${events.map((event) => event.id ?? uuidv7())}::uuid[],
+      ${events.map((event) => event.schema.typeName)}::text[],
+      ${events.map((event) => event.key)}::text[],
+      ${payloads}::text[]
+    ) as t (event_id, type, key, payload)`;
+}
+
+export interface Relay {
+  /** Looks now instead of at the next poll. */
+  wake(): void;
+  /** Publishes what is there and resolves when the outbox is empty. Rejects when the bus does not take it. */
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Moves events from the outbox to the bus, oldest first, and removes those that the bus acknowledged. At least once: the
+ * bus drops repeats by event id within its window, consumers do so for ever. Rows are taken by being there, not by an
+ * id above the last one seen, so a transaction that commits late is never skipped; one relay works at a time, so events
+ * of one thing stay in order.
+ */
+export function createRelay(options: {
+  database: Database;
+  /** Resolves when the bus holds all of them durably. */
+  send: (events: WireEvent[]) => Promise<void>;
+  service: string;
+  log: Logger;
+}): Relay {
+  const { database, send, service, log } = options;
+  let stopped = false;
+  let isWoken = false;
+  let wakeUp = () => {};
+  let failures = 0;
+
+  async function round(): Promise<number> {
+    return database.transaction(async (tx) => {
+      const [lock] = await tx<{ locked: boolean }[]>`
+        select pg_try_advisory_xact_lock(hashtextextended(${`outbox ${database.schema}`}, 0)) as locked`;
+      if (!lock!.locked) return 0;
+      const rows = await tx<OutboxRow[]>`
+        select seq, event_id, type, key, payload, traceparent,
+          extract(epoch from created_at) * 1000 as created_ms
+        from outbox order by seq limit ${limits.outboxBatchMax}`;
+      if (rows.length === 0) return 0;
+      await send(rows.map(toWireEvent));
+      await tx`delete from outbox where seq = any(${rows.map((row) => String(row.seq))}::bigint[])`;
+      const oldestMs = Date.now() - Number(rows[0]!.created_ms);
+      outboxWaiting.set({ service }, Math.max(0, oldestMs) / 1000);
+      eventsTotal.inc({ service, direction: 'published', outcome: 'ok' }, rows.length);
+      return rows.length;
+    });
+  }
+
+  async function loop(): Promise<void> {
+    while (!stopped) {
+      isWoken = false;
+      let moved = 0;
+      try {
+        moved = await detached({ timeoutMs: limits.statementMsMax }, round);
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        eventsTotal.inc({ service, direction: 'published', outcome: 'failed' });
+        if (failures === 3) log.warn({ error }, 'outbox.relay_failing');
+      }
+      if (moved < limits.outboxBatchMax && !isWoken && !stopped) await sleep();
+    }
+  }
+
+  function sleep(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, limits.outboxPollMs);
+      wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  function wake() {
+    isWoken = true;
+    wakeUp();
+  }
+
+  database.onPublished(wake);
+  const running = loop();
+
+  return {
+    wake,
+    async flush() {
+      for (;;) {
+        const moved = await detached({ timeoutMs: limits.statementMsMax }, round);
+        const [left] = await database.sql<
+          { count: bigint }[]
+        >`select count(*) as count from outbox`;
+        if (moved === 0 && left!.count === 0n) return;
+      }
+    },
+    async stop() {
+      stopped = true;
+      wakeUp();
+      await running;
+    },
+  };
+}
+
+interface OutboxRow {
+  seq: bigint;
+  event_id: string;
+  type: string;
+  key: string;
+  payload: Uint8Array;
+  traceparent: string | null;
+  created_ms: string;
+}
+
+function toWireEvent(row: OutboxRow): WireEvent {
+  return {
+    id: row.event_id,
+    type: row.type,
+    key: row.key,
+    payload: row.payload,
+    traceparent: row.traceparent ?? undefined,
+    createdAt: Number(row.created_ms),
+  };
+}

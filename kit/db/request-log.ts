@@ -1,0 +1,210 @@
+/**
+ * Answers each mutation once. The record of a request (who, which method, which id, a hash of the message, the answer)
+ * is written in the transaction of its effect; whoever asks again gets the recorded answer, byte for byte, for ever.
+ * Refusals are recorded too: a retry must not do what the caller already believes refused.
+ */
+import { createHash } from 'node:crypto';
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
+import type { Outcome } from '../coalesce.ts';
+import { DomainError } from '../errors.ts';
+import { CallerNotAllowed, RequestIdReused } from '../mesh-errors.ts';
+import type { Call } from '../rpc/call.ts';
+import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
+import type { Database, Tx } from './database.ts';
+
+/** What identifies a request, and what tells whether it is the same one. */
+export interface RequestKey {
+  requestId: string;
+  /** "<caller>/<method>". */
+  scope: string;
+  /** SHA-256 of the message. */
+  hash: Buffer;
+}
+
+/** The key of the call being answered. `method` differs from the call's own for items of a batch method. */
+export function requestKey(
+  call: Call,
+  request: Message & { requestId: string },
+  schema: DescMessage = call.method.input,
+): RequestKey {
+  const { user, service } = call.caller;
+  const caller = user?.id ?? service;
+  if (caller === undefined) throw new CallerNotAllowed();
+  // The request message names the method, so an item of a batch and the single call share their records.
+  const method = schema.name.replace(/Request$/, '');
+  return {
+    requestId: request.requestId.toLowerCase(),
+    scope: `${caller}/${method}`,
+    hash: createHash('sha256').update(toBinary(schema, request)).digest(),
+  };
+}
+
+/**
+ * Does one mutation once: `work` runs in a transaction in which its answer is recorded as well. When `work` throws a
+ * DomainError, what it wrote is undone and the refusal is recorded. Concurrent calls with the same key wait for the
+ * first and get its answer. Throws RequestIdReused when the recorded request was another one.
+ */
+export async function answerOnce<Response extends DescMessage>(
+  database: Database,
+  call: Call,
+  key: RequestKey,
+  work: (tx: Tx) => Promise<MessageInitShape<Response>>,
+): Promise<MessageShape<Response>> {
+  const request = { key, response: call.method.output, item: undefined };
+  const [outcome] = await answerBatchOnce(
+    database,
+    call.method.parent.typeName,
+    [request],
+    async (tx) => [await tx.savepoint(work as never).then(toValue, toRefusal)],
+  );
+  if ('error' in outcome!) throw outcome.error;
+  return outcome!.value as MessageShape<Response>;
+}
+
+function toValue(value: unknown) {
+  return { value: value as Answer };
+}
+
+function toRefusal(error: unknown): { error: DomainError } {
+  if (error instanceof DomainError) return { error };
+  throw error;
+}
+
+/** How often a batch is tried again because another process recorded one of its requests at the same moment. */
+const collisionsMax = 5;
+
+/** One mutation of a batch: its key, the message type of its answer, and what the work needs to know. */
+export interface Mutation<Item> {
+  key: RequestKey;
+  response: DescMessage;
+  item: Item;
+}
+
+/** A response of any type, or its initialiser. */
+export type Answer = MessageInitShape<DescMessage>;
+
+/**
+ * Does a batch of mutations once each. `work` gets the items that were not answered before, and answers one outcome for
+ * each, in order: a response, or the DomainError of an item that was refused and has left no trace. Items of the batch
+ * that share a key get one answer. `domain` is the full name of the service that refuses. `work` may throw Collision
+ * when it finds that another process was faster; the whole batch is then done anew.
+ */
+export async function answerBatchOnce<Item>(
+  database: Database,
+  domain: string,
+  mutations: readonly Mutation<Item>[],
+  work: (tx: Tx, items: Item[]) => Promise<Outcome<Answer>[]>,
+): Promise<Outcome<Message>[]> {
+  for (let collisions = 0; ; collisions += 1) {
+    try {
+      return await database.transaction((tx) => attempt(tx, domain, mutations, work));
+    } catch (error) {
+      if (!(error instanceof Collision) || collisions >= collisionsMax) throw error;
+    }
+  }
+}
+
+/** Another process was faster: undo, look again. */
+export class Collision extends Error {}
+
+interface Recorded {
+  hash: Buffer;
+  response: Uint8Array | null;
+  refusal: Uint8Array | null;
+}
+
+async function attempt<Item>(
+  tx: Tx,
+  domain: string,
+  mutations: readonly Mutation<Item>[],
+  work: (tx: Tx, items: Item[]) => Promise<Outcome<Answer>[]>,
+): Promise<Outcome<Message>[]> {
+  const recorded = await find(tx, mutations);
+  const fresh = new Map<string, Mutation<Item>>();
+  for (const mutation of mutations) {
+    const id = idOf(mutation.key);
+    if (!recorded.has(id) && !fresh.has(id)) fresh.set(id, mutation);
+  }
+  if (fresh.size > 0) {
+    const entries = [...fresh.values()];
+    const outcomes = await work(
+      tx,
+      entries.map((entry) => entry.item),
+    );
+    const records = entries.map((entry, i) => toRecord(entry, domain, outcomes[i]!));
+    await record(tx, entries, records);
+    entries.forEach((entry, i) => {
+      recorded.set(idOf(entry.key), { hash: entry.key.hash, ...records[i]! });
+    });
+  }
+  return mutations.map((mutation) => toOutcome(mutation, recorded.get(idOf(mutation.key))!));
+}
+
+function idOf(key: RequestKey): string {
+  return `${key.requestId} ${key.scope}`;
+}
+
+async function find(tx: Tx, items: readonly { key: RequestKey }[]): Promise<Map<string, Recorded>> {
+  const rows = await tx<(Recorded & { request_id: string; scope: string })[]>`
+    select l.request_id, l.scope, l.request_hash as hash, l.response, l.refusal
+    from unnest(
+      ${items.map(({ key }) => key.requestId)}::uuid[],
+      ${items.map(({ key }) => key.scope)}::text[]
+    ) as k (request_id, scope)
+    join request_log l on l.request_id = k.request_id and l.scope = k.scope`;
+  return new Map(rows.map((row) => [`${row.request_id} ${row.scope}`, row]));
+}
+
+function toRecord(
+  { response }: Mutation<unknown>,
+  domain: string,
+  outcome: Outcome<Answer>,
+): { response: Uint8Array | null; refusal: Uint8Array | null } {
+  if ('value' in outcome) {
+    return { response: toBinary(response, create(response, outcome.value)), refusal: null };
+  }
+  // Only what the domain refused is an answer; anything else undoes the batch.
+  if (!(outcome.error instanceof DomainError)) throw outcome.error;
+  const status = statusOfDomainError(outcome.error, domain);
+  return { response: null, refusal: toBinary(StatusSchema, status) };
+}
+
+async function record(
+  tx: Tx,
+  entries: readonly { key: RequestKey }[],
+  records: readonly { response: Uint8Array | null; refusal: Uint8Array | null }[],
+): Promise<void> {
+  const inserted = await tx`
+    insert into request_log (request_id, scope, request_hash, response, refusal)
+    select request_id, scope, hash::bytea, response::bytea, refusal::bytea
+    from unnest(
+      ${entries.map(({ key }) => key.requestId)}::uuid[],
+      ${entries.map(({ key }) => key.scope)}::text[],
+      ${entries.map(({ key }) => hex(key.hash))}::text[],
+      ${records.map(({ response }) => hex(response))}::text[],
+      ${records.map(({ refusal }) => hex(refusal))}::text[]
+    ) as t (request_id, scope, hash, response, refusal)
+    on conflict do nothing`;
+  if (inserted.count !== entries.length) throw new Collision();
+}
+
+function hex(bytes: Uint8Array | null): string | null {
+  return bytes === null ? null : `\\x${Buffer.from(bytes).toString('hex')}`;
+}
+
+function toOutcome({ key, response }: Mutation<unknown>, found: Recorded): Outcome<Message> {
+  if (!key.hash.equals(found.hash)) {
+    return { error: new RequestIdReused({ request_id: key.requestId }) };
+  }
+  if (found.response !== null) return { value: fromBinary(response, found.response) };
+  return { error: recordedRefusal(fromBinary(StatusSchema, found.refusal!)) };
+}

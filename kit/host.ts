@@ -1,0 +1,250 @@
+/** Hosts services in this process: their databases, servers, relays, consumers and jobs, from start to drain. */
+import type { DescService } from '@bufbuild/protobuf';
+import type { Redis } from 'ioredis';
+import { type Bus, connectBus } from './bus/bus.ts';
+import { type Consumer, startConsumer } from './bus/consumer.ts';
+import { createCache } from './cache/cache.ts';
+import { connectRedis } from './cache/redis.ts';
+import type { Clock } from './clock.ts';
+import { createDatabase, type Database } from './db/database.ts';
+import { migrate } from './db/migrate.ts';
+import { createRelay, type Relay } from './db/outbox.ts';
+import type { IdentityVerifier } from './identity/verifier.ts';
+import { type RunningJob, startJob } from './jobs.ts';
+import { createOpsHandlers } from './ops.ts';
+import { createLocalRateLimiter, type RateLimiter } from './rate-limit.ts';
+import type { Channel } from './rpc/channel.ts';
+import { type Client, createClient } from './rpc/client.ts';
+import type { Engine } from './rpc/engine.ts';
+import { createLoadGauge, type LoadGauge } from './rpc/interceptors/load-shedding.ts';
+import { createServer, type Server } from './rpc/server.ts';
+import { type ServiceModule, type ServiceParts, schemaOf } from './service.ts';
+import { createLogger, type Logger } from './telemetry/log.ts';
+
+/** What surrounds the services of one process. */
+export interface Surroundings {
+  databaseUrl: string;
+  natsUrl: string;
+  redisUrl: string;
+  /** Separates meshes on one NATS and Redis; may be empty. */
+  namespace: string;
+  engine: Engine;
+  clock: Clock;
+  logLevel: string;
+  identity: IdentityVerifier;
+  /** The token by which a service of this process says who it is. */
+  serviceToken(service: string): string | undefined;
+  /** The way from one service to another. */
+  channel(caller: string, target: string): Channel;
+  /** Where a service listens: "127.0.0.1:7001". */
+  listenAddress(service: string): string;
+  settings(service: string): Record<string, string>;
+}
+
+/** One service that runs in this process. */
+export interface RunningService {
+  readonly name: string;
+  readonly server: Server;
+  readonly database: Database;
+  /** Where it listens. */
+  readonly address: string;
+  /** What is still to be done, by name and amount; empty when idle. */
+  busy(): Promise<Record<string, number>>;
+  /** Pushes on what would otherwise wait for its next turn: outbox and jobs. */
+  advance(): Promise<void>;
+}
+
+export interface Host {
+  readonly services: ReadonlyMap<string, RunningService>;
+  /** Finishes what is in hand and stops, in the order that loses nothing. */
+  stop(): Promise<void>;
+}
+
+/** Milliseconds between two looks at what a service depends on. */
+const checkEveryMs = 1_000;
+
+/**
+ * Starts services in the order given. Each gets its schema migrated, its own database role, streams, server, consumers
+ * and jobs; it turns healthy when all that it depends on answers. Rejects, with everything stopped again, when one
+ * cannot start.
+ */
+export async function startHost(
+  modules: readonly ServiceModule[],
+  around: Surroundings,
+): Promise<Host> {
+  const gauge = createLoadGauge();
+  const bus = await connectBus({
+    url: around.natsUrl,
+    namespace: around.namespace,
+    name: modules.map(({ name }) => name).join(' '),
+  });
+  const redis = connectRedis(around.redisUrl, modules.map(({ name }) => name).join(' '));
+  const shared = { gauge, bus, redis, rateLimiter: createLocalRateLimiter() };
+  const started: StartedService[] = [];
+
+  async function stop(): Promise<void> {
+    await Promise.all(started.map((service) => service.drain()));
+    for (const service of started.toReversed()) await service.stop();
+    redis.disconnect();
+    await bus.close();
+    gauge.stop();
+  }
+
+  try {
+    for (const module of modules) started.push(await startService(module, around, shared));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { services: new Map(started.map((service) => [service.name, service])), stop };
+}
+
+interface Shared {
+  gauge: LoadGauge;
+  bus: Bus;
+  redis: Redis;
+  rateLimiter: RateLimiter;
+}
+
+interface StartedService extends RunningService {
+  drain(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function startService(
+  module: ServiceModule,
+  around: Surroundings,
+  { gauge, bus, redis, rateLimiter }: Shared,
+): Promise<StartedService> {
+  const { name } = module;
+  const log = createLogger(name, { level: around.logLevel });
+  const schema = schemaOf(name);
+  await migrate({
+    url: around.databaseUrl,
+    schema,
+    role: schema,
+    folders: module.migrations === undefined ? [] : [module.migrations],
+  });
+  const database = createDatabase({ url: around.databaseUrl, schema, role: schema });
+  await bus.ensureStreams(name);
+  const channels: Channel[] = [];
+
+  function client<Service extends DescService>(service: Service, target: string): Client<Service> {
+    const channel = around.channel(name, target);
+    channels.push(channel);
+    return createClient(service, channel, { serviceToken: () => around.serviceToken(name) });
+  }
+
+  const parts = await module.create({
+    name,
+    database,
+    bus,
+    cache: createCache(redis, [around.namespace, name].filter(Boolean).join(':')),
+    clock: around.clock,
+    log,
+    settings: around.settings(name),
+    client,
+  });
+  const consumers: Consumer[] = [];
+  const server = createServer({
+    name,
+    implementations: [
+      ...parts.implementations,
+      createOpsHandlers({ bus, database, service: name, consumers }),
+    ],
+    identity: around.identity,
+    rateLimiter,
+    load: gauge,
+    log,
+    interceptors: parts.interceptors,
+  });
+  const listener = await server.listen(around.listenAddress(name), around.engine);
+  const relay = createRelay({ database, send: (events) => bus.send(events), service: name, log });
+  for (const subscription of parts.subscriptions ?? []) {
+    consumers.push(await startConsumer({ bus, database, service: name, subscription, log }));
+  }
+  const jobs = (parts.jobs ?? []).map((job) => startJob(job, log));
+  const stopChecks = watchHealth(server, parts, { bus, database, log });
+
+  return {
+    name,
+    server,
+    database,
+    address: listener.address,
+    busy: () => busyOf({ database, consumers, jobs, parts, server }),
+    async advance() {
+      await relay.flush();
+      for (const job of jobs) await job.drain();
+    },
+    async drain() {
+      stopChecks();
+      await server.drain();
+    },
+    async stop() {
+      await Promise.all(jobs.map((job) => job.stop()));
+      await Promise.all(consumers.map((consumer) => consumer.stop()));
+      await parts.stop?.();
+      await flushQuietly(relay, log);
+      await relay.stop();
+      for (const channel of channels) channel.close();
+      await database.close();
+    },
+  };
+}
+
+/** What could not be published now is in the outbox and will be after the next start. */
+async function flushQuietly(relay: Relay, log: Logger): Promise<void> {
+  await relay.flush().catch((error) => log.warn({ error }, 'outbox.left'));
+}
+
+async function busyOf(of: {
+  database: Database;
+  consumers: Consumer[];
+  jobs: RunningJob[];
+  parts: ServiceParts;
+  server: Server;
+}): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  const note = (what: string, count: number) => {
+    if (count > 0) found[what] = count;
+  };
+  const [outbox] = await of.database.sql<{ count: bigint }[]>`select count(*) as count from outbox`;
+  note('outbox', Number(outbox!.count));
+  for (const consumer of of.consumers) note(`consumer ${consumer.name}`, await consumer.pending());
+  for (const { job } of of.jobs) note(`job ${job.name}`, (await job.pending?.()) ?? 0);
+  note('work in hand', of.parts.busy?.() ?? 0);
+  return found;
+}
+
+/** Health is what the dependencies say: the database, the bus, and what the service names. */
+function watchHealth(
+  server: Server,
+  parts: ServiceParts,
+  { bus, database, log }: { bus: Bus; database: Database; log: Logger },
+): () => void {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  const checks = [() => database.check(), () => bus.check(), ...(parts.checks ?? [])];
+
+  async function look(): Promise<void> {
+    const results = await Promise.allSettled(checks.map((check) => withinLimit(check())));
+    const isServing = results.every((result) => result.status === 'fulfilled');
+    if (stopped) return;
+    if (isServing !== server.health.isServing) log.info({ isServing }, 'health.changed');
+    server.health.set(isServing);
+    timer = setTimeout(() => void look(), checkEveryMs);
+  }
+
+  void look();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+function withinLimit(check: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('no answer')), checkEveryMs);
+    check.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,65 @@
+/** What a service is to the kit: a name, a schema, and a function that wires it. */
+import type { DescService } from '@bufbuild/protobuf';
+import type { Bus } from './bus/bus.ts';
+import type { Subscription } from './bus/consumer.ts';
+import type { Cache } from './cache/cache.ts';
+import type { Clock } from './clock.ts';
+import type { Database } from './db/database.ts';
+import type { Client } from './rpc/client.ts';
+import type { Implementation } from './rpc/handlers.ts';
+import type { HealthCheck } from './rpc/health.ts';
+import type { ServerInterceptor } from './rpc/interceptor.ts';
+import type { Logger } from './telemetry/log.ts';
+
+/** All that a service is given. It takes nothing else from its surroundings. */
+export interface ServiceDeps {
+  /** "commerce.order" */
+  name: string;
+  database: Database;
+  bus: Bus;
+  cache: Cache;
+  clock: Clock;
+  log: Logger;
+  /** The settings that the registry lists for this service, by name; read from the environment by the host. */
+  settings: Readonly<Record<string, string>>;
+  /** A typed client of another service, called as this one. */
+  client<Service extends DescService>(service: Service, target: string): Client<Service>;
+}
+
+/** Work that goes on by itself: a recovery, an expiry. */
+export interface Job {
+  name: string;
+  /** Milliseconds from the end of one run to the start of the next. */
+  everyMs: number;
+  /** Does what is due and answers how much that was; called again at once while it is more than 0. */
+  run(): Promise<number>;
+  /** Units that will become due and are not done; `settle` waits until there are none. */
+  pending?(): Promise<number>;
+}
+
+/** What a service hands out. */
+export interface ServiceParts {
+  implementations: Implementation[];
+  interceptors?: ServerInterceptor[];
+  subscriptions?: Subscription[];
+  jobs?: Job[];
+  /** What it cannot work without, beside its database and the bus. */
+  checks?: HealthCheck[];
+  /** Work still in hand that no outbox, consumer or job shows; `settle` waits until there is none. */
+  busy?(): number;
+  stop?(): Promise<void>;
+}
+
+/** A service as the registry knows it. */
+export interface ServiceModule {
+  /** "commerce.order"; also the name of its role and, with an underscore, of its schema. */
+  name: string;
+  /** Folder of its migrations; absent when it stores nothing of its own. */
+  migrations?: URL;
+  create(deps: ServiceDeps): ServiceParts | Promise<ServiceParts>;
+}
+
+/** The SQL schema and role of a service: "commerce_order". */
+export function schemaOf(service: string): string {
+  return service.replace('.', '_');
+}

@@ -1,0 +1,212 @@
+/**
+ * A mesh inside the test's own process, on real PostgreSQL, NATS and Redis: a database of its own for each test file,
+ * services on free ports, tokens for any person, and `settle` instead of sleeping.
+ */
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import type { DescService } from '@bufbuild/protobuf';
+import { exportJWK, SignJWT } from 'jose';
+import postgres from 'postgres';
+import { createTestClock } from '../clock.ts';
+import { type Host, type RunningService, startHost } from '../host.ts';
+import {
+  type AccessTokenVerifier,
+  accessTokenRules,
+  createAccessTokenVerifier,
+} from '../identity/access-token.ts';
+import { createServiceTokenVerifier, signServiceToken } from '../identity/service-token.ts';
+import { createIdentityVerifier } from '../identity/verifier.ts';
+import { uuidv7 } from '../ids.ts';
+import { createBalancer } from '../rpc/balancer.ts';
+import type { Channel } from '../rpc/channel.ts';
+import { type Client, createClient } from '../rpc/client.ts';
+import { createDirectChannel } from '../rpc/direct-channel.ts';
+import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
+import { createRetryPolicy } from '../rpc/retry.ts';
+import { createWireChannel } from '../rpc/wire-channel.ts';
+import type { ServiceModule } from '../service.ts';
+
+export interface NetworkOptions {
+  databaseUrl: string;
+  natsUrl: string;
+  redisUrl: string;
+  modules: readonly ServiceModule[];
+  /** `wire`: gRPC between all services. `direct`: calls within the process, as in placement single. */
+  transport?: 'wire' | 'direct';
+  /** By service name. */
+  settings?: Record<string, Record<string, string>>;
+  logLevel?: string;
+}
+
+/** A person for tests. */
+export interface Person {
+  id: string;
+  roles: readonly string[];
+  headers: { authorization: string };
+}
+
+export interface Network {
+  readonly clock: ReturnType<typeof createTestClock>;
+  service(name: string): RunningService;
+  /** A client of a service: as a person, as another service, or as nobody. */
+  client<Service extends DescService>(
+    service: Service,
+    target: string,
+    as?: { service?: string },
+  ): Client<Service>;
+  /** Makes up a signed-in person. */
+  person(options?: { id?: string; roles?: readonly string[] }): Promise<Person>;
+  /** SQL as the superuser, on the database of this network. */
+  readonly sql: postgres.Sql;
+  /**
+   * Resolves when every outbox is empty, every consumer idle and every job done. Fails by naming what is still busy
+   * after `timeoutMs`.
+   */
+  settle(options?: { timeoutMs?: number }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const settleMsMax = 20_000;
+const tokenMs = 3_600_000;
+
+export async function createNetwork(options: NetworkOptions): Promise<Network> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const admin = postgres(options.databaseUrl, { max: 1, onnotice: () => {} });
+  await admin.unsafe(`create database ${name}`);
+  const databaseUrl = withDatabase(options.databaseUrl, name);
+  const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} });
+  const clock = createTestClock();
+  const serviceKeys = generateKeyPairSync('ed25519');
+  const people = await createPeople();
+  const channels: Channel[] = [];
+  let host: Host | undefined;
+
+  const running = (service: string): RunningService => {
+    const found = host?.services.get(service);
+    if (found === undefined) throw new Error(`${service} is not part of this network`);
+    return found;
+  };
+  const serviceToken = (service: string) =>
+    signServiceToken(service, Date.now() + tokenMs, serviceKeys.privateKey);
+
+  function channel(caller: string | undefined, target: string): Channel {
+    if (options.transport === 'direct') {
+      const dispatcher = () => running(target).server.dispatcher;
+      return createDirectChannel({ target, caller, dispatcher });
+    }
+    return lazyChannel(target, () => {
+      const addresses = [running(target).address];
+      const balancer = createBalancer({ addresses, engine: grpcJsEngine });
+      return createWireChannel({ target, balancer, retry: createRetryPolicy() });
+    });
+  }
+
+  const identity = createIdentityVerifier({
+    serviceTokens: createServiceTokenVerifier(
+      serviceKeys.publicKey.export({ type: 'spki', format: 'pem' }) as string,
+    ),
+    accessTokens: people.verifier,
+  });
+  host = await startHost(options.modules, {
+    databaseUrl,
+    natsUrl: options.natsUrl,
+    redisUrl: options.redisUrl,
+    namespace: name,
+    engine: grpcJsEngine,
+    clock,
+    logLevel: options.logLevel ?? process.env.LOG_LEVEL ?? 'silent',
+    identity,
+    serviceToken,
+    channel,
+    listenAddress: () => '127.0.0.1:0',
+    settings: (service) => options.settings?.[service] ?? {},
+  });
+  const services = [...host.services.values()];
+
+  return {
+    clock,
+    sql,
+    service: running,
+    person: people.create,
+    client(service, target, as = {}) {
+      const made = channel(as.service, target);
+      channels.push(made);
+      const token = as.service === undefined ? undefined : serviceToken(as.service);
+      return createClient(service, made, { serviceToken: () => token });
+    },
+    settle: ({ timeoutMs = settleMsMax } = {}) => settle(services, timeoutMs),
+    async stop() {
+      for (const made of channels) made.close();
+      await host.stop();
+      await sql.end({ timeout: 5 });
+      await admin.unsafe(`drop database ${name} with (force)`);
+      await admin.end({ timeout: 5 });
+    },
+  };
+}
+
+function withDatabase(url: string, database: string): string {
+  const out = new URL(url);
+  out.pathname = `/${database}`;
+  return out.toString();
+}
+
+/** Services may call each other before all of them listen: the address is asked for at the first call. */
+function lazyChannel(target: string, open: () => Channel): Channel {
+  let opened: Channel | undefined;
+  const get = () => {
+    opened ??= open();
+    return opened;
+  };
+  return {
+    target,
+    unary: (call, request) => get().unary(call, request),
+    stream: (call, requests) => get().stream(call, requests),
+    close: () => opened?.close(),
+  };
+}
+
+async function createPeople() {
+  const keys = generateKeyPairSync('ed25519');
+  const jwk = {
+    ...(await exportJWK(keys.publicKey)),
+    kid: 'test',
+    alg: accessTokenRules.algorithm,
+  };
+  const verifier: AccessTokenVerifier = createAccessTokenVerifier({
+    loadKeys: async () => ({ keys: [jwk] }),
+    revocations: { isRevoked: () => false },
+  });
+  return {
+    verifier,
+    async create(options: { id?: string; roles?: readonly string[] } = {}): Promise<Person> {
+      const id = options.id ?? uuidv7();
+      const roles = options.roles ?? ['customer'];
+      const token = await new SignJWT({ sid: uuidv7(), roles })
+        .setProtectedHeader({ alg: accessTokenRules.algorithm, kid: 'test' })
+        .setSubject(id)
+        .setIssuer(accessTokenRules.issuer)
+        .setAudience(accessTokenRules.audience)
+        .setIssuedAt()
+        .setExpirationTime('1h')
+        .sign(keys.privateKey);
+      return { id, roles, headers: { authorization: `Bearer ${token}` } };
+    },
+  };
+}
+
+/** Two looks in a row must find nothing: what one service finished may be the start of another's work. */
+async function settle(services: readonly RunningService[], timeoutMs: number): Promise<void> {
+  const until = Date.now() + timeoutMs;
+  let quiet = 0;
+  while (quiet < 2) {
+    await Promise.all(services.map((service) => service.advance()));
+    const busy: string[] = [];
+    for (const service of services) {
+      for (const [what, count] of Object.entries(await service.busy())) {
+        busy.push(`${service.name} ${what}: ${count}`);
+      }
+    }
+    quiet = busy.length === 0 ? quiet + 1 : 0;
+    if (Date.now() > until) throw new Error(`still busy after ${timeoutMs} ms: ${busy.join(', ')}`);
+  }
+}

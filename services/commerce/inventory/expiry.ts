@@ -1,0 +1,29 @@
+import type { Clock } from '#kit/clock.ts';
+import type { Database } from '#kit/db/database.ts';
+import type { Job } from '#kit/service.ts';
+import type { Command } from './domain.ts';
+import type { Store } from './store.ts';
+
+/**
+ * Gives back what nobody committed in time. Expiry and commit change the same locked row from the same state, so exactly
+ * one of them happens.
+ */
+export function createExpiryJob(deps: { database: Database; store: Store; clock: Clock }): Job {
+  const { database, store, clock } = deps;
+  return {
+    name: 'commerce.inventory.expiry',
+    everyMs: 1_000,
+    async run() {
+      const now = clock.now();
+      const orderIds = await store.findExpired(now);
+      if (orderIds.length === 0) return 0;
+      await database.transaction(async (tx) => {
+        const commands: Command[] = orderIds.map((orderId) => ({ kind: 'expire', orderId, now }));
+        const book = await store.openBook(tx, commands);
+        for (const command of commands) book.apply(command);
+        await store.writeBook(tx, book);
+      });
+      return orderIds.length;
+    },
+  };
+}

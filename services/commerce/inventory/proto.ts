@@ -1,0 +1,26 @@
+/** Domain to proto. */
+import { timestampFromDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { ReservationState } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { available, type Reservation, type Stock } from './domain.ts';
+
+export function stockToProto(stock: Stock & { updatedAt?: Date }) {
+  const { sku, onHand, reserved, version, updatedAt } = stock;
+  return {
+    sku,
+    onHand,
+    reserved,
+    available: available(stock),
+    version,
+    updateTime: updatedAt && timestampFromDate(updatedAt),
+  };
+}
+
+export function reservationToProto(reservation: Reservation) {
+  const { orderId, lines, state, expiresAt } = reservation;
+  return {
+    orderId,
+    lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
+    state: ReservationState[state],
+    expireTime: timestampFromMs(expiresAt),
+  };
+}

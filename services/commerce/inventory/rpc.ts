@@ -1,0 +1,108 @@
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import {
+  AdjustStockResponseSchema,
+  type CommitReservationRequest,
+  CommitReservationRequestSchema,
+  CommitReservationResponseSchema,
+  InventoryService,
+  ReleaseStockResponseSchema,
+  type ReserveStockRequest,
+  ReserveStockRequestSchema,
+  ReserveStockResponseSchema,
+  SetStockResponseSchema,
+} from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { batchResults } from '#kit/batch.ts';
+import type { Clock } from '#kit/clock.ts';
+import type { Coalescer } from '#kit/coalesce.ts';
+import { type RequestKey, requestKey } from '#kit/db/request-log.ts';
+import type { Call } from '#kit/rpc/call.ts';
+import type { Handlers } from '#kit/rpc/handlers.ts';
+import type { WatchHub } from '#kit/watch.ts';
+import { type Command, limits, SkuNotFound } from './domain.ts';
+import { stockToProto } from './proto.ts';
+import type { StockView } from './store.ts';
+import type { StockWriter } from './writer.ts';
+
+export interface RpcDeps {
+  writer: StockWriter;
+  stocks: Coalescer<string, StockView | undefined>;
+  hub: WatchHub<StockView>;
+  clock: Clock;
+}
+
+export function createInventoryRpc(deps: RpcDeps): Handlers<typeof InventoryService> {
+  const { writer, stocks, hub, clock } = deps;
+
+  /** Hands a command to the writer, under the key of its own request message. */
+  function write<Response extends DescMessage>(
+    key: RequestKey,
+    response: Response,
+    command: Command,
+  ): Promise<MessageShape<Response>> {
+    return writer.do({ key, response, item: command }) as Promise<MessageShape<Response>>;
+  }
+
+  function reserve(request: ReserveStockRequest, call: Call) {
+    const { orderId, lines, holdSeconds } = request;
+    const expiresAt = clock.now() + 1000 * (holdSeconds || limits.holdSecondsDefault);
+    const key = requestKey(call, request, ReserveStockRequestSchema);
+    const command = { kind: 'reserve' as const, orderId, lines, expiresAt };
+    return write(key, ReserveStockResponseSchema, command);
+  }
+
+  function commit(request: CommitReservationRequest, call: Call) {
+    const key = requestKey(call, request, CommitReservationRequestSchema);
+    const command = { kind: 'commit' as const, orderId: request.orderId };
+    return write(key, CommitReservationResponseSchema, command);
+  }
+
+  return {
+    async getStock({ sku }) {
+      const stock = await stocks.do(sku);
+      if (stock === undefined) throw new SkuNotFound({ sku });
+      return { stock: stockToProto(stock) };
+    },
+
+    async batchGetStock({ skus }) {
+      const found = await Promise.all(skus.map((sku) => stocks.do(sku)));
+      return { stocks: found.filter((stock) => stock !== undefined).map(stockToProto) };
+    },
+
+    setStock: (request, call) => {
+      const { sku, onHand } = request;
+      return write(requestKey(call, request), SetStockResponseSchema, { kind: 'set', sku, onHand });
+    },
+
+    adjustStock: (request, call) => {
+      const { sku, delta } = request;
+      const key = requestKey(call, request);
+      return write(key, AdjustStockResponseSchema, { kind: 'adjust', sku, delta });
+    },
+
+    reserveStock: reserve,
+
+    batchReserveStock: async ({ requests }, call) => ({
+      results: await batchResults(InventoryService, requests, (request) => reserve(request, call)),
+    }),
+
+    commitReservation: commit,
+
+    batchCommitReservations: async ({ requests }, call) => ({
+      results: await batchResults(InventoryService, requests, (request) => commit(request, call)),
+    }),
+
+    releaseStock: (request, call) => {
+      const command = { kind: 'release' as const, orderId: request.orderId, now: clock.now() };
+      return write(requestKey(call, request), ReleaseStockResponseSchema, command);
+    },
+
+    async *watchStock({ skus }, call) {
+      const known = await Promise.all(skus.map((sku) => stocks.do(sku)));
+      const unknown = skus.find((_, i) => known[i] === undefined);
+      if (unknown !== undefined) throw new SkuNotFound({ sku: unknown });
+      for await (const { value } of hub.watch(skus, call.signal)) {
+        yield { stock: stockToProto(value) };
+      }
+    },
+  };
+}

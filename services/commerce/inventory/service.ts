@@ -1,0 +1,48 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { InventoryService, StockChangedSchema } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { createCoalescer } from '#kit/coalesce.ts';
+import { implement } from '#kit/rpc/handlers.ts';
+import type { ServiceModule } from '#kit/service.ts';
+import { createWatchHub } from '#kit/watch.ts';
+import { limits } from './domain.ts';
+import { createExpiryJob } from './expiry.ts';
+import { createInventoryRpc } from './rpc.ts';
+import { createStore, type StockView } from './store.ts';
+import { createStockWriter } from './writer.ts';
+
+export const inventory: ServiceModule = {
+  name: 'commerce.inventory',
+  migrations: new URL('./migrations/', import.meta.url),
+  create({ database, bus, clock }) {
+    const store = createStore(database);
+    const writer = createStockWriter(database, store);
+    const stocks = createCoalescer<string, StockView | undefined>({
+      name: 'commerce.inventory.read',
+      timeoutMs: 2_000,
+      itemsMax: limits.readBatchMax,
+      async run(skus) {
+        const found = await store.readStocks([...new Set(skus)]);
+        return skus.map((sku) => ({ value: found.get(sku) }));
+      },
+    });
+    const hub = createWatchHub<StockView>({
+      read: (skus) => store.readStocks(skus),
+      versionOf: (stock) => stock.version,
+      clock,
+    });
+    const unlisten = bus.listen(StockChangedSchema.typeName, ({ payload }) => {
+      if (hub.watching === 0) return;
+      for (const { sku } of fromBinary(StockChangedSchema, payload).stocks) hub.hint(sku);
+    });
+    return {
+      implementations: [
+        implement(InventoryService, createInventoryRpc({ writer, stocks, hub, clock })),
+      ],
+      jobs: [createExpiryJob({ database, store, clock })],
+      async stop() {
+        unlisten();
+        await writer.idle();
+      },
+    };
+  },
+};

@@ -1,0 +1,178 @@
+import type { Database, Tx } from '#kit/db/database.ts';
+import { publish } from '#kit/db/outbox.ts';
+import { Collision } from '#kit/db/request-log.ts';
+import {
+  type Book,
+  type Command,
+  type Line,
+  limits,
+  openBook,
+  type Reservation,
+  type ReservationState,
+  type Stock,
+} from './domain.ts';
+import { stockChanged } from './events.ts';
+
+/** A stock with the time of its last change. */
+export type StockView = Stock & { updatedAt: Date };
+
+export interface Store {
+  /**
+   * Locks all that the commands touch (reservations by order id, then stock by SKU: the one order of all writers) and
+   * opens the book on it.
+   */
+  openBook(tx: Tx, commands: readonly Command[]): Promise<Book>;
+  /** Writes what changed in the book, and its event. Throws Collision when another writer made the same row. */
+  writeBook(tx: Tx, book: Book): Promise<void>;
+  /** Reads stocks by SKU; unknown ones are left out. */
+  readStocks(skus: readonly string[]): Promise<Map<string, StockView>>;
+  /** Active reservations whose time is over, the oldest first, at most limits.batchMax. */
+  findExpired(now: number): Promise<string[]>;
+}
+
+interface StockRow {
+  sku: string;
+  on_hand: bigint;
+  reserved: bigint;
+  sold: bigint;
+  version: bigint;
+}
+
+interface ReservationRow {
+  order_id: string;
+  state: ReservationState;
+  lines: [sku: string, units: number][];
+  expires_at: Date;
+}
+
+export function createStore(database: Database): Store {
+  const { sql } = database;
+
+  async function lockReservations(tx: Tx, commands: readonly Command[]): Promise<Reservation[]> {
+    const orderIds = commands.flatMap((command) => ('orderId' in command ? [command.orderId] : []));
+    if (orderIds.length === 0) return [];
+    const rows = await tx<ReservationRow[]>`
+      select order_id, state, lines, expires_at from reservation
+      where order_id = any(${orderIds}::uuid[]) order by order_id for no key update`;
+    return rows.map(toReservation);
+  }
+
+  async function lockStocks(tx: Tx, skus: readonly string[]): Promise<Stock[]> {
+    if (skus.length === 0) return [];
+    const rows = await tx<StockRow[]>`
+      select sku, on_hand, reserved, sold, version from stock
+      where sku = any(${skus as string[]}::text[]) order by sku for no key update`;
+    return rows.map(toStock);
+  }
+
+  return {
+    async openBook(tx, commands) {
+      const reservations = await lockReservations(tx, commands);
+      const skus = new Set(commands.flatMap(skusOf));
+      for (const { lines } of reservations) for (const { sku } of lines) skus.add(sku);
+      return openBook(await lockStocks(tx, [...skus]), reservations);
+    },
+
+    async writeBook(tx, book) {
+      const stocks = book.changedStocks();
+      // Sent together: the connection keeps their order, and one round trip is enough.
+      await Promise.all([
+        writeStocks(tx, stocks),
+        insertReservations(tx, book.newReservations()),
+        updateReservations(tx, book.changedReservations()),
+        publish(database, tx, stockEvents(stocks)),
+      ]);
+    },
+
+    async readStocks(skus) {
+      const rows = await sql<(StockRow & { updated_at: Date })[]>`
+        select sku, on_hand, reserved, sold, version, updated_at from stock
+        where sku = any(${skus as string[]}::text[])`;
+      return new Map(rows.map((row) => [row.sku, { ...toStock(row), updatedAt: row.updated_at }]));
+    },
+
+    async findExpired(now) {
+      const rows = await sql<{ order_id: string }[]>`
+        select order_id from reservation
+        where state = 'ACTIVE' and expires_at <= ${new Date(now)}
+        order by expires_at limit ${limits.batchMax}`;
+      return rows.map((row) => row.order_id);
+    },
+  };
+}
+
+async function writeStocks(tx: Tx, stocks: readonly Stock[]): Promise<void> {
+  if (stocks.length === 0) return;
+  const written = await tx`
+    insert into stock (sku, on_hand, reserved, sold, version)
+    select * from unnest(
+      ${stocks.map((s) => s.sku)}::text[],
+      ${stocks.map((s) => String(s.onHand))}::bigint[],
+      ${stocks.map((s) => String(s.reserved))}::bigint[],
+      ${stocks.map((s) => String(s.sold))}::bigint[],
+      ${stocks.map((s) => String(s.version))}::bigint[])
+    on conflict (sku) do update set
+      on_hand = excluded.on_hand, reserved = excluded.reserved, sold = excluded.sold,
+      version = excluded.version, updated_at = now()
+    where stock.version = excluded.version - 1`;
+  // A SKU that did not exist could not be locked: two writers may have made it at once.
+  if (written.count !== stocks.length) throw new Collision();
+}
+
+async function insertReservations(tx: Tx, reservations: readonly Reservation[]): Promise<void> {
+  if (reservations.length === 0) return;
+  const written = await tx`
+    insert into reservation (order_id, state, lines, expires_at)
+    select order_id, state, lines::jsonb, to_timestamp(expires_ms / 1000.0)
+    from unnest(
+      ${reservations.map((r) => r.orderId)}::uuid[],
+      ${reservations.map((r) => r.state)}::text[],
+      ${reservations.map((r) => linesToJson(r.lines))}::text[],
+      ${reservations.map((r) => String(r.expiresAt))}::bigint[]
+    ) as t (order_id, state, lines, expires_ms)
+    on conflict do nothing`;
+  // An order that had no row could not be locked: two writers may have met on it.
+  if (written.count !== reservations.length) throw new Collision();
+}
+
+async function updateReservations(tx: Tx, reservations: readonly Reservation[]): Promise<void> {
+  if (reservations.length === 0) return;
+  await tx`
+    update reservation r set state = t.state
+    from unnest(
+      ${reservations.map((r) => r.orderId)}::uuid[],
+      ${reservations.map((r) => r.state)}::text[]
+    ) as t (order_id, state)
+    where r.order_id = t.order_id`;
+}
+
+function stockEvents(stocks: readonly Stock[]) {
+  const events = [];
+  for (let i = 0; i < stocks.length; i += limits.eventStocksMax) {
+    events.push(stockChanged(stocks.slice(i, i + limits.eventStocksMax)));
+  }
+  return events;
+}
+
+function skusOf(command: Command): string[] {
+  if (command.kind === 'reserve') return command.lines.map(({ sku }) => sku);
+  return 'sku' in command ? [command.sku] : [];
+}
+
+function linesToJson(lines: readonly Line[]): string {
+  return JSON.stringify(lines.map(({ sku, quantity }) => [sku, Number(quantity)]));
+}
+
+function toStock(row: StockRow): Stock {
+  const { sku, reserved, sold, version } = row;
+  return { sku, onHand: row.on_hand, reserved, sold, version };
+}
+
+function toReservation(row: ReservationRow): Reservation {
+  return {
+    orderId: row.order_id,
+    state: row.state,
+    lines: row.lines.map(([sku, units]) => ({ sku, quantity: BigInt(units) })),
+    expiresAt: row.expires_at.getTime(),
+  };
+}

@@ -1,0 +1,49 @@
+import type { Message } from '@bufbuild/protobuf';
+import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { type Coalescer, createCoalescer, type Outcome } from '#kit/coalesce.ts';
+import type { Database } from '#kit/db/database.ts';
+import { type Answer, answerBatchOnce, type Mutation } from '#kit/db/request-log.ts';
+import { DomainError } from '#kit/errors.ts';
+import { type Book, type Command, limits, type Result } from './domain.ts';
+import { reservationToProto, stockToProto } from './proto.ts';
+import type { Store } from './store.ts';
+
+/** Takes mutations of stock, of every kind, and answers each when it is durable. */
+export type StockWriter = Coalescer<Mutation<Command>, Message>;
+
+const batchMsMax = 5_000;
+
+/**
+ * The one writer of stock in this process. Whatever arrived while the last transaction was being committed goes into the
+ * next: a hot SKU is locked and written once per batch, not once per order, so it is the fastest case and not the
+ * slowest.
+ */
+export function createStockWriter(database: Database, store: Store): StockWriter {
+  return createCoalescer<Mutation<Command>, Message>({
+    name: 'commerce.inventory.write',
+    timeoutMs: batchMsMax,
+    itemsMax: limits.batchMax,
+    run: (mutations) =>
+      answerBatchOnce(database, InventoryService.typeName, mutations, async (tx, commands) => {
+        const book = await store.openBook(tx, commands);
+        const outcomes = commands.map((command) => tryApply(book, command));
+        await store.writeBook(tx, book);
+        return outcomes;
+      }),
+  });
+}
+
+function tryApply(book: Book, command: Command): Outcome<Answer> {
+  try {
+    return { value: toResponse(book.apply(command)) };
+  } catch (error) {
+    if (error instanceof DomainError) return { error };
+    throw error;
+  }
+}
+
+function toResponse(result: Result): Answer {
+  return 'stock' in result
+    ? { stock: stockToProto(result.stock) }
+    : { reservation: reservationToProto(result.reservation) };
+}

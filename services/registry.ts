@@ -1,0 +1,35 @@
+/** Every service of the mesh, once. */
+import type { DescService } from '@bufbuild/protobuf';
+import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import type { ServiceModule } from '#kit/service.ts';
+
+export interface Registration {
+  /** "<domain>.<service>"; its folder is services/<domain>/<service>, its schema and role <domain>_<service>. */
+  name: string;
+  /** Offset from the mesh's first port. Never reused. */
+  port: number;
+  /** The services of the contract that it implements. */
+  contracts: readonly DescService[];
+  /** Services that it calls. */
+  calls: readonly string[];
+  /** Environment variables that it reads, with their defaults; a value of undefined must be given. */
+  settings?: Readonly<Record<string, string | undefined>>;
+  load(): Promise<ServiceModule>;
+}
+
+export const registry: readonly Registration[] = [
+  {
+    name: 'commerce.inventory',
+    port: 12,
+    contracts: [InventoryService],
+    calls: [],
+    load: async () => (await import('./commerce/inventory/service.ts')).inventory,
+  },
+];
+
+/** The registration of a service. Throws when there is none: a misspelt name is a bug. */
+export function registrationOf(name: string): Registration {
+  const found = registry.find((registration) => registration.name === name);
+  if (found === undefined) throw new Error(`services/registry.ts knows no service ${name}`);
+  return found;
+}
