@@ -4,7 +4,14 @@ import { type Any, AnySchema, anyPack, anyUnpack } from '@bufbuild/protobuf/wkt'
 import { BadRequestSchema, ErrorInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { type Status, StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { ErrorReason, ErrorReasonSchema } from '#gen/platform/policy/v1/policy_pb.ts';
-import { codeFromNumber, codes, type DomainError, meshErrorDomain, RpcError } from '../errors.ts';
+import {
+  codeFromNumber,
+  codes,
+  type DomainError,
+  meshErrorDomain,
+  RecordedRefusal,
+  RpcError,
+} from '../errors.ts';
 import type { ReplyStatus, WireStatus } from './engine.ts';
 
 const prefix = 'ERROR_REASON_';
@@ -60,6 +67,15 @@ export function rpcErrorOfWire(wire: WireStatus): RpcError {
 export function rpcErrorOfStatus(status: Status): RpcError {
   const details = toBinary(StatusSchema, status);
   return new RpcError(codeFromNumber(status.code), status.message, {
+    ...readDetails(details),
+    details,
+  });
+}
+
+/** A recorded refusal, ready to go out again. */
+export function recordedRefusal(status: Status): RecordedRefusal {
+  const details = toBinary(StatusSchema, status);
+  return new RecordedRefusal(codeFromNumber(status.code), status.message, {
     ...readDetails(details),
     details,
   });

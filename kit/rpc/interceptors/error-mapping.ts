@@ -1,5 +1,7 @@
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { type Status, StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { translateDriverError } from '../../db/errors.ts';
-import { codes, DomainError, RpcError } from '../../errors.ts';
+import { codes, DomainError, RecordedRefusal, RpcError } from '../../errors.ts';
 import { Draining } from '../../mesh-errors.ts';
 import type { ServerCall } from '../call.ts';
 import type { ReplyStatus } from '../engine.ts';
@@ -26,12 +28,24 @@ export function mapError(call: ServerCall, thrown: unknown, forwardsErrors: bool
   }
   if (call.isExpired) return plain(codes.deadline_exceeded, 'the deadline has passed');
   if (error instanceof RpcError) {
-    if (forwardsErrors) return forwarded(error);
+    if (forwardsErrors || error instanceof RecordedRefusal) return forwarded(error);
     if (passed.has(error.code)) return plain(codes[error.code], `a service is ${error.code}`);
   }
   if (call.isDrained) return replyOfStatus(statusOfDomainError(new Draining(), ''));
   if (call.cancellation.cancelled) return plain(codes.cancelled, 'cancelled by the caller');
   return plain(codes.internal, 'internal error');
+}
+
+/** The status of one item of a batch, by the same rules. `domain` is the full name of the service. */
+export function errorToStatus(thrown: unknown, domain: string): Status {
+  const error = translateDriverError(thrown);
+  if (error instanceof DomainError) return statusOfDomainError(error, domain);
+  if (error instanceof RecordedRefusal && error.details)
+    return fromBinary(StatusSchema, error.details);
+  if (error instanceof RpcError && passed.has(error.code)) {
+    return create(StatusSchema, { code: codes[error.code], message: `a service is ${error.code}` });
+  }
+  return create(StatusSchema, { code: codes.internal, message: 'internal error' });
 }
 
 function forwarded(error: RpcError): ReplyStatus {
