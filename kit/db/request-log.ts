@@ -113,6 +113,35 @@ export async function answerBatchOnce<Item>(
   }
 }
 
+/**
+ * For mutations whose answer is known only after their transaction (a saga, a provider's call): the answers recorded so
+ * far, undefined where there is none. The caller sees to it that a request under way is joined and not begun again.
+ */
+export async function findAnswers(
+  tx: Tx,
+  mutations: readonly Omit<Mutation<unknown>, 'item'>[],
+): Promise<(Outcome<Message> | undefined)[]> {
+  const recorded = await find(tx, mutations);
+  return mutations.map((mutation) => {
+    const found = recorded.get(idOf(mutation.key));
+    return found && toOutcome(mutation, found);
+  });
+}
+
+/** Records answers that are known now, in the transaction that made them true. Throws Collision when one is there. */
+export async function recordAnswers(
+  tx: Tx,
+  domain: string,
+  answers: readonly (Omit<Mutation<unknown>, 'item'> & { outcome: Outcome<Answer> })[],
+): Promise<void> {
+  if (answers.length === 0) return;
+  await record(
+    tx,
+    answers,
+    answers.map((answer) => toRecord(answer, domain, answer.outcome)),
+  );
+}
+
 /** Another process was faster: undo, look again. */
 export class Collision extends Error {}
 
@@ -165,7 +194,7 @@ async function find(tx: Tx, items: readonly { key: RequestKey }[]): Promise<Map<
 }
 
 function toRecord(
-  { response }: Mutation<unknown>,
+  { response }: Omit<Mutation<unknown>, 'item'>,
   domain: string,
   outcome: Outcome<Answer>,
 ): { response: Uint8Array | null; refusal: Uint8Array | null } {
@@ -201,7 +230,10 @@ function hex(bytes: Uint8Array | null): string | null {
   return bytes === null ? null : `\\x${Buffer.from(bytes).toString('hex')}`;
 }
 
-function toOutcome({ key, response }: Mutation<unknown>, found: Recorded): Outcome<Message> {
+function toOutcome(
+  { key, response }: Omit<Mutation<unknown>, 'item'>,
+  found: Recorded,
+): Outcome<Message> {
   if (!key.hash.equals(found.hash)) {
     return { error: new RequestIdReused({ request_id: key.requestId }) };
   }
