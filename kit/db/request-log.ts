@@ -104,9 +104,16 @@ export async function answerBatchOnce<Item>(
   mutations: readonly Mutation<Item>[],
   work: (tx: Tx, items: Item[]) => Promise<Outcome<Answer>[]>,
 ): Promise<Outcome<Message>[]> {
+  return retryCollisions(() =>
+    database.transaction((tx) => attempt(tx, domain, mutations, work)),
+  );
+}
+
+/** Does `work`, which is one transaction, again when it finds that another process was faster. */
+export async function retryCollisions<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let collisions = 0; ; collisions += 1) {
     try {
-      return await database.transaction((tx) => attempt(tx, domain, mutations, work));
+      return await work();
     } catch (error) {
       if (!(error instanceof Collision) || collisions >= collisionsMax) throw error;
     }

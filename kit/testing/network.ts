@@ -16,13 +16,10 @@ import {
 import { createServiceTokenVerifier, signServiceToken } from '../identity/service-token.ts';
 import { createIdentityVerifier } from '../identity/verifier.ts';
 import { uuidv7 } from '../ids.ts';
-import { createBalancer } from '../rpc/balancer.ts';
+import { createWays } from '../placement.ts';
 import type { Channel } from '../rpc/channel.ts';
 import { type Client, createClient } from '../rpc/client.ts';
-import { createDirectChannel } from '../rpc/direct-channel.ts';
 import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
-import { createRetryPolicy } from '../rpc/retry.ts';
-import { createWireChannel } from '../rpc/wire-channel.ts';
 import type { ServiceModule } from '../service.ts';
 
 export interface NetworkOptions {
@@ -88,17 +85,12 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   const serviceToken = (service: string) =>
     signServiceToken(service, Date.now() + tokenMs, serviceKeys.privateKey);
 
-  function channel(caller: string | undefined, target: string): Channel {
-    if (options.transport === 'direct') {
-      const dispatcher = () => running(target).server.dispatcher;
-      return createDirectChannel({ target, caller, dispatcher });
-    }
-    return lazyChannel(target, () => {
-      const addresses = [running(target).address];
-      const balancer = createBalancer({ addresses, engine: grpcJsEngine });
-      return createWireChannel({ target, balancer, retry: createRetryPolicy() });
-    });
-  }
+  const channel = createWays({
+    transport: options.transport ?? 'wire',
+    engine: grpcJsEngine,
+    addressesOf: (target) => [running(target).address],
+    dispatcherOf: (target) => running(target).server.dispatcher,
+  });
 
   const identity = createIdentityVerifier({
     serviceTokens: createServiceTokenVerifier(
@@ -148,21 +140,6 @@ function withDatabase(url: string, database: string): string {
   const out = new URL(url);
   out.pathname = `/${database}`;
   return out.toString();
-}
-
-/** Services may call each other before all of them listen: the address is asked for at the first call. */
-function lazyChannel(target: string, open: () => Channel): Channel {
-  let opened: Channel | undefined;
-  const get = () => {
-    opened ??= open();
-    return opened;
-  };
-  return {
-    target,
-    unary: (call, request) => get().unary(call, request),
-    stream: (call, requests) => get().stream(call, requests),
-    close: () => opened?.close(),
-  };
 }
 
 async function createPeople() {

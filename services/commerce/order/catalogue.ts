@@ -1,0 +1,43 @@
+import type { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
+import { ProductStatusSchema } from '#gen/commerce/product/v1/product_pb.ts';
+import { createCoalescer } from '#kit/coalesce.ts';
+import { RpcError } from '#kit/errors.ts';
+import type { Client } from '#kit/rpc/client.ts';
+import { CatalogueUnavailable, type Priced } from './domain.ts';
+
+/** What may be ordered, and for how much, at this moment. */
+export interface Catalogue {
+  /** Prices by SKU; unknown ones are left out. Throws CatalogueUnavailable. */
+  price(skus: readonly string[]): Promise<Map<string, Priced>>;
+}
+
+const callMsMax = 2_000;
+/** The most SKUs that one BatchGetVariants takes. */
+const skusMax = 1_000;
+const callsAtOnceMax = 4;
+
+/** Asks the product service, for all orders that are being priced at once in one call. */
+export function createCatalogue(products: Client<typeof ProductService>): Catalogue {
+  const prices = createCoalescer<string, Priced | undefined>({
+    name: 'commerce.order.price',
+    timeoutMs: callMsMax,
+    itemsMax: skusMax,
+    batchesMax: callsAtOnceMax,
+    async run(items) {
+      const { variants } = await products.batchGetVariants({ skus: [...new Set(items)] });
+      const bySku = new Map(variants.map((variant) => [variant.sku, toPriced(variant)]));
+      return items.map((sku) => ({ value: bySku.get(sku) }));
+    },
+  });
+  return {
+    async price(skus) {
+      const found = await Promise.all(skus.map((sku) => prices.do(sku))).catch((error) => {
+        if (error instanceof RpcError) throw new CatalogueUnavailable();
+        throw error;
+      });
+      const out = new Map<string, Priced>();
+      for (const priced of found) if (priced !== undefined) out.set(priced.sku, priced);
+      return out;
+    },
+  };
+}

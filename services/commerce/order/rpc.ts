@@ -1,0 +1,190 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import {
+  CancelOrderResponseSchema,
+  CreateOrderResponseSchema,
+  DeliverOrderResponseSchema,
+  type OrderService,
+  ShipOrderResponseSchema,
+} from '#gen/commerce/order/v1/order_pb.ts';
+import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
+import type { Clock } from '#kit/clock.ts';
+import { requestKey } from '#kit/db/request-log.ts';
+import { DomainError } from '#kit/errors.ts';
+import { isStaff, type User } from '#kit/identity/caller.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import { cutPage, decodePageToken, encodePageToken } from '#kit/page.ts';
+import { type Call, userOf } from '#kit/rpc/call.ts';
+import type { Handlers } from '#kit/rpc/handlers.ts';
+import type { WatchHub } from '#kit/watch.ts';
+import type { Catalogue } from './catalogue.ts';
+import {
+  isFinal,
+  limits,
+  NotYourOrders,
+  type Order,
+  type OrderEvent,
+  OrderInProgress,
+  OrderNotFound,
+  priceLines,
+} from './domain.ts';
+import { orderToProto } from './proto.ts';
+import type { SagaDriver } from './saga.ts';
+import type { Saga, Store } from './store.ts';
+import { type Command, createOrderKey, type OrderWriter } from './writer.ts';
+
+export interface RpcDeps {
+  catalogue: Catalogue;
+  writer: OrderWriter;
+  driver: SagaDriver;
+  store: Store;
+  hub: WatchHub<Order>;
+  clock: Clock;
+}
+
+const pageSizeDefault = 20;
+
+type CreateOrderRequest = Parameters<Handlers<typeof OrderService>['createOrder']>[0];
+type Asked = Message & { requestId: string; orderId: string };
+
+export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
+  const { catalogue, writer, driver, store, hub, clock } = deps;
+
+  async function begin(request: CreateOrderRequest, call: Call): Promise<Command> {
+    const userId = userOf(call).id;
+    const { hash } = requestKey(call, request);
+    const requestId = request.requestId.toLowerCase();
+    const key = createOrderKey(userId, requestId, hash);
+    const answer = { key, response: CreateOrderResponseSchema };
+    const prices = await catalogue.price(request.lines.map(({ sku }) => sku));
+    try {
+      const order = newOrder(userId, request, priceLines(request.lines, prices), clock.now());
+      const { paymentToken } = request;
+      const saga: Saga = { order, requestId, requestHash: hash, paymentToken };
+      return { kind: 'create', request: answer, begin: saga };
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      return { kind: 'create', request: answer, begin: error };
+    }
+  }
+
+  /** Waits until the order is settled, but leaves time to say that it is not. */
+  async function settled(saga: Saga, call: Call): Promise<Message> {
+    const { orderId, userId } = saga.order;
+    const waitMs = call.deadlineAt - Date.now() - limits.answerReserveMs;
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), waitMs);
+    });
+    const done = await Promise.race([driver.drive(saga), tooLate]);
+    clearTimeout(timer);
+    if (done === undefined) throw new OrderInProgress({ order_id: orderId });
+    const key = createOrderKey(userId, saga.requestId, saga.requestHash);
+    return done.answer ?? (await writer.recorded({ key, response: CreateOrderResponseSchema }));
+  }
+
+  /** One change that a person asks for, of their own order or, as staff, of any. */
+  async function ask<Response extends DescMessage>(
+    request: Asked,
+    call: Call,
+    response: Response,
+    event: OrderEvent,
+  ): Promise<MessageInitShape<Response>> {
+    const user = userOf(call);
+    const { saga, answer } = await writer.do({
+      kind: 'ask',
+      orderId: request.orderId,
+      userId: isStaff(user) ? undefined : user.id,
+      event,
+      request: { key: requestKey(call, request), response },
+    });
+    // A cancelled order is undone at once; the answer does not wait for it, for it cannot fail any more.
+    if (saga !== undefined && saga.order.step !== 'DONE') void driver.drive(saga);
+    return answer as MessageShape<Response>;
+  }
+
+  async function readVisible(orderId: string, call: Call): Promise<Order> {
+    const order = (await store.read([orderId])).get(orderId);
+    if (order === undefined || !maySee(order, call)) throw new OrderNotFound({ order_id: orderId });
+    return order;
+  }
+
+  return {
+    async getOrder({ orderId }, call) {
+      return { order: orderToProto(await readVisible(orderId, call)) };
+    },
+
+    async listOrders({ pageSize, pageToken, userId }, call) {
+      const whose = whoseOrders(userOf(call), userId);
+      const query = ['ListOrders', userOf(call).id, whose ?? ''];
+      const [before] = decodePageToken(query, pageToken, 1) ?? [];
+      const size = pageSize || pageSizeDefault;
+      const orders = await store.list(whose, before, size + 1);
+      const { page, nextPageToken } = cutPage(orders, size, (last) =>
+        encodePageToken(query, [last.orderId]),
+      );
+      return { orders: page.map(orderToProto), nextPageToken };
+    },
+
+    async createOrder(request, call) {
+      const { saga, answer } = await writer.do(await begin(request, call));
+      return (answer ?? (await settled(saga!, call))) as MessageShape<
+        typeof CreateOrderResponseSchema
+      >;
+    },
+
+    cancelOrder: (request, call) => ask(request, call, CancelOrderResponseSchema, { kind: 'cancel' }),
+
+    shipOrder: (request, call) => {
+      const { trackingCode } = request;
+      return ask(request, call, ShipOrderResponseSchema, { kind: 'ship', trackingCode });
+    },
+
+    deliverOrder: (request, call) =>
+      ask(request, call, DeliverOrderResponseSchema, { kind: 'deliver' }),
+
+    async *watchOrder({ orderId }, call) {
+      await readVisible(orderId, call);
+      for await (const { value } of hub.watch([orderId], call.signal)) {
+        yield { order: orderToProto(value) };
+        if (isFinal(value)) return;
+      }
+    },
+  };
+}
+
+function newOrder(
+  userId: string,
+  { shippingAddress }: CreateOrderRequest,
+  priced: Pick<Order, 'lines' | 'currency' | 'totalMinor'>,
+  now: number,
+): Order {
+  const { recipient, lines, city, postalCode, countryCode } = shippingAddress!;
+  return {
+    ...priced,
+    orderId: uuidv7(now),
+    userId,
+    status: 'PENDING',
+    step: 'RESERVE',
+    cancelReason: undefined,
+    cancelDetail: '',
+    paymentId: undefined,
+    trackingCode: '',
+    address: { recipient, lines, city, postalCode, countryCode },
+    version: 1n,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
+/** Staff see every order, services those that the policy lets them ask for, people their own. */
+function maySee(order: Order, { caller }: Call): boolean {
+  const { user, service } = caller;
+  return user === undefined ? service !== undefined : isStaff(user) || user.id === order.userId;
+}
+
+/** Whose orders a list shows; undefined for everybody's. Throws NotYourOrders. */
+function whoseOrders(user: User, asked: string): string | undefined {
+  if (isStaff(user)) return asked || undefined;
+  if (asked !== '' && asked.toLowerCase() !== user.id) throw new NotYourOrders();
+  return user.id;
+}

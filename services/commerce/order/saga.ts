@@ -1,0 +1,138 @@
+import type { Message } from '@bufbuild/protobuf';
+import type { Clock } from '#kit/clock.ts';
+import { debugPoint } from '#kit/debug.ts';
+import { detached } from '#kit/scope.ts';
+import type { Job } from '#kit/service.ts';
+import type { Logger } from '#kit/telemetry/log.ts';
+import { isSettled, limits, type Order } from './domain.ts';
+import { type DoStep, Later } from './steps.ts';
+import type { Saga, Store } from './store.ts';
+import type { OrderWriter } from './writer.ts';
+
+/** How a saga ended for CreateOrder. `answer` is absent when another process recorded it. */
+export interface Settled {
+  order: Order;
+  answer: Message | undefined;
+}
+
+export interface SagaDriver {
+  /**
+   * Drives an order to its end, in the background; resolves when it is settled. Asked again for an order that it is
+   * driving already, it answers with the same.
+   */
+  drive(saga: Saga): Promise<Settled>;
+  /** Takes over orders whose driver died. */
+  readonly recovery: Job;
+  readonly driving: number;
+  /** Stops between two steps; what is not done is handed back for others to take over at once. */
+  stop(): Promise<void>;
+}
+
+const stepMsMax = 10_000;
+const takeoverEveryMs = 1_000;
+
+/**
+ * Drives orders from where their rows say. A step's outcome is written before the next step begins, and every step may
+ * be repeated, so it never matters who drives, how often, or where the last driver died.
+ */
+export function createSagaDriver(deps: {
+  writer: OrderWriter;
+  store: Store;
+  doStep: DoStep;
+  clock: Clock;
+  log: Logger;
+}): SagaDriver {
+  const { writer, store, doStep, clock, log } = deps;
+  const driven = new Map<string, { settled: Promise<Settled>; done: Promise<void> }>();
+  let stopping = false;
+  let stop: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+
+  function drive(saga: Saga): Promise<Settled> {
+    const { orderId } = saga.order;
+    const already = driven.get(orderId);
+    if (already) return already.settled;
+    let settle: (settled: Settled) => void = () => {};
+    const settled = new Promise<Settled>((resolve) => {
+      settle = resolve;
+    });
+    const done = run(saga, settle)
+      .catch((error) => log.error({ error, orderId }, 'order.saga_left'))
+      .finally(() => driven.delete(orderId));
+    driven.set(orderId, { settled, done });
+    return settled;
+  }
+
+  async function run(first: Saga, settle: (settled: Settled) => void): Promise<void> {
+    let saga = first;
+    let failures = 0;
+    if (isSettled(saga.order)) settle({ order: saga.order, answer: undefined });
+    while (saga.order.step !== 'DONE') {
+      if (stopping) return handBack(saga);
+      try {
+        const { saga: moved, answer } = await detached({ timeoutMs: stepMsMax }, () => advance(saga));
+        if (isSettled(moved.order)) settle({ order: moved.order, answer });
+        saga = moved;
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (!(error instanceof Later)) log.warn({ error, step: saga.order.step }, 'order.step_failed');
+        await pause(failures);
+      }
+    }
+  }
+
+  async function advance(saga: Saga): Promise<{ saga: Saga; answer: Message | undefined }> {
+    const { orderId, step } = saga.order;
+    const event = await doStep(saga, clock.now()).catch(async (error) => {
+      // Somebody may have cancelled meanwhile: then the step that failed is not the one to repeat.
+      const renewed = await writer.do({ kind: 'renew', orderId });
+      if (renewed.saga?.order.step === step) throw error;
+      return undefined;
+    });
+    await debugPoint(`commerce.order.before-${event?.kind ?? 'renew'}`);
+    const written = await writer.do(
+      event === undefined ? { kind: 'renew', orderId } : { kind: 'tell', orderId, event },
+    );
+    return { saga: written.saga!, answer: written.answer };
+  }
+
+  function pause(failures: number): Promise<void> {
+    const ms = Math.min(limits.retryMsMax, limits.retryMsMin * 2 ** Math.min(failures - 1, 10));
+    return new Promise((resolve) => {
+      const cancel = clock.after(ms * (0.5 + Math.random() / 2), resolve);
+      void stopped.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  async function handBack({ order }: Saga): Promise<void> {
+    await store.handBack([order.orderId]);
+  }
+
+  return {
+    drive,
+    get driving() {
+      return driven.size;
+    },
+    recovery: {
+      name: 'commerce.order.recovery',
+      everyMs: takeoverEveryMs,
+      async run() {
+        const sagas = await store.takeOver(clock.now());
+        for (const saga of sagas) void drive(saga);
+        return sagas.length;
+      },
+      pending: () => store.countOpen(),
+    },
+    async stop() {
+      stopping = true;
+      stop();
+      await Promise.all([...driven.values()].map(({ done }) => done));
+    },
+  };
+}

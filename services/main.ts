@@ -1,0 +1,68 @@
+// Hosts the services named on the command line in one process: node services/main.ts commerce.order commerce.product
+import { systemClock } from '#kit/clock.ts';
+import { readConfig, readSettings } from '#kit/config.ts';
+import { armDebugPointsFromEnv } from '#kit/debug.ts';
+import { type Host, startHost } from '#kit/host.ts';
+import { createServiceTokenVerifier } from '#kit/identity/service-token.ts';
+import { createIdentityVerifier } from '#kit/identity/verifier.ts';
+import { createWays } from '#kit/placement.ts';
+import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
+import { createLogger } from '#kit/telemetry/log.ts';
+import { registrationOf } from './registry.ts';
+
+const registrations = process.argv.slice(2).map(registrationOf);
+const config = readConfig(process.env);
+const log = createLogger('host', { level: config.logLevel });
+armDebugPointsFromEnv(config.debugPoints);
+
+const addressOf = (service: string) =>
+  `${config.host}:${config.portBase + registrationOf(service).port}`;
+
+let host: Host | undefined;
+
+async function start(): Promise<void> {
+  host = await startHost(await Promise.all(registrations.map(({ load }) => load())), {
+    databaseUrl: config.databaseUrl,
+    natsUrl: config.natsUrl,
+    redisUrl: config.redisUrl,
+    namespace: config.namespace,
+    engine: grpcJsEngine,
+    clock: systemClock,
+    logLevel: config.logLevel,
+    identity: createIdentityVerifier({
+      serviceTokens: createServiceTokenVerifier(config.serviceKey),
+      accessTokens: undefined,
+    }),
+    serviceToken: (service) => config.serviceTokens[service],
+    channel: createWays({
+      transport: config.transport,
+      engine: grpcJsEngine,
+      addressesOf: (service) => [addressOf(service)],
+      dispatcherOf: (service) => host!.services.get(service)!.server.dispatcher,
+    }),
+    listenAddress: addressOf,
+    settings: (service) => readSettings(process.env, registrationOf(service).settings),
+  });
+}
+
+let stopping: Promise<void> | undefined;
+
+/** Drains and stops; the process ends by itself when nothing is left to do. */
+function stop(): void {
+  stopping ??= (host?.stop() ?? Promise.resolve()).finally(() => process.disconnect?.());
+}
+
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);
+// A launcher that died cannot stop us any more: without it we would run on unseen.
+process.on('disconnect', stop);
+
+try {
+  await start();
+  process.send?.({ ready: [...host!.services.values()].map(({ name, address }) => ({ name, address })) });
+} catch (error) {
+  log.error({ error }, 'host.start_failed');
+  process.send?.({ failed: error instanceof Error ? error.message : String(error) });
+  process.exitCode = 1;
+  process.disconnect?.();
+}

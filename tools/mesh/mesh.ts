@@ -1,0 +1,145 @@
+/** A whole mesh in processes of its own: what `npm start`, end-to-end tests, chaos runs and benchmarks stand on. */
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { DescService } from '@bufbuild/protobuf';
+import { createWays } from '#kit/placement.ts';
+import { type Client, createClient } from '#kit/rpc/client.ts';
+import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
+import { registrationOf } from '#services/registry.ts';
+import { type Servers, startServers } from '../servers/servers.ts';
+import { groupsOf, type Placement } from './placements.ts';
+import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
+import { createServiceIdentity, localSecrets } from './secrets.ts';
+
+export interface MeshOptions {
+  /** Everything that survives a restart. */
+  dataDir: string;
+  /** First of the ports that services listen on. */
+  portBase: number;
+  placement: Placement;
+  /** Whether commits survive a power cut. Off only for tests that kill no database. */
+  durable: boolean;
+  /** Services to start; all when absent. */
+  only?: readonly string[];
+  /** Further environment of the processes. */
+  env?: Record<string, string>;
+  logLevel?: string;
+  onProgress?: (line: string) => void;
+}
+
+export interface Mesh {
+  readonly servers: Servers;
+  readonly processes: readonly MeshProcess[];
+  /** Where a service listens. */
+  addressOf(service: string): string;
+  /** A client of a service: as another service, or as nobody, with a person's token in the headers of a call. */
+  client<Service extends DescService>(
+    service: Service,
+    target: string,
+    as?: { service?: string },
+  ): Client<Service>;
+  /** Stops the processes, callers before the called, then the servers. */
+  stop(): Promise<void>;
+}
+
+const host = '127.0.0.1';
+
+/**
+ * Starts the servers, then the processes of the placement, and resolves when all serve. Throws ServerStartError or
+ * MeshStartError, each with one sentence that says what to do; what was started is stopped again.
+ */
+export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  const { dataDir, portBase, placement, onProgress = () => {} } = options;
+  const groups = groupsOf(placement, options.only);
+  const services = groups.flatMap((group) => group.services);
+  await checkPorts(portBase, services);
+  const servers = await startServers({
+    dataDir,
+    durable: options.durable,
+    env: process.env,
+    onProgress,
+  });
+  const identity = createServiceIdentity();
+  const processes: MeshProcess[] = [];
+  const addressOf = (service: string) => `${host}:${portBase + registrationOf(service).port}`;
+  const env = (group: { name: string; services: string[] }): Record<string, string> => ({
+    DATABASE_URL: servers.databaseUrl,
+    NATS_URL: servers.natsUrl,
+    REDIS_URL: servers.redisUrl,
+    MESHWORK_HOST: host,
+    MESHWORK_PORT_BASE: String(portBase),
+    MESHWORK_TRANSPORT: placement === 'single' ? 'direct' : 'wire',
+    MESHWORK_SERVICE_KEY: identity.publicKey,
+    MESHWORK_SERVICE_TOKENS: JSON.stringify(
+      Object.fromEntries(group.services.map((service) => [service, identity.token(service)])),
+    ),
+    LOG_LEVEL: options.logLevel ?? 'info',
+    ...localSecrets(dataDir),
+    ...options.env,
+  });
+
+  async function stop(): Promise<void> {
+    for (const running of processes.toReversed()) await running.stop();
+    await servers.stop();
+  }
+
+  try {
+    onProgress(`starting ${services.length} services in ${groups.length} processes`);
+    const started = await Promise.allSettled(
+      groups.map((group) =>
+        startProcess({
+          name: group.name,
+          entry: 'services/main.ts',
+          args: group.services,
+          env: env(group),
+          logFile: join(dataDir, 'logs', `${group.name}.log`),
+          onExit: (name, cause) => onProgress(`${name} ended (${cause}); starting it again`),
+        }),
+      ),
+    );
+    for (const result of started) if (result.status === 'fulfilled') processes.push(result.value);
+    const failed = started.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  const ways = createWays({
+    transport: 'wire',
+    engine: grpcJsEngine,
+    addressesOf: (service) => [addressOf(service)],
+    dispatcherOf: () => {
+      throw new Error('no service lives in this process');
+    },
+  });
+
+  return {
+    servers,
+    processes,
+    addressOf,
+    client(service, target, as = {}) {
+      const token = as.service === undefined ? undefined : identity.token(as.service);
+      return createClient(service, ways(undefined, target), { serviceToken: () => token });
+    },
+    stop,
+  };
+}
+
+/** A port in use is found before anything is started, and named. */
+async function checkPorts(portBase: number, services: readonly string[]): Promise<void> {
+  for (const service of services) {
+    const port = portBase + registrationOf(service).port;
+    if (await isFree(port)) continue;
+    const remedy = `choose others, as in: npm start -- --port-base ${portBase + 1000}`;
+    throw new MeshStartError(`port ${port} (${service}) is in use; ${remedy}`);
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  });
+}

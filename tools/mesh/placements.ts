@@ -1,0 +1,29 @@
+import { registry } from '#services/registry.ts';
+
+/** How services are spread over processes. */
+export type Placement = 'domain' | 'service' | 'single';
+
+export const placements: readonly Placement[] = ['domain', 'service', 'single'];
+
+/** One process: its name, and the services that it hosts. */
+export interface Group {
+  name: string;
+  services: string[];
+}
+
+/**
+ * The processes of a placement: one for each domain (the default), one for each service, or one for all. `only` leaves
+ * out services that are not named.
+ */
+export function groupsOf(placement: Placement, only?: readonly string[]): Group[] {
+  const services = registry
+    .map(({ name }) => name)
+    .filter((name) => only === undefined || only.includes(name));
+  if (placement === 'single') return [{ name: 'mesh', services }];
+  const groups = new Map<string, string[]>();
+  for (const service of services) {
+    const name = placement === 'service' ? service : service.slice(0, service.indexOf('.'));
+    groups.set(name, [...(groups.get(name) ?? []), service]);
+  }
+  return [...groups].map(([name, members]) => ({ name, services: members }));
+}

@@ -1,0 +1,134 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** One process of the mesh. It is started again, with a pause, whenever it ends without having been asked to. */
+export interface MeshProcess {
+  readonly name: string;
+  /** The present process id; undefined between two lives. */
+  readonly pid: number | undefined;
+  /** How often it was started again. */
+  readonly restarts: number;
+  /** Resolves when it serves: at once, or after its restart. */
+  ready(): Promise<void>;
+  /** Ends it as a crash would; it comes back by itself unless `stop` was called. */
+  kill(signal: NodeJS.Signals): void;
+  /** Drains and ends it; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface MeshProcessOptions {
+  name: string;
+  /** Path of the entry, relative to the repository. */
+  entry: string;
+  args: string[];
+  env: Record<string, string>;
+  logFile: string;
+  /** Told when it ended unasked. */
+  onExit?: (name: string, cause: string) => void;
+}
+
+/** Waits and bounds of this file, in milliseconds. */
+const limits = { readyMs: 60_000, stopMs: 15_000, restartMsMin: 100, restartMsMax: 5_000 };
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** A process could not be started; the message says why and where its log is. */
+export class MeshStartError extends Error {}
+
+/** Starts a process and resolves when it says that it serves. Throws MeshStartError when it does not. */
+export async function startProcess(options: MeshProcessOptions): Promise<MeshProcess> {
+  let child: ChildProcess | undefined;
+  let readyNow: Promise<void>;
+  let restarts = 0;
+  let quickFailures = 0;
+  let stopped = false;
+  mkdirSync(dirname(options.logFile), { recursive: true });
+
+  function spawn(): Promise<void> {
+    const log = createWriteStream(options.logFile, { flags: 'a' });
+    const started = fork(`${root}${options.entry}`, options.args, {
+      cwd: root,
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // Its own group: Ctrl-C reaches the launcher alone, which then stops everything in order.
+      detached: true,
+    });
+    child = started;
+    started.stdout?.pipe(log);
+    started.stderr?.pipe(log);
+    started.once('exit', (code, signal) => {
+      if (child === started) child = undefined;
+      if (!stopped) comeBack(signal ?? `exit code ${code}`);
+    });
+    return untilReady(started, options);
+  }
+
+  function comeBack(cause: string): void {
+    options.onExit?.(options.name, cause);
+    restarts += 1;
+    const pauseMs = Math.min(limits.restartMsMax, limits.restartMsMin * 2 ** quickFailures);
+    quickFailures += 1;
+    readyNow = new Promise<void>((resolve) => setTimeout(resolve, pauseMs))
+      .then(() => (stopped ? undefined : spawn()))
+      .then(() => {
+        quickFailures = 0;
+      });
+    // Whoever waits for it sees the failure; nobody needs to wait.
+    readyNow.catch(() => {});
+  }
+
+  readyNow = spawn();
+  try {
+    await readyNow;
+  } catch (error) {
+    stopped = true;
+    child?.kill('SIGKILL');
+    throw error;
+  }
+
+  return {
+    name: options.name,
+    get pid() {
+      return child?.pid;
+    },
+    get restarts() {
+      return restarts;
+    },
+    ready: () => readyNow,
+    kill: (signal) => child?.kill(signal),
+    async stop() {
+      stopped = true;
+      const running = child;
+      if (running === undefined || running.exitCode !== null) return;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => running.kill('SIGKILL'), limits.stopMs);
+        running.once('exit', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+        running.kill('SIGTERM');
+      });
+    },
+  };
+}
+
+type Said = { ready?: unknown; failed?: string };
+
+function untilReady(child: ChildProcess, { name, logFile }: MeshProcessOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => {
+      clearTimeout(timer);
+      reject(new MeshStartError(`${name} did not start: ${why} (log: ${logFile})`));
+    };
+    const timer = setTimeout(() => fail('it did not answer in time'), limits.readyMs);
+    child.on('message', (said: Said) => {
+      if (said.failed !== undefined) fail(said.failed);
+      if (said.ready === undefined) return;
+      clearTimeout(timer);
+      resolve();
+    });
+    child.once('exit', (code, signal) => fail(signal ?? `it ended with code ${code}`));
+    child.once('error', (error) => fail(error.message));
+  });
+}

@@ -1,0 +1,39 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { signServiceToken } from '#kit/identity/service-token.ts';
+
+/** Secrets of a local mesh that must survive restarts: what is encrypted or signed with them does. */
+export interface LocalSecrets {
+  SIGNING_KEY_SECRET: string;
+  PROVIDER_WEBHOOK_SECRET: string;
+}
+
+/** Reads the secrets of a data folder, or makes them at the first start; the file is for its owner only. */
+export function localSecrets(dataDir: string): LocalSecrets {
+  const file = join(dataDir, 'secrets.json');
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as LocalSecrets;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const made: LocalSecrets = {
+    SIGNING_KEY_SECRET: randomBytes(32).toString('base64'),
+    PROVIDER_WEBHOOK_SECRET: randomBytes(32).toString('base64'),
+  };
+  mkdirSync(dataDir, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  return made;
+}
+
+/** Longer than any local mesh runs; each start makes new ones. */
+const tokenMs = 365 * 24 * 3_600_000;
+
+/** Makes the key pair of one start. The private key never leaves this process. */
+export function createServiceIdentity() {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  return {
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }) as string,
+    token: (service: string) => signServiceToken(service, Date.now() + tokenMs, privateKey),
+  };
+}
