@@ -54,7 +54,10 @@ export function readSettings(
   declared: Readonly<Record<string, string | undefined>> = {},
 ): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(declared).map(([name, value]) => [name, env[name] ?? value ?? required(env, name)]),
+    Object.entries(declared).map(([name, value]) => [
+      name,
+      env[name] ?? value ?? required(env, name),
+    ]),
   );
 }
 

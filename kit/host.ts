@@ -1,5 +1,4 @@
 /** Hosts services in this process: their databases, servers, relays, consumers and jobs, from start to drain. */
-import type { DescService } from '@bufbuild/protobuf';
 import type { Redis } from 'ioredis';
 import { type Bus, connectBus } from './bus/bus.ts';
 import { type Consumer, startConsumer } from './bus/consumer.ts';
@@ -9,16 +8,17 @@ import type { Clock } from './clock.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { createRelay, type Relay } from './db/outbox.ts';
+import { createEdgeEngine } from './edge/engine.ts';
 import type { IdentityVerifier } from './identity/verifier.ts';
 import { type RunningJob, startJob } from './jobs.ts';
 import { createOpsHandlers } from './ops.ts';
 import { createLocalRateLimiter, type RateLimiter } from './rate-limit.ts';
 import type { Channel } from './rpc/channel.ts';
-import { type Client, createClient } from './rpc/client.ts';
+import { createClient } from './rpc/client.ts';
 import type { Engine } from './rpc/engine.ts';
 import { createLoadGauge, type LoadGauge } from './rpc/interceptors/load-shedding.ts';
 import { createServer, type Server } from './rpc/server.ts';
-import { type ServiceModule, type ServiceParts, schemaOf } from './service.ts';
+import { type ServiceDeps, type ServiceModule, type ServiceParts, schemaOf } from './service.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
 
 /** What surrounds the services of one process. */
@@ -129,16 +129,20 @@ async function startService(
   await bus.ensureStreams(name);
   const channels: Channel[] = [];
 
-  function client<Service extends DescService>(service: Service, target: string): Client<Service> {
+  const client: ServiceDeps['client'] = (service, target, options) => {
     const channel = around.channel(name, target);
     channels.push(channel);
-    return createClient(service, channel, { serviceToken: () => around.serviceToken(name) });
-  }
+    return createClient(service, channel, {
+      ...options,
+      serviceToken: () => around.serviceToken(name),
+    });
+  };
 
   const parts = await module.create({
     name,
     database,
     bus,
+    redis,
     cache: createCache(redis, [around.namespace, name].filter(Boolean).join(':')),
     clock: around.clock,
     log,
@@ -153,12 +157,15 @@ async function startService(
       createOpsHandlers({ bus, database, service: name, consumers }),
     ],
     identity: around.identity,
-    rateLimiter,
+    rateLimiter: parts.edge?.rateLimiter ?? rateLimiter,
     load: gauge,
     log,
     interceptors: parts.interceptors,
+    isEdge: parts.edge !== undefined,
   });
-  const listener = await server.listen(around.listenAddress(name), around.engine);
+  const services = parts.implementations.map(({ service }) => service);
+  const engine = parts.edge ? createEdgeEngine(services, parts.edge) : around.engine;
+  const listener = await server.listen(around.listenAddress(name), engine);
   const relay = createRelay({ database, send: (events) => bus.send(events), service: name, log });
   for (const subscription of parts.subscriptions ?? []) {
     consumers.push(await startConsumer({ bus, database, service: name, subscription, log }));

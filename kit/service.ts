@@ -1,11 +1,15 @@
 /** What a service is to the kit: a name, a schema, and a function that wires it. */
 import type { DescService } from '@bufbuild/protobuf';
+import type { Redis } from 'ioredis';
 import type { Bus } from './bus/bus.ts';
 import type { Subscription } from './bus/consumer.ts';
 import type { Cache } from './cache/cache.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './db/database.ts';
-import type { Client } from './rpc/client.ts';
+import type { CorsOptions } from './edge/cors.ts';
+import type { HttpRoutes } from './edge/listen.ts';
+import type { RateLimiter } from './rate-limit.ts';
+import type { Client, ClientOptions } from './rpc/client.ts';
 import type { Implementation } from './rpc/handlers.ts';
 import type { HealthCheck } from './rpc/health.ts';
 import type { ServerInterceptor } from './rpc/interceptor.ts';
@@ -22,8 +26,13 @@ export interface ServiceDeps {
   log: Logger;
   /** The settings that the registry lists for this service, by name; read from the environment by the host. */
   settings: Readonly<Record<string, string>>;
-  /** A typed client of another service, called as this one. */
-  client<Service extends DescService>(service: Service, target: string): Client<Service>;
+  redis: Redis;
+  /** A typed client of another service, called as this one; `forwardsUser` also on behalf of the person who calls. */
+  client<Service extends DescService>(
+    service: Service,
+    target: string,
+    options?: Pick<ClientOptions, 'forwardsUser'>,
+  ): Client<Service>;
 }
 
 /** Work that goes on by itself: a recovery, an expiry. */
@@ -37,6 +46,15 @@ export interface Job {
   pending?(): Promise<number>;
 }
 
+/** What makes a service the public door: it listens for browsers and strangers, not for the mesh. */
+export interface EdgeParts {
+  cors: CorsOptions;
+  /** Plain HTTP answers beside the RPCs. */
+  routes: HttpRoutes;
+  /** Shared by all doors, so that a person's limit holds for them together. */
+  rateLimiter: RateLimiter;
+}
+
 /** What a service hands out. */
 export interface ServiceParts {
   implementations: Implementation[];
@@ -47,6 +65,7 @@ export interface ServiceParts {
   checks?: HealthCheck[];
   /** Work still in hand that no outbox, consumer or job shows; `settle` waits until there is none. */
   busy?(): number;
+  edge?: EdgeParts;
   stop?(): Promise<void>;
 }
 

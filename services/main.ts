@@ -59,7 +59,9 @@ process.on('disconnect', stop);
 
 try {
   await start();
-  process.send?.({ ready: [...host!.services.values()].map(({ name, address }) => ({ name, address })) });
+  process.send?.({
+    ready: [...host!.services.values()].map(({ name, address }) => ({ name, address })),
+  });
 } catch (error) {
   log.error({ error }, 'host.start_failed');
   process.send?.({ failed: error instanceof Error ? error.message : String(error) });

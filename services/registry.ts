@@ -1,6 +1,7 @@
 /** Every service of the mesh, once. */
 import type { DescService } from '@bufbuild/protobuf';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import type { ServiceModule } from '#kit/service.ts';
 
 export interface Registration {
@@ -19,11 +20,29 @@ export interface Registration {
 
 export const registry: readonly Registration[] = [
   {
+    name: 'platform.gateway',
+    port: 0,
+    contracts: [],
+    calls: [],
+    settings: { CORS_ORIGINS: '*' },
+    load: async () => {
+      const { createGateway } = await import('./platform/gateway/service.ts');
+      return createGateway(registry.filter(({ name }) => name !== 'platform.gateway'));
+    },
+  },
+  {
     name: 'commerce.inventory',
     port: 12,
     contracts: [InventoryService],
     calls: [],
     load: async () => (await import('./commerce/inventory/service.ts')).inventory,
+  },
+  {
+    name: 'commerce.order',
+    port: 13,
+    contracts: [OrderService],
+    calls: ['commerce.product', 'commerce.inventory', 'finance.payment'],
+    load: async () => (await import('./commerce/order/service.ts')).order,
   },
 ];
 

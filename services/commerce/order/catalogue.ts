@@ -1,5 +1,8 @@
-import type { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
-import { ProductStatusSchema } from '#gen/commerce/product/v1/product_pb.ts';
+import {
+  type PricedVariant,
+  type ProductService,
+  ProductStatus,
+} from '#gen/commerce/product/v1/product_pb.ts';
 import { createCoalescer } from '#kit/coalesce.ts';
 import { RpcError } from '#kit/errors.ts';
 import type { Client } from '#kit/rpc/client.ts';
@@ -39,5 +42,22 @@ export function createCatalogue(products: Client<typeof ProductService>): Catalo
       for (const priced of found) if (priced !== undefined) out.set(priced.sku, priced);
       return out;
     },
+  };
+}
+
+const statuses: Record<number, string> = {
+  [ProductStatus.AVAILABLE]: 'AVAILABLE',
+  [ProductStatus.OUT_OF_STOCK]: 'OUT_OF_STOCK',
+  [ProductStatus.DISCONTINUED]: 'DISCONTINUED',
+};
+
+function toPriced({ sku, productId, title, unitPrice, status }: PricedVariant): Priced {
+  return {
+    sku,
+    productId,
+    title,
+    currency: unitPrice!.currencyCode,
+    unitMinor: unitPrice!.amountMinor,
+    status: statuses[status] ?? 'UNKNOWN',
   };
 }

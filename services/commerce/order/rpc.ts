@@ -1,4 +1,4 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { DescMessage, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import {
   CancelOrderResponseSchema,
   CreateOrderResponseSchema,
@@ -6,7 +6,6 @@ import {
   type OrderService,
   ShipOrderResponseSchema,
 } from '#gen/commerce/order/v1/order_pb.ts';
-import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { Clock } from '#kit/clock.ts';
 import { requestKey } from '#kit/db/request-log.ts';
 import { DomainError } from '#kit/errors.ts';
@@ -132,7 +131,8 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
       >;
     },
 
-    cancelOrder: (request, call) => ask(request, call, CancelOrderResponseSchema, { kind: 'cancel' }),
+    cancelOrder: (request, call) =>
+      ask(request, call, CancelOrderResponseSchema, { kind: 'cancel' }),
 
     shipOrder: (request, call) => {
       const { trackingCode } = request;

@@ -72,13 +72,16 @@ export function createSagaDriver(deps: {
     while (saga.order.step !== 'DONE') {
       if (stopping) return handBack(saga);
       try {
-        const { saga: moved, answer } = await detached({ timeoutMs: stepMsMax }, () => advance(saga));
+        const { saga: moved, answer } = await detached({ timeoutMs: stepMsMax }, () =>
+          advance(saga),
+        );
         if (isSettled(moved.order)) settle({ order: moved.order, answer });
         saga = moved;
         failures = 0;
       } catch (error) {
         failures += 1;
-        if (!(error instanceof Later)) log.warn({ error, step: saga.order.step }, 'order.step_failed');
+        if (!(error instanceof Later))
+          log.warn({ error, step: saga.order.step }, 'order.step_failed');
         await pause(failures);
       }
     }

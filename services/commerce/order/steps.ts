@@ -1,9 +1,12 @@
 /** The calls that a saga makes: each asks another service for one step of many orders at once. */
-import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
-import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { ReserveStockRequestSchema } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import type {
+  InventoryService,
+  ReserveStockRequestSchema,
+} from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import type { Payment, ProcessPaymentRequestSchema } from '#gen/finance/payment/v1/payment_pb.ts';
+import { type PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { batchOutcomes } from '#kit/batch.ts';
 import { createCoalescer } from '#kit/coalesce.ts';
 import { debugPoint } from '#kit/debug.ts';
@@ -30,7 +33,11 @@ export function createSteps(clients: {
   payment: Client<typeof PaymentService>;
 }): DoStep {
   const { inventory, payment } = clients;
-  const options = { timeoutMs: callMsMax, itemsMax: limits.callBatchMax, batchesMax: callsAtOnceMax };
+  const options = {
+    timeoutMs: callMsMax,
+    itemsMax: limits.callBatchMax,
+    batchesMax: callsAtOnceMax,
+  };
 
   const reservations = createCoalescer({
     ...options,

@@ -57,7 +57,11 @@ const batchMsMax = 5_000;
 
 /** The key under which CreateOrder's answer is recorded, whoever finds it out. */
 export function createOrderKey(userId: string, requestId: string, hash: Buffer): RequestKey {
-  return { requestId, scope: `${userId}/${CreateOrderRequestSchema.name.replace('Request', '')}`, hash };
+  return {
+    requestId,
+    scope: `${userId}/${CreateOrderRequestSchema.name.replace('Request', '')}`,
+    hash,
+  };
 }
 
 /**
@@ -123,7 +127,9 @@ interface Known {
 async function readBatch(store: Store, tx: Tx, commands: readonly Command[]): Promise<Known> {
   const requests = commands.flatMap((command) => ('request' in command ? [command.request] : []));
   const begun = commands.flatMap((command) =>
-    command.kind === 'create' ? [{ userId: userOf(command.request), requestId: command.request.key.requestId }] : [],
+    command.kind === 'create'
+      ? [{ userId: userOf(command.request), requestId: command.request.key.requestId }]
+      : [],
   );
   const orderIds = commands.flatMap((command) => ('orderId' in command ? [command.orderId] : []));
   const [found, byRequest, byOrder] = await Promise.all([
@@ -179,9 +185,12 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
     const existing = byRequest.get(key);
     if (existing) {
       if (!existing.requestHash.equals(request.key.hash)) return { error: reused(request) };
-      return { value: { saga: byOrder.get(existing.order.orderId) ?? existing, answer: undefined } };
+      return {
+        value: { saga: byOrder.get(existing.order.orderId) ?? existing, answer: undefined },
+      };
     }
-    if (begin instanceof DomainError) return withSaga(answerOnce(request, { error: begin }), undefined);
+    if (begin instanceof DomainError)
+      return withSaga(answerOnce(request, { error: begin }), undefined);
     byRequest.set(key, begin);
     byOrder.set(begin.order.orderId, begin);
     fresh.add(begin.order.orderId);

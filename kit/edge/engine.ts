@@ -1,0 +1,30 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { ServerReflection as ReflectionV1 } from '#gen/grpc/reflection/v1/reflection_pb.ts';
+import { ServerReflection as ReflectionV1Alpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import { Health } from '#gen/health/v1/health_pb.ts';
+import type { MessageDispatcher } from '../rpc/dispatcher.ts';
+import type { Engine } from '../rpc/engine.ts';
+import type { CorsOptions } from './cors.ts';
+import { type HttpRoutes, listenEdge } from './listen.ts';
+
+/**
+ * The engine of the public door: connect-node, which speaks gRPC, gRPC-Web and Connect to browsers and strangers on one
+ * port. It costs several times what the mesh's own engine does per call, so only the edge pays it. It makes no calls.
+ */
+export function createEdgeEngine(
+  services: readonly DescService[],
+  edge: { cors: CorsOptions; routes: HttpRoutes },
+): Engine {
+  return {
+    name: 'connect-node',
+    connect() {
+      throw new Error('the edge only listens');
+    },
+    listen: (address, dispatcher) =>
+      listenEdge(address, {
+        ...edge,
+        services: [...services, Health, ReflectionV1, ReflectionV1Alpha],
+        dispatcher: dispatcher as MessageDispatcher,
+      }),
+  };
+}

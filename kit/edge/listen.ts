@@ -1,0 +1,130 @@
+/** One public port for everybody: HTTP/1.1 and HTTP/2 without TLS, told apart by their first bytes. */
+import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttp2,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
+import { createServer as createTcp, type Socket } from 'node:net';
+import type { DescService } from '@bufbuild/protobuf';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { limits } from '../limits.ts';
+import type { MessageDispatcher } from '../rpc/dispatcher.ts';
+import type { Listener } from '../rpc/engine.ts';
+import { type CorsOptions, withCors } from './cors.ts';
+import { contextValuesOf, mountServices } from './mount.ts';
+
+export type Request = IncomingMessage | Http2ServerRequest;
+export type Response = ServerResponse | Http2ServerResponse;
+
+/** A plain HTTP answer beside the RPCs: JSON, by path. */
+export type HttpRoutes = Readonly<Record<string, () => Promise<{ status: number; body: string }>>>;
+
+export interface EdgeOptions {
+  services: readonly DescService[];
+  dispatcher: MessageDispatcher;
+  cors: CorsOptions;
+  routes: HttpRoutes;
+}
+
+/** The client connection preface of HTTP/2 begins so; no HTTP/1.1 request does. Source: RFC 9113, section 3.4. */
+const preface = Buffer.from('PRI * HTTP/2.0');
+
+/** Listens on "host:port" (port 0: any) for gRPC, gRPC-Web and Connect, unary and streaming. */
+export async function listenEdge(address: string, options: EdgeOptions): Promise<Listener> {
+  const rpc = connectNodeAdapter({
+    routes: (router) => mountServices(router, options.services, options.dispatcher),
+    readMaxBytes: limits.messageBytesMax,
+    writeMaxBytes: limits.messageBytesMax,
+    maxTimeoutMs: limits.deadlineMsMax * 60,
+    contextValues: (request) => contextValuesOf(addressOf(request)),
+  });
+  const handle = withCors(options.cors, (request: Request, response: Response) => {
+    const route = options.routes[(request.url ?? '').split('?')[0]!];
+    if (route !== undefined && request.method === 'GET') void answer(route, response);
+    else rpc(request as never, response as never);
+  });
+  const http1 = createHttp1({ maxHeaderSize: limits.headerBytesMax }, handle);
+  const http2 = createHttp2(
+    {
+      maxHeaderListPairs: 100,
+      settings: { maxConcurrentStreams: limits.streamsPerConnectionMax },
+    },
+    handle,
+  );
+  const sessions = new Set<{ close(): void; destroy(): void }>();
+  http2.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+  });
+  const sockets = new Set<Socket>();
+  const tcp = createTcp((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    tellApart(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit('connection', socket));
+  });
+  const bound = await listen(tcp, address);
+
+  return {
+    address: bound,
+    async drain(timeoutMs) {
+      const closed = new Promise<void>((resolve) => tcp.close(() => resolve()));
+      for (const session of sessions) session.close();
+      http1.closeIdleConnections();
+      const timer = setTimeout(() => destroyAll(sockets), timeoutMs);
+      await closed;
+      clearTimeout(timer);
+    },
+    close() {
+      tcp.close();
+      destroyAll(sockets);
+    },
+  };
+}
+
+/** Reads just enough to know the protocol, and gives the bytes back before anybody else reads. */
+function tellApart(socket: Socket, decide: (isHttp2: boolean) => void): void {
+  socket.setTimeout(limits.drainMsMax, () => socket.destroy());
+  let seen = Buffer.alloc(0);
+  const read = () => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    seen = Buffer.concat([seen, chunk]);
+    const known = Math.min(seen.length, preface.length);
+    const mayBeHttp2 = seen.subarray(0, known).equals(preface.subarray(0, known));
+    if (mayBeHttp2 && seen.length < preface.length) return;
+    socket.off('readable', read);
+    socket.setTimeout(0);
+    socket.unshift(seen);
+    decide(mayBeHttp2);
+  };
+  socket.on('readable', read);
+}
+
+function addressOf(request: { socket?: { remoteAddress?: string }; stream?: unknown }): string {
+  return `${request.socket?.remoteAddress ?? 'unknown'}:0`;
+}
+
+async function answer(route: HttpRoutes[string], response: Response): Promise<void> {
+  const { status, body } = await route().catch(() => ({ status: 503, body: '{}' }));
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json');
+  response.end(body);
+}
+
+function listen(server: ReturnType<typeof createTcp>, address: string): Promise<string> {
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(Number(address.slice(at + 1)), host, () => {
+      const bound = server.address() as { port: number };
+      resolve(`${host}:${bound.port}`);
+    });
+  });
+}
+
+function destroyAll(sockets: ReadonlySet<Socket>): void {
+  for (const socket of sockets) socket.destroy();
+}
