@@ -23,6 +23,8 @@ export interface Database {
    * throws, after a rollback. READ COMMITTED: lock rows before reading what you decide by.
    */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** Runs `work` in a part of a transaction: when it throws, what it did is undone and the rest stays. */
+  savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Calls `listener` after each committed transaction that published events. */
   onPublished(listener: () => void): void;
   /** Notes that a transaction published; its commit then calls the listeners. For kit/db/outbox.ts. */
@@ -40,6 +42,8 @@ export interface DatabaseOptions {
   connectionsMax?: number;
   /** Shown in pg_stat_activity. */
   application?: string;
+  /** Hears the text of each statement that is sent, for tests that count them. */
+  onStatement?: (text: string) => void;
 }
 
 export function createDatabase(options: DatabaseOptions): Database {
@@ -69,6 +73,15 @@ export function createDatabase(options: DatabaseOptions): Database {
       if (didPublish) for (const listener of listeners) listener();
       return result as Result;
     },
+    async savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+      const result = await tx.savepoint(async (inner) => {
+        const value = await work(inner);
+        // postgres.js gives the part an object of its own; what was published in it is published by the whole.
+        if (publishing.has(inner)) publishing.add(tx);
+        return value;
+      });
+      return result as Result;
+    },
     onPublished: (listener) => listeners.push(listener),
     willPublish: (tx) => publishing.add(tx),
     async check() {
@@ -88,6 +101,7 @@ function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
     // A lost server is looked for again soon, and for ever: the process outlives it.
     backoff: (attempt) => Math.min(1, 0.05 * attempt),
     onnotice: () => {},
+    debug: options.onStatement && ((_, text) => options.onStatement?.(text)),
     connection: {
       application_name: options.application ?? options.schema,
       search_path: options.schema,

@@ -17,6 +17,9 @@ const lost = new Set([
   'EPIPE',
 ]);
 
+/** Failures of a whole transaction that met another one: it was rolled back and may be done anew at once. */
+const undone = new Set(['40001', '40P01']);
+
 /** A statement that ran into its timeout, or was cancelled because its caller gave up. */
 const cancelled = '57014';
 
@@ -30,6 +33,11 @@ export function sqlState(error: unknown): string {
 export function isTransient(error: unknown): boolean {
   const code = sqlState(error);
   return transient.has(code) || lost.has(code);
+}
+
+/** True when PostgreSQL itself chose this transaction to give way: nothing of it was done. */
+export function isUndone(error: unknown): boolean {
+  return undone.has(sqlState(error));
 }
 
 /** Turns a driver's error into one that callers understand; others are answered as they are. */

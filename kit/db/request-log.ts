@@ -16,10 +16,11 @@ import {
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import type { Outcome } from '../coalesce.ts';
 import { DomainError } from '../errors.ts';
-import { CallerNotAllowed, RequestIdReused } from '../mesh-errors.ts';
+import { CallerNotAllowed, Conflict, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
 import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
 import type { Database, Tx } from './database.ts';
+import { isUndone } from './errors.ts';
 
 /** What identifies a request, and what tells whether it is the same one. */
 export interface RequestKey {
@@ -64,7 +65,7 @@ export async function answerOnce<Response extends DescMessage>(
     database,
     call.method.parent.typeName,
     [request],
-    async (tx) => [await tx.savepoint(work as never).then(toValue, toRefusal)],
+    async (tx) => [await database.savepoint(tx, work).then(toValue, toRefusal)],
   );
   if ('error' in outcome!) throw outcome.error;
   return outcome!.value as MessageShape<Response>;
@@ -79,7 +80,7 @@ function toRefusal(error: unknown): { error: DomainError } {
   throw error;
 }
 
-/** How often a batch is tried again because another process recorded one of its requests at the same moment. */
+/** How often a batch is tried because another process recorded one of its requests at the same moment. */
 const collisionsMax = 5;
 
 /** One mutation of a batch: its key, the message type of its answer, and what the work needs to know. */
@@ -104,20 +105,22 @@ export async function answerBatchOnce<Item>(
   mutations: readonly Mutation<Item>[],
   work: (tx: Tx, items: Item[]) => Promise<Outcome<Answer>[]>,
 ): Promise<Outcome<Message>[]> {
-  return retryCollisions(() =>
-    database.transaction((tx) => attempt(tx, domain, mutations, work)),
-  );
+  return retryCollisions(() => database.transaction((tx) => attempt(tx, domain, mutations, work)));
 }
 
-/** Does `work`, which is one transaction, again when it finds that another process was faster. */
+/**
+ * Does `work`, which is one transaction, again when another process was faster or the two were deadlocked. Throws
+ * Conflict when that goes on.
+ */
 export async function retryCollisions<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (let collisions = 0; ; collisions += 1) {
+  for (let collisions = 0; collisions < collisionsMax; collisions += 1) {
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof Collision) || collisions >= collisionsMax) throw error;
+      if (!(error instanceof Collision) && !isUndone(error)) throw error;
     }
   }
+  throw new Conflict();
 }
 
 /**
@@ -219,6 +222,7 @@ async function record(
   entries: readonly { key: RequestKey }[],
   records: readonly { response: Uint8Array | null; refusal: Uint8Array | null }[],
 ): Promise<void> {
+  // Ordered, so that two processes which record the same requests do not wait for each other in a circle.
   const inserted = await tx`
     insert into request_log (request_id, scope, request_hash, response, refusal)
     select request_id, scope, hash::bytea, response::bytea, refusal::bytea
@@ -229,6 +233,7 @@ async function record(
       ${records.map(({ response }) => hex(response))}::text[],
       ${records.map(({ refusal }) => hex(refusal))}::text[]
     ) as t (request_id, scope, hash, response, refusal)
+    order by request_id, scope
     on conflict do nothing`;
   if (inserted.count !== entries.length) throw new Collision();
 }

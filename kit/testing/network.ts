@@ -2,7 +2,7 @@
  * A mesh inside the test's own process, on real PostgreSQL, NATS and Redis: a database of its own for each test file,
  * services on free ports, tokens for any person, and `settle` instead of sleeping.
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes } from 'node:crypto';
 import type { DescService } from '@bufbuild/protobuf';
 import { exportJWK, SignJWT } from 'jose';
 import postgres from 'postgres';
@@ -32,6 +32,11 @@ export interface NetworkOptions {
   /** By service name. */
   settings?: Record<string, Record<string, string>>;
   logLevel?: string;
+  /**
+   * A network whose database, bus, clock and people this one shares: it is to the other what a second process of the
+   * same mesh is. Stop it first.
+   */
+  joins?: Network;
 }
 
 /** A person for tests. */
@@ -65,15 +70,44 @@ export interface Network {
 const settleMsMax = 20_000;
 const tokenMs = 3_600_000;
 
-export async function createNetwork(options: NetworkOptions): Promise<Network> {
+/** What networks that joined each other have in common. */
+interface Ground {
+  name: string;
+  databaseUrl: string;
+  sql: postgres.Sql;
+  clock: ReturnType<typeof createTestClock>;
+  serviceKeys: KeyPairKeyObjectResult;
+  people: Awaited<ReturnType<typeof createPeople>>;
+  remove(): Promise<void>;
+}
+
+const grounds = new WeakMap<Network, Ground>();
+
+async function createGround(options: NetworkOptions): Promise<Ground> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = postgres(options.databaseUrl, { max: 1, onnotice: () => {} });
   await admin.unsafe(`create database ${name}`);
   const databaseUrl = withDatabase(options.databaseUrl, name);
   const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} });
-  const clock = createTestClock();
-  const serviceKeys = generateKeyPairSync('ed25519');
-  const people = await createPeople();
+  return {
+    name,
+    databaseUrl,
+    sql,
+    clock: createTestClock(),
+    serviceKeys: generateKeyPairSync('ed25519'),
+    people: await createPeople(),
+    async remove() {
+      await sql.end({ timeout: 5 });
+      await admin.unsafe(`drop database ${name} with (force)`);
+      await admin.end({ timeout: 5 });
+    },
+  };
+}
+
+export async function createNetwork(options: NetworkOptions): Promise<Network> {
+  const shared = options.joins && grounds.get(options.joins);
+  const ground = shared ?? (await createGround(options));
+  const { name, databaseUrl, sql, clock, serviceKeys, people } = ground;
   const channels: Channel[] = [];
   let host: Host | undefined;
 
@@ -114,7 +148,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   });
   const services = [...host.services.values()];
 
-  return {
+  const network: Network = {
     clock,
     sql,
     service: running,
@@ -129,11 +163,11 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     async stop() {
       for (const made of channels) made.close();
       await host.stop();
-      await sql.end({ timeout: 5 });
-      await admin.unsafe(`drop database ${name} with (force)`);
-      await admin.end({ timeout: 5 });
+      if (shared === undefined) await ground.remove();
     },
   };
+  grounds.set(network, ground);
+  return network;
 }
 
 function withDatabase(url: string, database: string): string {

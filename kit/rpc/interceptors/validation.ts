@@ -2,14 +2,16 @@ import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { createValidator, type Validator } from '@bufbuild/protovalidate';
 import { FieldsInvalid } from '../../mesh-errors.ts';
 import type { ServerInterceptor } from '../interceptor.ts';
+import { settleTexts } from '../texts.ts';
 
-/** Holds every request message to the rules that its fields carry in the contract. */
+/** Holds every request message to the rules that its fields carry in the contract, and settles its texts. */
 export function validationInterceptor(): ServerInterceptor {
   const validator = createValidator();
   return {
     name: 'validation',
     request(call, message) {
       check(validator, call.method.input, message);
+      settleTexts(call.method.input, message);
     },
   };
 }
