@@ -36,9 +36,11 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-/** How long a stream keeps events, and how many bytes of them: room for every consumer to be away over a weekend. */
+/**
+ * How long a stream keeps events: room for every consumer to be away over a weekend. Bytes are not bounded here: a full
+ * stream would drop its oldest event unread, whereas a full server refuses new ones, which then wait in the outbox.
+ */
 const streamAgeMsMax = 7 * 24 * 3_600_000;
-const streamBytesMax = 1024 * 1024 * 1024;
 /** JetStream forgets repeats after this; consumers never do. */
 const duplicateWindowMs = 120_000;
 
@@ -71,7 +73,7 @@ export async function connectBus(options: {
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       max_age: nanos(streamAgeMsMax),
-      max_bytes: streamBytesMax,
+      max_bytes: -1,
       duplicate_window: nanos(duplicateWindowMs),
     };
     // Adding a stream that is there with the same settings changes nothing, so processes may race.
