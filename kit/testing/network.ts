@@ -6,6 +6,7 @@ import { generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes } from 'n
 import type { DescService } from '@bufbuild/protobuf';
 import { exportJWK, SignJWT } from 'jose';
 import postgres from 'postgres';
+import { connectBus } from '../bus/bus.ts';
 import { createTestClock } from '../clock.ts';
 import { type Host, type RunningService, startHost } from '../host.ts';
 import {
@@ -97,11 +98,21 @@ async function createGround(options: NetworkOptions): Promise<Ground> {
     serviceKeys: generateKeyPairSync('ed25519'),
     people: await createPeople(),
     async remove() {
+      await removeStreams(options.natsUrl, name);
       await sql.end({ timeout: 5 });
       await admin.unsafe(`drop database ${name} with (force)`);
       await admin.end({ timeout: 5 });
     },
   };
+}
+
+/** The server keeps its streams from run to run: those of tests that are over would only slow its start. */
+async function removeStreams(natsUrl: string, namespace: string): Promise<void> {
+  const bus = await connectBus({ url: natsUrl, namespace, name: 'cleanup' });
+  for await (const stream of bus.manager.streams.names()) {
+    if (stream.startsWith(`${namespace}_`)) await bus.manager.streams.delete(stream);
+  }
+  await bus.close();
 }
 
 export async function createNetwork(options: NetworkOptions): Promise<Network> {
