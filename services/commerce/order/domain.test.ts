@@ -1,0 +1,167 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  isSettled,
+  limits,
+  MixedCurrencies,
+  next,
+  type Order,
+  type OrderEvent,
+  OrderStatusConflict,
+  OrderTooLarge,
+  type Priced,
+  priceLines,
+  SkuNotForSale,
+  SkuNotFound,
+  transitions,
+} from './domain.ts';
+
+const pending: Order = {
+  orderId: 'order',
+  userId: 'user',
+  lines: [],
+  currency: 'EUR',
+  totalMinor: 100n,
+  status: 'PENDING',
+  step: 'RESERVE',
+  cancelReason: undefined,
+  cancelDetail: '',
+  paymentId: undefined,
+  trackingCode: '',
+  address: { recipient: '', lines: [], city: '', postalCode: '', countryCode: 'DE' },
+  version: 1n,
+  createdAt: 0,
+  updatedAt: 0,
+};
+
+const told: OrderEvent[] = [
+  { kind: 'reserved' },
+  { kind: 'stock_refused', detail: 'SKU' },
+  { kind: 'paid', paymentId: 'payment' },
+  { kind: 'payment_declined', paymentId: 'payment', detail: 'insufficient_funds' },
+  { kind: 'payment_timed_out' },
+  { kind: 'committed' },
+  { kind: 'reservation_lost' },
+  { kind: 'compensated' },
+];
+const asked: OrderEvent[] = [
+  { kind: 'cancel' },
+  { kind: 'ship', trackingCode: 'T1' },
+  { kind: 'deliver' },
+];
+
+const after = (...events: OrderEvent[]) =>
+  events.reduce((order, event) => next(order, event, 1), pending);
+
+describe('an order', () => {
+  test('goes from pending to delivered', () => {
+    const paid = after(told[0]!, told[2]!, told[5]!);
+    expect(paid).toMatchObject({ status: 'PAID', step: 'DONE', paymentId: 'payment' });
+    expect(next(next(paid, asked[1]!, 1), asked[2]!, 1)).toMatchObject({
+      status: 'DELIVERED',
+      trackingCode: 'T1',
+      version: 5n,
+    });
+  });
+
+  test('whose card is declined gives its stock back', () => {
+    expect(after(told[0]!, told[3]!)).toMatchObject({
+      status: 'CANCELLED',
+      step: 'COMPENSATE',
+      cancelReason: 'PAYMENT_DECLINED',
+      cancelDetail: 'insufficient_funds',
+    });
+  });
+
+  test('that is paid but has lost its stock is cancelled and refunded', () => {
+    expect(after(told[0]!, told[2]!, told[6]!)).toMatchObject({
+      status: 'CANCELLED',
+      step: 'COMPENSATE',
+      cancelReason: 'RESERVATION_EXPIRED',
+    });
+  });
+
+  test('cannot be shipped before its stock is sold, nor cancelled after it left', () => {
+    const paid = after(told[0]!, told[2]!);
+    expect(() => next(paid, asked[1]!, 1)).toThrow(OrderStatusConflict);
+    const shipped = after(told[0]!, told[2]!, told[5]!, asked[1]!);
+    expect(() => next(shipped, asked[0]!, 1)).toThrow(OrderStatusConflict);
+  });
+
+  test('moves only along the table, whatever happens to it in whatever order', () => {
+    const events = fc.array(fc.constantFrom(...told, ...asked), { maxLength: 30 });
+    fc.assert(
+      fc.property(events, (history) => {
+        let order = pending;
+        for (const event of history) {
+          let moved = order;
+          try {
+            moved = next(order, event, 1);
+          } catch (error) {
+            expect(error).toBeInstanceOf(OrderStatusConflict);
+          }
+          if (moved.status !== order.status) {
+            expect(transitions[order.status]).toContain(moved.status);
+            expect(moved.version).toBe(order.version + 1n);
+          } else {
+            expect(moved.version).toBe(order.version);
+          }
+          // Once CreateOrder has its answer, it keeps it.
+          if (isSettled(order)) expect(isSettled(moved)).toBe(true);
+          order = moved;
+        }
+      }),
+    );
+  });
+});
+
+describe('the price of an order', () => {
+  const priced = (sku: string, more: Partial<Priced> = {}): [string, Priced] => [
+    sku,
+    {
+      sku,
+      productId: 'product',
+      title: sku,
+      currency: 'EUR',
+      unitMinor: 1_999n,
+      status: 'AVAILABLE',
+      ...more,
+    },
+  ];
+
+  test('adds up lines that name one SKU, and is exact', () => {
+    const catalogue = new Map([
+      priced('B', { unitMinor: 9_007_199_254_740_993n / 1_000_000n }),
+      priced('A'),
+    ]);
+    const wanted = [
+      { sku: 'B', quantity: 1n },
+      { sku: 'A', quantity: 2n },
+      { sku: 'B', quantity: 2n },
+    ];
+    const { lines, totalMinor, currency } = priceLines(wanted, catalogue);
+    expect(lines.map(({ sku, quantity }) => [sku, quantity])).toEqual([
+      ['A', 2n],
+      ['B', 3n],
+    ]);
+    expect(totalMinor).toBe(2n * 1_999n + 3n * 9_007_199_254n);
+    expect(currency).toBe('EUR');
+  });
+
+  test.each([
+    ['an unknown SKU', SkuNotFound, new Map<string, Priced>()],
+    ['a discontinued product', SkuNotForSale, new Map([priced('A', { status: 'DISCONTINUED' })])],
+    ['two currencies', MixedCurrencies, new Map([priced('A'), priced('B', { currency: 'USD' })])],
+    [
+      'too large a total',
+      OrderTooLarge,
+      new Map([priced('A', { unitMinor: limits.totalMinorMax + 1n })]),
+    ],
+  ])('is refused for %s', (_, error, catalogue) => {
+    const wanted = [...(catalogue.size === 0 ? ['A'] : catalogue.keys())].map((sku) => ({
+      sku,
+      quantity: 1n,
+    }));
+    expect(() => priceLines(wanted, catalogue)).toThrow(error);
+  });
+});

@@ -1,0 +1,63 @@
+/** What the contract must have that no linter knows of: policies, request ids, and a place in the registry. */
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
+import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
+import { pathOf, policyOf } from '#kit/rpc/policy.ts';
+import { registry } from '#services/registry.ts';
+
+/** Every service of the contract, those of the kit included. */
+export function allServices(): DescService[] {
+  return [...registry.flatMap(({ contracts }) => contracts), OpsService];
+}
+
+/** What is wrong with the contract, a line each. */
+export function findContractFaults(): string[] {
+  const names = new Set(registry.map(({ name }) => name));
+  return [...allServices(), EchoService].flatMap((service) =>
+    service.methods.flatMap((method) => faultsOf(method, names)),
+  );
+}
+
+function faultsOf(method: DescMethod, names: ReadonlySet<string>): string[] {
+  const path = pathOf(method);
+  let policy: ReturnType<typeof policyOf>;
+  try {
+    policy = policyOf(method);
+  } catch (error) {
+    return [(error as Error).message];
+  }
+  const faults: string[] = [];
+  if (policy.deadlineMs === 0) faults.push(`${path}: its policy gives no deadline_ms`);
+  const isMutation = method.idempotency === MethodOptions_IdempotencyLevel.IDEMPOTENT;
+  const isTesting = method.parent === EchoService;
+  if (!policy.isRepeatable && !isTesting) {
+    faults.push(`${path}: say whether it is NO_SIDE_EFFECTS or IDEMPOTENT`);
+  }
+  if (isMutation && !isTesting && !hasRequestId(method)) {
+    faults.push(`${path}: a mutation needs request_id, in its request or in each item of a batch`);
+  }
+  for (const service of policy.services) {
+    if (!isTesting && !plannedServices.has(service) && !names.has(service)) {
+      faults.push(`${path}: its policy names ${service}, which the registry does not know`);
+    }
+  }
+  return faults;
+}
+
+/** Services that the design names and the registry does not have yet; their callers are in the contract already. */
+const plannedServices = new Set(['platform.audit', 'platform.search', 'platform.recommendation']);
+
+/** A provider's event has an id of its own, inside the signed payload; a sign-out names the session it ends. */
+const ownIds = new Set(['HandleProviderEvent']);
+
+function hasRequestId(method: DescMethod): boolean {
+  if (ownIds.has(method.name)) return true;
+  return method.input.fields.some(
+    (field) =>
+      field.name === 'request_id' ||
+      (field.name === 'requests' &&
+        field.fieldKind === 'list' &&
+        field.message?.fields.some((inner) => inner.name === 'request_id')),
+  );
+}

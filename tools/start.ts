@@ -1,0 +1,95 @@
+// Starts the whole platform on this machine and stays until Ctrl-C: npm start [-- --placement service --port-base 9000]
+import { rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { registry } from '#services/registry.ts';
+import { type Mesh, startMesh } from './mesh/mesh.ts';
+import { type Placement, placements } from './mesh/placements.ts';
+import { root, say } from './run.ts';
+import { seed } from './seed/seed.ts';
+
+const usage = `npm start -- [options]
+  --placement ${placements.join(' | ')}   how services are spread over processes (domain)
+  --port-base <port>              first port of the services (7000)
+  --data-dir <folder>             where everything is kept (.meshwork/data)
+  --empty                         without demo data
+  --reset                         begin anew: removes the data first`;
+
+const options = {
+  placement: { type: 'string', default: 'domain' },
+  'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7000' },
+  'data-dir': { type: 'string', default: `${root}.meshwork/data` },
+  empty: { type: 'boolean', default: false },
+  reset: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options });
+  if (values.help) return say(usage);
+  if (!placements.includes(values.placement as Placement)) throw new UsageError(usage);
+  const startedAt = performance.now();
+  const dataDir = values['data-dir'];
+  if (values.reset) rmSync(dataDir, { recursive: true, force: true });
+  const portBase = Number(values['port-base']);
+  const mesh = await startMesh({
+    dataDir,
+    portBase,
+    placement: values.placement as Placement,
+    durable: true,
+    onProgress: (line) => say(`  ${line}`),
+  });
+  stopOnSignal(mesh);
+  if (!values.empty) await seed(mesh, { dataDir, onProgress: (line) => say(`  ${line}`) });
+  say('');
+  for (const line of table(mesh)) say(line);
+  say('');
+  for (const line of commandsToTry(mesh)) say(line);
+  say('');
+  say(`ready in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+}
+
+class UsageError extends Error {}
+
+function table(mesh: Mesh): string[] {
+  const rows = registry.map(({ name, contracts }) => [
+    name,
+    mesh.addressOf(name),
+    contracts.map(({ typeName }) => typeName).join(', ') || 'all public services, for everybody',
+  ]);
+  const servers = mesh.servers.managed.map(({ name, url }) => [name, new URL(url).host, url]);
+  const all = [['service', 'address', 'serves'], ...rows, ...servers];
+  const widths = [0, 1].map((i) => Math.max(...all.map((row) => row[i]!.length)));
+  return all.map(([a, b, c]) => `  ${a!.padEnd(widths[0]!)}  ${b!.padEnd(widths[1]!)}  ${c}`);
+}
+
+function commandsToTry(mesh: Mesh): string[] {
+  const gateway = mesh.addressOf('platform.gateway');
+  return [
+    'try',
+    `  grpcurl -plaintext ${gateway} list`,
+    `  curl -s http://${gateway}/commerce.product.v1.ProductService/ListProducts \\`,
+    `    -H 'content-type: application/json' -d '{"pageSize": 3}'`,
+    '  npm run demo',
+  ];
+}
+
+/** Ctrl-C drains and stops all that was started; a second one ends at once. */
+function stopOnSignal(mesh: Mesh): void {
+  let stopping = false;
+  const stop = () => {
+    if (stopping) process.exit(130);
+    stopping = true;
+    say('stopping…');
+    void mesh.stop().then(() => {
+      say('stopped; the next npm start finds everything again');
+      process.exit(0);
+    });
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+}
+
+main().catch((error) => {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});
