@@ -4,6 +4,10 @@ export const limits = {
   messageBytesMax: 4 * 1024 * 1024,
   /** Request headers, decoded, in bytes: room for two tokens and a trace. */
   headerBytesMax: 16 * 1024,
+  /** Details of one error, in bytes: base64 adds a third, and they must fit into the headers with all the rest. */
+  errorDetailsBytesMax: 8 * 1024,
+  /** Text of one error, in UTF-16 units: percent-encoding may make nine bytes of one. */
+  errorTextMax: 500,
   /** Streams that one connection may have open. Above the most that one load generator keeps in flight. */
   streamsPerConnectionMax: 4_096,
 

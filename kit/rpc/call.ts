@@ -3,6 +3,7 @@ import { type Caller, nobody, type User } from '../identity/caller.ts';
 import { CredentialsRequired } from '../mesh-errors.ts';
 import type { Cancellation, Scope } from '../scope.ts';
 import type { Span, TraceContext } from '../telemetry/trace.ts';
+import { onDeadline } from './deadline-timer.ts';
 import type { Inbound, Metadata, Peer } from './engine.ts';
 import type { Policy } from './policy.ts';
 
@@ -51,8 +52,11 @@ export class ServerCall implements Call, Scope {
   isExpired = false;
   /** The server ended it because it goes down. */
   isDrained = false;
+  /** The handler was called: from here on the call may have had its effect. */
+  isBegun = false;
+  /** Interceptors whose `start` was reached; `end` runs for as many. */
+  reached = 0;
   #expiry: NodeJS.Timeout | undefined;
-  #end: (() => void) | undefined;
 
   constructor(method: DescMethod, policy: Policy, path: string, inbound: Inbound) {
     this.method = method;
@@ -75,10 +79,10 @@ export class ServerCall implements Call, Scope {
   /** Sets the deadline here, and ends the call then: for deadlines that the engine does not know of. */
   expireAt(deadlineAt: number): void {
     this.deadlineAt = deadlineAt;
-    this.#expiry = setTimeout(() => {
+    this.#expiry = onDeadline(deadlineAt, () => {
       this.isExpired = true;
       this.stop();
-    }, deadlineAt - Date.now());
+    });
   }
 
   get hasExpiry(): boolean {
@@ -89,18 +93,9 @@ export class ServerCall implements Call, Scope {
     clearTimeout(this.#expiry);
   }
 
-  /** Ends the call from this side: whoever waits in it is cancelled, and `ended` resolves. */
+  /** Ends the call from this side: whoever waits in it is cancelled. */
   stop(): void {
     this.cancellation.cancel();
-    this.#end?.();
-  }
-
-  /** Resolves when the call is stopped from this side or given up by the other. */
-  ended(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#end = resolve;
-      this.cancellation.onCancel(resolve);
-    });
   }
 
   get isStream(): boolean {

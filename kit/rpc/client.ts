@@ -11,7 +11,7 @@ import { RpcError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { Cancellation, currentScope, type Scope } from '../scope.ts';
 import { clientCalls, clientSeconds } from '../telemetry/metrics.ts';
-import { formatTraceparent, startSpan } from '../telemetry/trace.ts';
+import { formatTraceparent, type Span, startSpan } from '../telemetry/trace.ts';
 import type { Channel, OutgoingCall } from './channel.ts';
 import type { Metadata } from './engine.ts';
 import { serviceTokenHeader } from './interceptors/identity.ts';
@@ -82,62 +82,59 @@ export function createClient<Service extends DescService>(
 type AnyInit = MessageInitShape<DescMessage>;
 
 function createMethod(method: DescMethod, channel: Channel, options: ClientOptions) {
-  const prepare = createPreparer(method, options);
+  const path = pathOf(method);
+  const { deadlineMs } = policyOf(method);
   const record = createRecorder(method);
 
+  function begin(callOptions: CallOptions | undefined): Begun {
+    const scope = currentScope();
+    const startedAt = performance.now();
+    const deadlineAt = deadlineOf(scope, callOptions?.timeoutMs ?? deadlineMs);
+    const span = startSpan(path, 'client', scope?.trace);
+    const metadata: Metadata = { ...callOptions?.headers };
+    metadata.traceparent = formatTraceparent(span.context);
+    const token = options.serviceToken?.();
+    if (token !== undefined) metadata[serviceTokenHeader] = token;
+    if (options.forwardsUser && scope?.authorization !== undefined) {
+      metadata.authorization ??= scope.authorization;
+    }
+    const signal = callOptions?.signal;
+    const own = signal === undefined ? undefined : joinCancellation(scope, signal);
+    const cancellation = own?.cancellation ?? scope?.cancellation;
+    const call: OutgoingCall = { method, path, deadlineAt, metadata, cancellation };
+    return { call, span, startedAt, detach: own?.detach };
+  }
+
+  function end({ span, startedAt, detach }: Begun, error: unknown): void {
+    detach?.();
+    const status = error === undefined ? 'ok' : codeOf(error);
+    span.end(error === undefined ? undefined : status);
+    record(status, (performance.now() - startedAt) / 1000);
+  }
+
   async function unary(request: AnyInit, callOptions?: CallOptions): Promise<Message> {
-    const { call, end } = prepare(callOptions);
+    const begun = begin(callOptions);
     try {
-      const response = await channel.unary(call, create(method.input, request));
-      end(undefined);
+      const response = await channel.unary(begun.call, create(method.input, request));
+      end(begun, undefined);
       return response;
     } catch (error) {
-      end(error);
+      end(begun, error);
       throw error;
     }
   }
 
   async function* stream(requests: AsyncIterable<AnyInit>, callOptions?: CallOptions) {
-    const { call, end } = prepare(callOptions);
+    const begun = begin(callOptions);
     let failure: unknown;
     try {
-      yield* channel.stream(call, toMessages(method.input, requests));
+      yield* channel.stream(begun.call, toMessages(method.input, requests));
     } catch (error) {
       failure = error;
       throw error;
     } finally {
-      // A reader that stops early ends the call; one that read to the end finds nothing left to cancel.
-      call.cancellation?.cancel();
-      end(failure);
+      end(begun, failure);
     }
-  }
-
-  function createPreparer(desc: DescMethod, clientOptions: ClientOptions) {
-    const path = pathOf(desc);
-    const policy = policyOf(desc);
-    const isUnary = desc.methodKind === 'unary';
-    return (callOptions: CallOptions | undefined) => {
-      const scope = currentScope();
-      const startedAt = performance.now();
-      const span = startSpan(path, 'client', scope?.trace);
-      const metadata: Metadata = { ...callOptions?.headers };
-      metadata.traceparent = formatTraceparent(span.context);
-      const token = clientOptions.serviceToken?.();
-      if (token !== undefined) metadata[serviceTokenHeader] = token;
-      if (clientOptions.forwardsUser && scope?.authorization !== undefined) {
-        metadata.authorization ??= scope.authorization;
-      }
-      const deadlineAt = deadlineOf(scope, callOptions?.timeoutMs ?? policy.deadlineMs);
-      const cancellation = cancellationOf(scope, callOptions?.signal, isUnary);
-      return {
-        call: { method: desc, path, deadlineAt, metadata, cancellation } satisfies OutgoingCall,
-        end(error: unknown) {
-          const status = error === undefined ? 'ok' : codeOf(error);
-          span.end(error === undefined ? undefined : status);
-          record(status, (performance.now() - startedAt) / 1000);
-        },
-      };
-    };
   }
 
   switch (method.methodKind) {
@@ -151,6 +148,15 @@ function createMethod(method: DescMethod, channel: Channel, options: ClientOptio
     default:
       return stream;
   }
+}
+
+/** A call under way, with what its end needs. */
+interface Begun {
+  call: OutgoingCall;
+  span: Span;
+  startedAt: number;
+  /** Takes the call off the signal and the scope, which may outlive it by far. */
+  detach: (() => void) | undefined;
 }
 
 /** What is left of the outer call, less what that call needs to answer; refused at once when that is too little. */
@@ -168,17 +174,18 @@ function deadlineOf(scope: Scope | undefined, timeoutMs: number): number {
   return deadlineAt;
 }
 
-function cancellationOf(
-  scope: Scope | undefined,
-  signal: AbortSignal | undefined,
-  isUnary: boolean,
-): Cancellation | undefined {
-  if (signal === undefined && isUnary) return scope?.cancellation;
-  const own = new Cancellation();
-  scope?.cancellation?.onCancel(() => own.cancel());
-  if (signal?.aborted) own.cancel();
-  else signal?.addEventListener('abort', () => own.cancel(), { once: true });
-  return own;
+/** A cancellation of the call's own, for one that ends with its signal as well as with the call being answered. */
+function joinCancellation(scope: Scope | undefined, signal: AbortSignal) {
+  const cancellation = new Cancellation();
+  const cancel = () => cancellation.cancel();
+  const leaveScope = scope?.cancellation?.onCancel(cancel);
+  if (signal.aborted) cancel();
+  else signal.addEventListener('abort', cancel, { once: true });
+  const detach = () => {
+    leaveScope?.();
+    signal.removeEventListener('abort', cancel);
+  };
+  return { cancellation, detach };
 }
 
 function codeOf(error: unknown): string {

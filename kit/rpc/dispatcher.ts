@@ -1,22 +1,17 @@
 /** Runs a call through the interceptors and into its handler. Every transport, the direct call included, ends here. */
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  fromBinary,
-  type Message,
-  type MessageInitShape,
-  toBinary,
-} from '@bufbuild/protobuf';
+import type { DescMessage, DescMethod, Message, MessageInitShape } from '@bufbuild/protobuf';
 import { codes } from '../errors.ts';
 import { FieldsInvalid } from '../mesh-errors.ts';
 import { runInScope } from '../scope.ts';
+import { createBusyCount } from './busy-count.ts';
 import { ServerCall } from './call.ts';
-import type { Dispatcher, Inbound, InboundStream, Reply, ReplyStatus } from './engine.ts';
+import { bytesForm, type Form, messageForm } from './codec.ts';
+import type { Dispatcher, Inbound, ReplyStatus } from './engine.ts';
 import type { Implementation } from './handlers.ts';
 import type { ServerInterceptor } from './interceptor.ts';
 import { mapError } from './interceptors/error-mapping.ts';
 import { type Policy, pathOf, policyOf } from './policy.ts';
+import { notProcessedTrailers } from './status.ts';
 
 export interface DispatcherOptions {
   implementations: readonly Implementation[];
@@ -25,17 +20,20 @@ export interface DispatcherOptions {
   forwardsErrors: boolean;
 }
 
-/** A call that stays in the process: messages in, messages out, everything else as over the wire. */
-export type DirectReply = { message: Message; status?: undefined } | { status: ReplyStatus };
+/** The answer of a unary call: a response as bytes or as a message, or how it was refused. */
+export type Answer<Body> = { body: Body; status?: undefined } | { status: ReplyStatus };
 
 export interface MessageDispatcher extends Dispatcher {
-  unaryDirect(inbound: Inbound, request: Message): Promise<DirectReply>;
+  /** A call that stays in the process: messages in, messages out, everything else as over the wire. */
+  unaryDirect(inbound: Inbound, request: Message): Promise<Answer<Message>>;
   streamDirect(
     inbound: Inbound,
     requests: AsyncIterable<Message>,
     send: (message: Message) => Promise<void>,
   ): Promise<ReplyStatus>;
   readonly openStreams: ReadonlySet<ServerCall>;
+  /** Resolves when no handler works any more, those whose callers have gone included. */
+  idle(): Promise<void>;
 }
 
 interface Entry {
@@ -57,19 +55,22 @@ export function createDispatcher(options: DispatcherOptions): MessageDispatcher 
   }
   const chain = options.interceptors;
   const openStreams = new Set<ServerCall>();
+  const busy = createBusyCount();
 
-  async function start(call: ServerCall, progress: { reached: number }): Promise<void> {
-    for (const interceptor of chain) {
-      progress.reached += 1;
+  /** Goes on from the interceptor that was reached; answers a promise only when one of them does. */
+  function start(call: ServerCall): void | Promise<void> {
+    while (call.reached < chain.length) {
+      const interceptor = chain[call.reached]!;
+      call.reached += 1;
       const pending = interceptor.start?.(call);
-      if (pending !== undefined) await pending;
+      if (pending !== undefined) return pending.then(() => start(call));
     }
   }
 
-  async function checkRequest(call: ServerCall, request: Message): Promise<void> {
-    for (const interceptor of chain) {
-      const pending = interceptor.request?.(call, request);
-      if (pending !== undefined) await pending;
+  function check(call: ServerCall, request: Message, from = 0): void | Promise<void> {
+    for (let i = from; i < chain.length; i += 1) {
+      const pending = chain[i]!.request?.(call, request);
+      if (pending !== undefined) return pending.then(() => check(call, request, i + 1));
     }
   }
 
@@ -77,52 +78,86 @@ export function createDispatcher(options: DispatcherOptions): MessageDispatcher 
     const status = mapError(call, error, options.forwardsErrors);
     call.error = error;
     call.code = status.code;
+    if (status.code === codes.unavailable && !call.isBegun) {
+      return { ...status, trailers: notProcessedTrailers };
+    }
     return status;
   }
 
-  function finish(call: ServerCall, reached: number): void {
-    for (let i = reached - 1; i >= 0; i -= 1) chain[i]!.end?.(call);
+  function finish(call: ServerCall): void {
+    for (let i = call.reached - 1; i >= 0; i -= 1) chain[i]!.end?.(call);
   }
 
-  async function unary<Answer>(
+  /** Waits for the work of a handler, or until nobody waits for the call: then the work is left to itself. */
+  function whileWanted<Result>(call: ServerCall, work: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const unsubscribe = call.cancellation.onCancel(() => {
+        busy.track(work);
+        reject(new CallEnded());
+      });
+      work.then(
+        (result) => {
+          unsubscribe();
+          resolve(result);
+        },
+        (error) => {
+          unsubscribe();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  async function unary<Body>(
+    form: Form<Body>,
     inbound: Inbound,
-    read: (entry: Entry) => Message,
-    write: (entry: Entry, response: MessageInitShape<DescMessage>) => Answer,
-  ): Promise<{ answer: Answer; status?: undefined } | { status: ReplyStatus }> {
+    body: Body,
+  ): Promise<Answer<Body>> {
     const entry = entries.get(inbound.path);
     if (entry === undefined) return { status: unimplemented(inbound.path) };
     const call = new ServerCall(entry.method, entry.policy, entry.path, inbound);
-    const progress = { reached: 0 };
+    busy.enter();
     try {
-      await start(call, progress);
-      const request = read(entry);
-      await checkRequest(call, request);
+      const starting = start(call);
+      if (starting !== undefined) await starting;
+      const request = form.read(entry.method.input, body);
+      const checking = check(call, request);
+      if (checking !== undefined) await checking;
+      call.isBegun = true;
       const response = runInScope(call, () => entry.handler(request, call));
-      return { answer: write(entry, await untilExpired(call, response)) };
+      if (!isPromise(response)) return { body: form.write(entry.method.output, response) };
+      // Engines end calls whose deadline they know; a deadline that was set here ends the wait, not the handler.
+      const awaited = await (call.hasExpiry ? whileWanted(call, response) : response);
+      return { body: form.write(entry.method.output, awaited) };
     } catch (error) {
       return { status: fail(call, error) };
     } finally {
-      finish(call, progress.reached);
+      finish(call);
+      busy.leave();
     }
   }
 
-  async function stream(
+  async function stream<Body>(
+    form: Form<Body>,
     inbound: Inbound,
-    readAll: (entry: Entry) => AsyncIterable<Message>,
-    send: (entry: Entry, response: MessageInitShape<DescMessage>) => Promise<void>,
+    bodies: AsyncIterable<Body>,
+    send: (body: Body) => Promise<void>,
   ): Promise<ReplyStatus> {
     const entry = entries.get(inbound.path);
     if (entry === undefined) return unimplemented(inbound.path);
     const call = new ServerCall(entry.method, entry.policy, entry.path, inbound);
-    const progress = { reached: 0 };
+    const requests = requestsOf(form, call, bodies);
+    busy.enter();
     try {
-      await start(call, progress);
+      const starting = start(call);
+      if (starting !== undefined) await starting;
       openStreams.add(call);
-      const requests = checked(call, readAll(entry));
       const input = isClientStream(entry.method) ? requests : await only(requests);
+      call.isBegun = true;
       const output = runInScope(call, () => entry.handler(input, call));
-      if (Symbol.asyncIterator in output) await pump(call, entry, output, send);
-      else await send(entry, await untilEnded(call, output));
+      const write = (response: Message) => send(form.write(entry.method.output, response));
+      if (isServerStream(entry.method)) await pump(call, output, write);
+      else await write(await whileWanted(call, output));
       if (call.isExpired || call.isDrained) throw new CallEnded();
       return okStatus;
     } catch (error) {
@@ -130,15 +165,58 @@ export function createDispatcher(options: DispatcherOptions): MessageDispatcher 
     } finally {
       openStreams.delete(call);
       call.cancellation.cancel();
-      finish(call, progress.reached);
+      void requests.return(undefined);
+      finish(call);
+      busy.leave();
     }
   }
 
-  async function* checked(call: ServerCall, messages: AsyncIterable<Message>) {
-    for await (const message of messages) {
-      await checkRequest(call, message);
-      yield message;
+  /** The requests as the handler reads them. A call that broke off throws: what came must not look complete. */
+  async function* requestsOf<Body>(
+    form: Form<Body>,
+    call: ServerCall,
+    bodies: AsyncIterable<Body>,
+  ): AsyncGenerator<Message, void, undefined> {
+    const iterator = bodies[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const step = await whileWanted(call, iterator.next());
+        if (step.done) return;
+        const request = form.read(call.method.input, step.value);
+        const checking = check(call, request);
+        if (checking !== undefined) await checking;
+        yield request;
+      }
+    } finally {
+      close(iterator);
     }
+  }
+
+  /** Sends what a handler yields until it ends, or until nobody listens; then the handler's iterator is closed. */
+  async function pump(
+    call: ServerCall,
+    output: AsyncIterable<Message>,
+    write: (response: Message) => Promise<void>,
+  ): Promise<void> {
+    const iterator = output[Symbol.asyncIterator]();
+    const next = () => iterator.next();
+    try {
+      for (;;) {
+        if (call.cancellation.cancelled) throw new CallEnded();
+        const step = await whileWanted(call, runInScope(call, next));
+        if (step.done) return;
+        await write(step.value);
+      }
+    } catch (error) {
+      runInScope(call, () => close(iterator));
+      throw error;
+    }
+  }
+
+  /** Lets an iterator run its `finally`, whenever it gets there; its late failure is nobody's. */
+  function close(iterator: AsyncIterator<unknown>): void {
+    const closing = iterator.return?.();
+    if (closing !== undefined) busy.track(closing);
   }
 
   return {
@@ -147,29 +225,15 @@ export function createDispatcher(options: DispatcherOptions): MessageDispatcher 
       kind: method.methodKind === 'unary' ? 'unary' : 'stream',
     })),
     openStreams,
-    async unary(inbound, body): Promise<Reply> {
-      const out = await unary(inbound, (entry) => decode(entry.method.input, body), encode);
-      return out.status === undefined ? { body: out.answer } : out;
-    },
-    async unaryDirect(inbound, request): Promise<DirectReply> {
-      const out = await unary(inbound, () => request, toMessage);
-      return out.status === undefined ? { message: out.answer } : out;
-    },
-    stream: (inbound: InboundStream) =>
-      stream(
-        inbound,
-        (entry) => decodeAll(entry.method.input, inbound.bodies),
-        (entry, response) => inbound.send(encode(entry, response)),
-      ),
-    streamDirect: (inbound, requests, send) =>
-      stream(
-        inbound,
-        () => requests,
-        (entry, response) => send(toMessage(entry, response)),
-      ),
+    unary: (inbound, body) => unary(bytesForm, inbound, body),
+    unaryDirect: (inbound, request) => unary(messageForm, inbound, request),
+    stream: (inbound) => stream(bytesForm, inbound, inbound.bodies, inbound.send),
+    streamDirect: (inbound, requests, send) => stream(messageForm, inbound, requests, send),
+    idle: () => busy.idle(),
   };
 }
 
+/** Nobody waits for the call any more: its caller gave up, its time is over or the server goes down. */
 class CallEnded extends Error {}
 
 const okStatus: ReplyStatus = { code: 0, message: '', details: undefined, trailers: undefined };
@@ -178,70 +242,22 @@ function unimplemented(path: string): ReplyStatus {
   return { ...okStatus, code: codes.unimplemented, message: `no method ${path} here` };
 }
 
-function toMessage(entry: Entry, response: MessageInitShape<DescMessage>): Message {
-  return create(entry.method.output, response);
-}
-
-function encode(entry: Entry, response: MessageInitShape<DescMessage>): Uint8Array {
-  return toBinary(entry.method.output, toMessage(entry, response));
-}
-
-function decode(schema: DescMessage, body: Uint8Array): Message {
-  try {
-    return fromBinary(schema, body);
-  } catch {
-    const description = 'the bytes are not a message of this type';
-    throw new FieldsInvalid([{ field: '', description: `${schema.typeName}: ${description}` }]);
-  }
-}
-
-async function* decodeAll(schema: DescMessage, bodies: AsyncIterable<Uint8Array>) {
-  for await (const body of bodies) yield decode(schema, body);
-}
-
 function isClientStream(method: DescMethod): boolean {
   return method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming';
 }
 
-async function only(requests: AsyncIterable<Message>): Promise<Message> {
-  for await (const request of requests) return request;
-  throw new FieldsInvalid([{ field: '', description: 'the call brought no request' }]);
+function isServerStream(method: DescMethod): boolean {
+  return method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming';
 }
 
-/** Engines end calls whose deadline they know; a deadline that was set here ends the wait, not the handler. */
-function untilExpired<Response>(
-  call: ServerCall,
-  response: Response,
-): Response | Promise<Response> {
-  return call.hasExpiry ? untilEnded(call, response) : response;
+function isPromise(value: unknown): value is Promise<MessageInitShape<DescMessage>> {
+  return typeof (value as { then?: unknown } | undefined)?.then === 'function';
 }
 
-async function untilEnded<Response>(call: ServerCall, response: Response): Promise<Response> {
-  const ended = call.ended().then(() => {
-    throw new CallEnded();
-  });
-  return (await Promise.race([response, ended])) as Response;
-}
-
-/** Sends what a handler yields until it ends, or until nobody listens; then the handler's iterator is closed. */
-async function pump(
-  call: ServerCall,
-  entry: Entry,
-  output: AsyncIterable<MessageInitShape<DescMessage>>,
-  send: (entry: Entry, response: MessageInitShape<DescMessage>) => Promise<void>,
-): Promise<void> {
-  const iterator = output[Symbol.asyncIterator]();
-  const ended = call.ended().then(() => undefined);
-  for (;;) {
-    const next = runInScope(call, () => iterator.next());
-    const step = await Promise.race([next, ended]);
-    if (step === undefined) {
-      // The handler may still wait for something: it is told, and its late failure is nobody's.
-      next.catch(() => {});
-      void iterator.return?.()?.catch(() => {});
-      throw new CallEnded();
-    }
-    if (step.done) return;
-    await send(entry, step.value);
+async function only(requests: AsyncGenerator<Message>): Promise<Message> {
+  const first = await requests.next();
+  if (first.done) {
+    throw new FieldsInvalid([{ field: '', description: 'the call brought no request' }]);
   }
+  return first.value;
 }

@@ -1,7 +1,7 @@
 import {
   Health as HealthService,
   HealthCheckResponse_ServingStatus as Status,
-} from '#gen/health/v1/health_pb.ts';
+} from '#gen/grpc/health/v1/health_pb.ts';
 import { DomainError } from '../errors.ts';
 import { type Implementation, implement } from './handlers.ts';
 

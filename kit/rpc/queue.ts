@@ -2,6 +2,7 @@
 export interface Queue<Item> extends AsyncIterable<Item> {
   push(item: Item): void;
   end(): void;
+  /** Ends the queue with an error, which the reader gets after the items that came before it. */
   fail(error: unknown): void;
   /** Called each time the reader took an item: the moment to ask the sender for the next. */
   onTake(listener: () => void): void;

@@ -39,10 +39,13 @@ export interface Server {
   /** Binds "host:port" (port 0: any) on an engine. May be called for several engines. */
   listen(address: string, engine: Engine, engineOptions?: EngineOptions): Promise<Listener>;
   /**
-   * Goes down without losing a call: NOT_SERVING, a moment for balancers to see it, GOAWAY, streams ended with
-   * UNAVAILABLE, calls in flight answered; at most limits.drainMsMax.
+   * Goes down without losing a call: NOT_SERVING, a moment for balancers to see it, new calls refused as not processed,
+   * streams ended with UNAVAILABLE, GOAWAY, calls in flight answered, and their handlers finished even where the callers
+   * have gone; at most limits.drainMsMax. Further calls join the first.
    */
   drain(): Promise<void>;
+  /** Stops at once; calls in flight are lost. For tests, and for a drain that took too long. */
+  close(): void;
 }
 
 /**
@@ -72,6 +75,21 @@ export function createServer(options: ServerOptions): Server {
     forwardsErrors: options.isEdge ?? false,
   });
   const listeners: Listener[] = [];
+  let draining: Promise<void> | undefined;
+
+  async function drain(): Promise<void> {
+    health.drain();
+    await pause(limits.drainNoticeMs);
+    shedder.drain();
+    for (const call of dispatcher.openStreams) {
+      call.isDrained = true;
+      call.stop();
+    }
+    await Promise.all([
+      ...listeners.map((listener) => listener.drain(limits.drainMsMax)),
+      atMost(limits.drainMsMax, dispatcher.idle()),
+    ]);
+  }
 
   return {
     name,
@@ -82,15 +100,28 @@ export function createServer(options: ServerOptions): Server {
       listeners.push(listener);
       return listener;
     },
-    async drain() {
-      health.drain();
-      await new Promise((resolve) => setTimeout(resolve, limits.drainNoticeMs));
-      shedder.drain();
-      for (const call of dispatcher.openStreams) {
-        call.isDrained = true;
-        call.stop();
-      }
-      await Promise.all(listeners.map((listener) => listener.drain(limits.drainMsMax)));
+    drain() {
+      draining ??= drain();
+      return draining;
+    },
+    close() {
+      for (const listener of listeners) listener.close();
     },
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+function atMost(ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void work.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }

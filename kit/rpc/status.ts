@@ -8,11 +8,13 @@ import {
   codeFromNumber,
   codes,
   type DomainError,
+  type FieldViolation,
   meshErrorDomain,
   RecordedRefusal,
   RpcError,
 } from '../errors.ts';
-import type { ReplyStatus, WireStatus } from './engine.ts';
+import { limits } from '../limits.ts';
+import type { Metadata, ReplyStatus, WireStatus } from './engine.ts';
 
 const prefix = 'ERROR_REASON_';
 
@@ -38,19 +40,41 @@ export function statusOfDomainError(
     ),
   ];
   if (error.violations.length > 0) {
-    const fieldViolations = error.violations.map((violation) => ({ ...violation }));
+    const fieldViolations = firstViolations(error.violations);
     details.push(anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations })));
   }
-  return create(StatusSchema, { code: codes[error.code], message: error.message, details });
+  const message = error.message.slice(0, limits.errorTextMax).toWellFormed();
+  return create(StatusSchema, { code: codes[error.code], message, details });
 }
 
+/** As many violations as fit into the trailers; whoever breaks hundreds of rules learns of the first. */
+function firstViolations(violations: readonly FieldViolation[]): FieldViolation[] {
+  const first: FieldViolation[] = [];
+  let bytes = 0;
+  for (const { field, description } of violations) {
+    bytes += Buffer.byteLength(field) + Buffer.byteLength(description) + 16;
+    if (bytes > limits.errorDetailsBytesMax / 2) break;
+    first.push({ field, description });
+  }
+  return first;
+}
+
+/** A status as it goes out. Details that would not fit into the trailers are left out: code and text say what happened. */
 export function replyOfStatus(status: Status): ReplyStatus {
-  return {
-    code: status.code,
-    message: status.message,
-    details: toBinary(StatusSchema, status),
-    trailers: undefined,
-  };
+  const { code, message } = status;
+  const details = toBinary(StatusSchema, status);
+  const fits = details.length <= limits.errorDetailsBytesMax;
+  return { code, message, details: fits ? details : undefined, trailers: undefined };
+}
+
+const notProcessedKey = 'x-meshwork-not-processed';
+
+/** The trailers of a call that was refused before its handler was called: it may be sent again, whatever it does. */
+export const notProcessedTrailers: Metadata = Object.freeze({ [notProcessedKey]: '1' });
+
+/** Whether a failed call certainly had no effect, because it never left or because the server says so. */
+export function isNotProcessed(wire: WireStatus): boolean {
+  return wire.notProcessed || wire.trailers[notProcessedKey] !== undefined;
 }
 
 /** A failed call as its caller sees it. */
@@ -59,7 +83,7 @@ export function rpcErrorOfWire(wire: WireStatus): RpcError {
   return new RpcError(codeFromNumber(wire.code), wire.message, {
     ...read,
     details: wire.details,
-    notProcessed: wire.notProcessed,
+    notProcessed: isNotProcessed(wire),
   });
 }
 

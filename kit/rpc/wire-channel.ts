@@ -1,9 +1,10 @@
-import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import { codes, RpcError } from '../errors.ts';
 import type { Balancer, Endpoint } from './balancer.ts';
 import type { Channel, OutgoingCall } from './channel.ts';
-import type { WireReply, WireStream } from './engine.ts';
+import type { WireReply, WireStatus } from './engine.ts';
 import { policyOf } from './policy.ts';
+import { sendRequests } from './request-sender.ts';
 import type { RetryPolicy } from './retry.ts';
 import { rpcErrorOfWire } from './status.ts';
 
@@ -33,7 +34,7 @@ export function createWireChannel(options: {
       const reply = tried === undefined ? noAddress(target) : await attempt(call, tried, body);
       if (reply.code === codes.ok) {
         retry.succeeded();
-        return fromBinary(call.method.output, reply.body!);
+        return decode(call.method.output, reply.body!);
       }
       const waitMs = retry.next({ call, reply, attempts, isRepeatable });
       if (waitMs === undefined) throw rpcErrorOfWire(reply);
@@ -45,31 +46,30 @@ export function createWireChannel(options: {
     const endpoint = balancer.pick(undefined);
     if (endpoint === undefined) throw rpcErrorOfWire(noAddress(target));
     const wire = endpoint.connection.stream(call);
-    const sending = sendAll(call, wire, requests);
+    const sender = sendRequests(wire, call.method.input, requests);
+    let status: WireStatus | undefined;
     try {
-      for await (const body of wire.bodies) yield fromBinary(call.method.output, body);
-      const status = await wire.status;
-      endpoint.report(status.code);
-      if (status.code !== codes.ok) throw rpcErrorOfWire(status);
-      await sending;
+      for await (const body of wire.bodies) yield decode(call.method.output, body);
+      status = await wire.status;
     } finally {
+      sender.stop();
       wire.cancel();
-      endpoint.release();
-      sending.catch(() => {});
+      if (status === undefined) endpoint.release();
+      else endpoint.report(status.code);
     }
+    if (sender.failure !== undefined) throw sender.failure.error;
+    if (status.code !== codes.ok) throw rpcErrorOfWire(status);
   }
 
   return { target, unary, stream, close: () => balancer.close() };
 }
 
-async function sendAll(call: OutgoingCall, wire: WireStream, requests: AsyncIterable<Message>) {
+/** A peer that sends what is no message has another contract, or is broken: INTERNAL, as for every broken promise. */
+function decode(schema: DescMessage, body: Uint8Array): Message {
   try {
-    for await (const request of requests) await wire.send(toBinary(call.method.input, request));
-    wire.end();
-  } catch (error) {
-    // The caller's own iterator failed: nobody can finish this call.
-    wire.cancel();
-    throw error;
+    return fromBinary(schema, body);
+  } catch (cause) {
+    throw new RpcError('internal', `the answer is not a ${schema.typeName}`, { cause });
   }
 }
 

@@ -49,7 +49,7 @@ export function echoHandlers(
 export function createEchoServer(
   options: { handlers?: Partial<Handlers<typeof EchoService>>; identity?: IdentityVerifier } = {},
 ): Server {
-  return createServer({
+  const server = createServer({
     name: 'testing.echo',
     implementations: [implement(EchoService, echoHandlers(options.handlers))],
     identity: options.identity ?? trustEverybody,
@@ -57,4 +57,7 @@ export function createEchoServer(
     load: createLoadGauge(),
     log: createLogger('testing.echo', { level: 'silent' }),
   });
+  // It depends on nothing, so it serves from the start.
+  server.health.set(true);
+  return server;
 }

@@ -1,25 +1,32 @@
 import { Metadata as GrpcMetadata } from '@grpc/grpc-js';
 import type { Metadata } from '../engine.ts';
 
+/** Throws when a name or a value is none that HTTP/2 can carry. */
 export function toGrpc(metadata: Metadata): GrpcMetadata {
   const out = new GrpcMetadata();
   for (const key in metadata) {
     const value = metadata[key]!;
-    if (key.endsWith('-bin')) out.set(key, Buffer.from(value, 'base64'));
-    else out.set(key, value);
+    if (!key.endsWith('-bin')) out.set(key, value);
+    else for (const each of value.split(',')) out.add(key, Buffer.from(each, 'base64'));
   }
   return out;
 }
 
 export function fromGrpc(metadata: GrpcMetadata): Metadata {
-  const out: Metadata = {};
-  // toHttp2Headers joins nothing and decodes nothing that we would have to encode again.
+  // toHttp2Headers decodes nothing that we would have to encode again, and its object is ours to keep.
   const headers = metadata.toHttp2Headers();
   for (const key in headers) {
     const value = headers[key];
-    if (value !== undefined) out[key] = Array.isArray(value) ? value.join(', ') : String(value);
+    if (typeof value !== 'string') headers[key] = [value].flat().join(', ');
   }
-  return out;
+  return headers as Metadata;
+}
+
+/** The size of headers as HTTP/2 counts it, in bytes. Source: RFC 9113, section 6.5.2. */
+export function headerBytes(metadata: Metadata): number {
+  let bytes = 0;
+  for (const key in metadata) bytes += key.length + metadata[key]!.length + 32;
+  return bytes;
 }
 
 const detailsKey = 'grpc-status-details-bin';

@@ -26,14 +26,23 @@ export function mapError(call: ServerCall, thrown: unknown, forwardsErrors: bool
   if (error instanceof DomainError) {
     return replyOfStatus(statusOfDomainError(error, call.method.parent.typeName));
   }
+  if (error instanceof RecordedRefusal) return forwarded(error);
   if (call.isExpired) return plain(codes.deadline_exceeded, 'the deadline has passed');
+  if (call.isDrained) return replyOfStatus(statusOfDomainError(new Draining(), ''));
+  // What a handler throws once it was told to stop says nothing new.
+  if (call.cancellation.cancelled) return endedByCaller(call);
   if (error instanceof RpcError) {
-    if (forwardsErrors || error instanceof RecordedRefusal) return forwarded(error);
+    if (forwardsErrors) return forwarded(error);
     if (passed.has(error.code)) return plain(codes[error.code], `a service is ${error.code}`);
   }
-  if (call.isDrained) return replyOfStatus(statusOfDomainError(new Draining(), ''));
-  if (call.cancellation.cancelled) return plain(codes.cancelled, 'cancelled by the caller');
   return plain(codes.internal, 'internal error');
+}
+
+/** Nobody hears this answer any more; metrics tell a caller's patience from its deadline. */
+function endedByCaller(call: ServerCall): ReplyStatus {
+  return Date.now() >= call.deadlineAt
+    ? plain(codes.deadline_exceeded, 'the deadline has passed')
+    : plain(codes.cancelled, 'cancelled by the caller');
 }
 
 /** The status of one item of a batch, by the same rules. `domain` is the full name of the service. */

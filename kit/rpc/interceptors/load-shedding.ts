@@ -65,8 +65,9 @@ export function loadSheddingInterceptor(service: string, gauge: LoadGauge): Load
     },
     start(call) {
       const isHealth = call.path.startsWith('/grpc.health.v1.');
+      // A check is told NOT_SERVING; a watch would only hold the drain up.
+      if (isDraining && !(isHealth && !call.isStream)) throw new Draining();
       if (!isHealth) {
-        if (isDraining) throw new Draining();
         const cause = causeToShed(call.isStream);
         if (cause !== undefined) {
           shedCalls.inc({ service, cause });

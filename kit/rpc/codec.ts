@@ -1,0 +1,34 @@
+/** The two forms in which a message comes to a dispatcher and leaves it: as bytes over a wire, or as itself. */
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { FieldsInvalid } from '../mesh-errors.ts';
+
+export interface Form<Body> {
+  /** Throws FieldsInvalid when the body is no message of this type. */
+  read(schema: DescMessage, body: Body): Message;
+  /** Takes a message or its initialiser, as handlers give it. */
+  write(schema: DescMessage, message: MessageInitShape<DescMessage>): Body;
+}
+
+export const bytesForm: Form<Uint8Array> = {
+  read(schema, body) {
+    try {
+      return fromBinary(schema, body);
+    } catch {
+      const description = `the bytes are not a ${schema.typeName}`;
+      throw new FieldsInvalid([{ field: '', description }]);
+    }
+  },
+  write: (schema, message) => toBinary(schema, create(schema, message)),
+};
+
+export const messageForm: Form<Message> = {
+  read: (_, body) => body,
+  write: create,
+};

@@ -1,0 +1,269 @@
+import { describe, expect, test } from 'vitest';
+import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
+import { limits } from '../limits.ts';
+import { remainingMs } from '../scope.ts';
+import { failure, read, signal, startEcho, texts } from '../testing/echo-fixture.ts';
+import { transports } from '../testing/transports.ts';
+import { engineLimits } from './balancer.ts';
+import type { Call } from './call.ts';
+
+/** How much later than its deadline a call may end on a busy machine. */
+const lateMsMax = 150;
+
+const caller = 'testing.caller';
+
+/** A handler's wait for the end of its call. */
+function ended(call: Call): Promise<never> {
+  return new Promise((_, reject) => {
+    call.signal.addEventListener('abort', () => reject(call.signal.reason), { once: true });
+  });
+}
+
+describe.each(transports)('over $name', (transport) => {
+  test("a call without a deadline ends at the method's own, and its handler is told", async () => {
+    const told = signal();
+    const { client } = await startEcho(transport, {
+      caller,
+      handlers: {
+        echoInternal: (_, call) => ended(call).finally(() => told.fire()),
+      },
+    });
+    const startedAt = performance.now();
+    const error = await failure(client.echoInternal({}));
+    const elapsedMs = performance.now() - startedAt;
+    expect(error.code).toBe('deadline_exceeded');
+    expect(elapsedMs).toBeGreaterThan(290);
+    expect(elapsedMs).toBeLessThan(300 + lateMsMax);
+    await told.promise;
+  });
+
+  test('a call with a deadline ends at it, although its handler does not listen', async () => {
+    const { client } = await startEcho(transport, {
+      handlers: { echo: () => new Promise(() => {}) },
+    });
+    const startedAt = performance.now();
+    const error = await failure(client.echo({}, { timeoutMs: 100 }));
+    const elapsedMs = performance.now() - startedAt;
+    expect(error.code).toBe('deadline_exceeded');
+    expect(elapsedMs).toBeGreaterThan(90);
+    expect(elapsedMs).toBeLessThan(100 + lateMsMax);
+  });
+
+  test('a stream ends at its deadline, and its handler is told', async () => {
+    const told = signal();
+    const { client } = await startEcho(transport, {
+      handlers: {
+        async *echoMany(_, call) {
+          yield { text: 'one' };
+          await ended(call).finally(() => told.fire());
+        },
+      },
+    });
+    const heard: string[] = [];
+    const reading = (async () => {
+      for await (const { text } of client.echoMany({}, { timeoutMs: 100 })) heard.push(text);
+    })();
+    expect((await failure(reading)).code).toBe('deadline_exceeded');
+    expect(heard).toEqual(['one']);
+    await told.promise;
+  });
+
+  test('an upload that nobody finishes ends at its deadline', async () => {
+    const told = signal();
+    const { client } = await startEcho(transport, {
+      handlers: {
+        async echoJoined(requests) {
+          try {
+            for await (const _ of requests);
+            return { text: 'complete' };
+          } finally {
+            told.fire();
+          }
+        },
+      },
+    });
+    const closed = signal();
+    async function* halted() {
+      try {
+        yield { text: 'a' };
+        await told.promise;
+        yield { text: 'b' };
+      } finally {
+        closed.fire();
+      }
+    }
+    const error = await failure(client.echoJoined(halted(), { timeoutMs: 100 }));
+    expect(error.code).toBe('deadline_exceeded');
+    await told.promise;
+    await closed.promise;
+  });
+
+  test('what is left of the deadline goes down with every hop', async () => {
+    const inner = await startEcho(transport, { caller });
+    const seen: number[] = [];
+    const middle = await startEcho(transport, {
+      caller,
+      handlers: {
+        async echoInternal() {
+          seen.push(remainingMs());
+          const answer = await inner.client.echoInternal({});
+          return { remainingMs: answer.remainingMs };
+        },
+      },
+    });
+    const answer = await middle.client.echoInternal({}, { timeoutMs: 200 });
+    expect(seen[0]).toBeLessThanOrEqual(200);
+    // Rounded to whole milliseconds by the handler.
+    expect(Number(answer.remainingMs)).toBeLessThanOrEqual(seen[0]! + 0.5);
+    expect(Number(answer.remainingMs)).toBeGreaterThan(100);
+  });
+
+  test('a nested call is refused at once when too little is left', async () => {
+    let nested = 0;
+    const inner = await startEcho(transport, {
+      handlers: {
+        echo() {
+          nested += 1;
+          return {};
+        },
+      },
+    });
+    const outcome = signal<unknown>();
+    const { client } = await startEcho(transport, {
+      handlers: {
+        async echo(_, call) {
+          const spare = limits.deadlineReserveMs + limits.deadlineUsefulMsMin - 1;
+          // Uses the deadline up without giving the timers that end the call a chance to run.
+          while (call.deadlineAt - Date.now() > spare);
+          await inner.client.echo({}).catch(outcome.fire);
+          return {};
+        },
+      },
+    });
+    await client.echo({}, { timeoutMs: 50 }).catch(() => {});
+    expect(await outcome.promise).toMatchObject({
+      code: 'deadline_exceeded',
+      reason: 'DEADLINE_TOO_SHORT',
+      notProcessed: true,
+    });
+    expect(nested).toBe(0);
+  });
+
+  test('a caller who gives up ends the call and the calls below it', async () => {
+    const reached = signal();
+    const told = signal();
+    const inner = await startEcho(transport, {
+      handlers: {
+        echo(_, call) {
+          reached.fire();
+          return ended(call).finally(() => told.fire());
+        },
+      },
+    });
+    const nestedEnd = signal<unknown>();
+    const middle = await startEcho(transport, {
+      handlers: {
+        async echo() {
+          await inner.client.echo({}).catch(nestedEnd.fire);
+          return {};
+        },
+      },
+    });
+    const abort = new AbortController();
+    const call = failure(middle.client.echo({}, { signal: abort.signal }));
+    await reached.promise;
+    abort.abort();
+    expect((await call).code).toBe('cancelled');
+    await told.promise;
+    expect(await nestedEnd.promise).toMatchObject({ code: 'cancelled' });
+  });
+
+  test('a caller who gives up before the call began sends nothing', async () => {
+    let calls = 0;
+    const { client } = await startEcho(transport, {
+      handlers: {
+        echo() {
+          calls += 1;
+          return {};
+        },
+        async *echoMany() {
+          calls += 1;
+          yield {};
+        },
+      },
+    });
+    const aborted = AbortSignal.abort();
+    expect((await failure(client.echo({}, { signal: aborted }))).code).toBe('cancelled');
+    expect((await failure(read(client.echoMany({}, { signal: aborted })))).code).toBe('cancelled');
+    await client.echoOnce({});
+    expect(calls).toBe(0);
+  });
+
+  test('a call that was answered does not cancel its handler', async () => {
+    const calls: Call[] = [];
+    const { client } = await startEcho(transport, {
+      handlers: {
+        echo(_, call) {
+          calls.push(call);
+          return {};
+        },
+      },
+    });
+    await client.echo({});
+    await client.echo({});
+    expect(calls[0]!.cancellation.cancelled).toBe(false);
+  });
+});
+
+const wires = transports.flatMap((transport) =>
+  transport.engine ? [{ ...transport, engine: transport.engine }] : [],
+);
+
+describe.each(wires)('a foreign client over $name', (transport) => {
+  test.each(['EchoInternal', 'EchoMany'])(
+    'that sets no deadline for %s gets the one of the method, or cancels',
+    async (name) => {
+      const told = signal();
+      const { server } = await startEcho(transport, {
+        handlers: {
+          echoInternal: (_, call) => ended(call).finally(() => told.fire()),
+          async *echoMany(_, call) {
+            yield {};
+            await ended(call).finally(() => told.fire());
+          },
+        },
+      });
+      const { address } = await server.listen('127.0.0.1:0', transport.engine);
+      const connection = transport.engine.connect(address, engineLimits);
+      const call = {
+        path: `/${EchoService.typeName}/${name}`,
+        metadata: { 'x-meshwork-service': caller },
+        deadlineAt: Number.POSITIVE_INFINITY,
+        cancellation: undefined,
+      };
+      if (name === 'EchoInternal') {
+        const reply = await connection.unary(call, new Uint8Array());
+        expect(reply.code).toBe(4);
+      } else {
+        const stream = connection.stream(call);
+        void stream.send(new Uint8Array());
+        stream.end();
+        for await (const _ of stream.bodies) stream.cancel();
+        expect((await stream.status).code).toBe(1);
+      }
+      await told.promise;
+      connection.close();
+    },
+  );
+
+  test('that opens a stream and sends nothing gets the deadline of the method', async () => {
+    const { client } = await startEcho(transport);
+    const never = (async function* () {
+      await new Promise(() => {});
+      yield { text: '' };
+    })();
+    const call = client.echoEach(never, { timeoutMs: 60 });
+    expect((await failure(read(call))).code).toBe('deadline_exceeded');
+    await read(client.echoEach(texts('a')));
+  });
+});

@@ -1,0 +1,156 @@
+/** Calls as they come in: from grpc-js's events to the dispatcher and back. */
+import {
+  Metadata as GrpcMetadata,
+  type ServerInterceptingCallInterface,
+  status as statusCodes,
+} from '@grpc/grpc-js';
+import { Cancellation } from '../../scope.ts';
+import type { Dispatcher, Inbound, Peer, ReplyStatus } from '../engine.ts';
+import { createQueue } from '../queue.ts';
+import { asBuffer, fromGrpc, headerBytes, toGrpc, withDetails } from './metadata.ts';
+
+export interface Accepted {
+  path: string;
+  call: ServerInterceptingCallInterface;
+  dispatcher: Dispatcher;
+  headerBytesMax: number;
+}
+
+/** Bytes of a stream's answers that may wait for the transport while the handler makes the next. */
+const bytesWaitingMax = 64 * 1024;
+
+/** What a message costs that waits, beside its bytes: the smallest must not wait without bound either. */
+const messageOverheadBytes = 512;
+
+const okStatus = { code: statusCodes.OK, details: 'OK', metadata: null };
+
+/** Answers a call that brings one message and gets one. */
+export function acceptUnary({ path, call, dispatcher, headerBytesMax }: Accepted): void {
+  let inbound: Inbound;
+  let body: Buffer | undefined;
+  let answered = false;
+
+  function refuse(code: number, details: string) {
+    answered = true;
+    call.sendStatus({ code, details, metadata: null });
+  }
+
+  call.start({
+    onReceiveMetadata(metadata) {
+      inbound = toInbound(path, call, metadata);
+      if (headerBytes(inbound.metadata) > headerBytesMax) refuse(...tooManyHeaders);
+      else call.startRead();
+    },
+    onReceiveMessage(message: Buffer) {
+      if (body !== undefined) return refuse(...notOneMessage);
+      body = message;
+      call.startRead();
+    },
+    onReceiveHalfClose() {
+      if (answered) return;
+      if (body === undefined) return refuse(...notOneMessage);
+      void dispatcher.unary(inbound, body).then((answer) => {
+        answered = true;
+        if (answer.status !== undefined) return call.sendStatus(toGrpcStatus(answer.status));
+        call.sendMessage(asBuffer(answer.body), () => call.sendStatus(okStatus));
+      });
+    },
+    onCancel() {
+      // grpc-js says this after every call, also after a good one.
+      if (!answered) inbound.cancellation.cancel();
+    },
+  });
+}
+
+/** Answers a call with a stream on either side. */
+export function acceptStream({ path, call, dispatcher, headerBytesMax }: Accepted): void {
+  const bodies = createQueue<Uint8Array>();
+  let inbound: Inbound;
+  let answered = false;
+  let bytesWaiting = 0;
+  let wakeSender: (() => void) | undefined;
+
+  function sent(bytes: number) {
+    bytesWaiting -= bytes;
+    if (bytesWaiting < bytesWaitingMax) wakeSender?.();
+  }
+
+  function send(body: Uint8Array): Promise<void> {
+    if (inbound.cancellation.cancelled) return Promise.resolve();
+    const bytes = body.length + messageOverheadBytes;
+    bytesWaiting += bytes;
+    call.sendMessage(asBuffer(body), () => sent(bytes));
+    if (bytesWaiting < bytesWaitingMax) return Promise.resolve();
+    return new Promise((resolve) => {
+      wakeSender = resolve;
+    });
+  }
+
+  // One request is asked for at a time, when the last one was taken: a slow handler slows the caller.
+  bodies.onTake(() => call.startRead());
+  call.start({
+    onReceiveMetadata(metadata) {
+      inbound = toInbound(path, call, metadata);
+      if (headerBytes(inbound.metadata) > headerBytesMax) {
+        answered = true;
+        const [code, details] = tooManyHeaders;
+        return call.sendStatus({ code, details, metadata: null });
+      }
+      call.startRead();
+      void dispatcher.stream(Object.assign(inbound, { bodies, send })).then((status) => {
+        answered = true;
+        call.sendStatus(status.code === 0 ? okStatus : toGrpcStatus(status));
+      });
+    },
+    onReceiveMessage(body: Buffer) {
+      bodies.push(body);
+    },
+    onReceiveHalfClose() {
+      // A stream that was reset looks like one that ended. To ask for more makes grpc-js notice, and then `onCancel` runs
+      // before this tick: a broken upload must not pass for a complete one.
+      call.startRead();
+      process.nextTick(() => bodies.end());
+    },
+    onCancel() {
+      if (answered) return;
+      inbound.cancellation.cancel();
+      bodies.end();
+      wakeSender?.();
+    },
+  });
+}
+
+const tooManyHeaders = [statusCodes.RESOURCE_EXHAUSTED, 'the headers are too large'] as const;
+const notOneMessage = [statusCodes.UNIMPLEMENTED, 'this method takes one message'] as const;
+
+function toInbound(
+  path: string,
+  call: ServerInterceptingCallInterface,
+  metadata: GrpcMetadata,
+): Inbound {
+  const deadline = call.getDeadline();
+  return {
+    path,
+    metadata: fromGrpc(metadata),
+    deadlineAt: typeof deadline === 'number' ? deadline : deadline.getTime(),
+    get peer() {
+      return peerOf(call);
+    },
+    cancellation: new Cancellation(),
+  };
+}
+
+function peerOf(call: ServerInterceptingCallInterface): Peer {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  const names = (certificate?.subjectaltname ?? '')
+    .split(', ')
+    .filter((name) => name.startsWith('URI:'))
+    .map((name) => name.slice('URI:'.length));
+  return { address: call.getPeer(), names };
+}
+
+function toGrpcStatus({ code, message, details, trailers }: ReplyStatus) {
+  const metadata = trailers === undefined ? new GrpcMetadata() : toGrpc(trailers);
+  // A half of a surrogate pair would make grpc-js throw while it encodes the text.
+  return { code, details: message.toWellFormed(), metadata: withDetails(metadata, details) };
+}

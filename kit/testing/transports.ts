@@ -1,0 +1,60 @@
+/** The ways a call can travel. What must hold everywhere is tested over each of them. */
+import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
+import { createBalancer } from '../rpc/balancer.ts';
+import type { Channel } from '../rpc/channel.ts';
+import { type Client, type ClientOptions, createClient } from '../rpc/client.ts';
+import { createDirectChannel } from '../rpc/direct-channel.ts';
+import type { Engine } from '../rpc/engine.ts';
+import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
+import { createRetryPolicy } from '../rpc/retry.ts';
+import type { Server } from '../rpc/server.ts';
+import { createWireChannel } from '../rpc/wire-channel.ts';
+
+export interface Transport {
+  readonly name: string;
+  /** The engine below, where bytes travel. */
+  readonly engine: Engine | undefined;
+  /** Opens the way to a server for a service that calls as `caller`, or for nobody. */
+  open(server: Server, caller: string | undefined): Promise<Channel>;
+}
+
+function overEngine(engine: Engine): Transport {
+  return {
+    name: engine.name,
+    engine,
+    async open(server) {
+      const { address } = await server.listen('127.0.0.1:0', engine);
+      const balancer = createBalancer({ addresses: [address], engine });
+      return createWireChannel({ target: server.name, balancer, retry: createRetryPolicy() });
+    },
+  };
+}
+
+const direct: Transport = {
+  name: 'direct',
+  engine: undefined,
+  async open(server, caller) {
+    return createDirectChannel({
+      target: server.name,
+      caller,
+      dispatcher: () => server.dispatcher,
+    });
+  },
+};
+
+export const transports: readonly Transport[] = [overEngine(grpcJsEngine), direct];
+
+/** A client of an echo server that says it is `caller`. */
+export async function openEchoClient(
+  transport: Transport,
+  server: Server,
+  options: ClientOptions & { caller?: string } = {},
+): Promise<{ client: Client<typeof EchoService>; channel: Channel }> {
+  const { caller, ...clientOptions } = options;
+  const channel = await transport.open(server, caller);
+  const serviceToken = transport.engine === undefined ? undefined : () => caller;
+  return {
+    client: createClient(EchoService, channel, { serviceToken, ...clientOptions }),
+    channel,
+  };
+}
