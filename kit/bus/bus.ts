@@ -23,8 +23,11 @@ export interface Bus {
   subject(type: string): string;
   /** The stream that holds the events of a service: "commerce.order". */
   streamOf(service: string): string;
-  /** Makes the stream of a service, and the one of its dead letters, when they are missing. */
-  ensureStreams(service: string): Promise<void>;
+  /**
+   * Makes the stream of a service, and the one of its dead letters, when they are missing. `ageMsMax` is how long its
+   * events are kept.
+   */
+  ensureStreams(service: string, options?: { ageMsMax?: number }): Promise<void>;
   /** Resolves when JetStream holds every event; rejects otherwise, and then some may be held all the same. */
   send(events: readonly WireEvent[]): Promise<void>;
   /**
@@ -66,13 +69,13 @@ export async function connectBus(options: {
   const streamOf = (service: string) =>
     [namespace, service].filter(Boolean).join('_').replaceAll('.', '_');
 
-  async function ensure(name: string, subjects: string): Promise<void> {
+  async function ensure(name: string, subjects: string, ageMsMax: number): Promise<void> {
     const config = {
       name,
       subjects: [subjects],
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
-      max_age: nanos(streamAgeMsMax),
+      max_age: nanos(ageMsMax),
       max_bytes: -1,
       duplicate_window: nanos(duplicateWindowMs),
     };
@@ -87,9 +90,9 @@ export async function connectBus(options: {
     manager,
     subject,
     streamOf,
-    async ensureStreams(service) {
-      await ensure(streamOf(service), subject(`${service}.>`));
-      await ensure(streamOf(`dead.${service}`), subject(`dead.${service}.>`));
+    async ensureStreams(service, { ageMsMax = streamAgeMsMax } = {}) {
+      await ensure(streamOf(service), subject(`${service}.>`), ageMsMax);
+      await ensure(streamOf(`dead.${service}`), subject(`dead.${service}.>`), streamAgeMsMax);
     },
     async send(events) {
       await Promise.all(

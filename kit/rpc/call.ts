@@ -1,4 +1,5 @@
 import type { DescMethod } from '@bufbuild/protobuf';
+import type { DomainError } from '../errors.ts';
 import { type Caller, nobody, type User } from '../identity/caller.ts';
 import { CredentialsRequired } from '../mesh-errors.ts';
 import type { Cancellation, Scope } from '../scope.ts';
@@ -50,8 +51,8 @@ export class ServerCall implements Call, Scope {
   isCounted = false;
   /** The deadline passed before the call was answered. */
   isExpired = false;
-  /** The server ended it because it goes down. */
-  isDrained = false;
+  /** Why the server ended it: it goes down, or the caller's session was revoked. */
+  endedBy: DomainError | undefined = undefined;
   /** The handler was called: from here on the call may have had its effect. */
   isBegun = false;
   /** Interceptors whose `start` was reached; `end` runs for as many. */
@@ -93,8 +94,9 @@ export class ServerCall implements Call, Scope {
     clearTimeout(this.#expiry);
   }
 
-  /** Ends the call from this side: whoever waits in it is cancelled. */
-  stop(): void {
+  /** Ends the call from this side: whoever waits in it is cancelled. `why` is what the caller is told. */
+  stop(why?: DomainError): void {
+    this.endedBy ??= why;
     this.cancellation.cancel();
   }
 

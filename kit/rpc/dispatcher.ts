@@ -147,18 +147,19 @@ export function createDispatcher(options: DispatcherOptions): MessageDispatcher 
     if (entry === undefined) return unimplemented(inbound.path);
     const call = new ServerCall(entry.method, entry.policy, entry.path, inbound);
     const requests = requestsOf(form, call, bodies);
+    // From the start on: what ends streams must not miss one that is being let in.
+    openStreams.add(call);
     busy.enter();
     try {
       const starting = start(call);
       if (starting !== undefined) await starting;
-      openStreams.add(call);
       const input = isClientStream(entry.method) ? requests : await only(requests);
       call.isBegun = true;
       const output = runInScope(call, () => entry.handler(input, call));
       const write = (response: Message) => send(form.write(entry.method.output, response));
       if (isServerStream(entry.method)) await pump(call, output, write);
       else await write(await whileWanted(call, output));
-      if (call.isExpired || call.isDrained) throw new CallEnded();
+      if (call.isExpired || call.endedBy !== undefined) throw new CallEnded();
       return okStatus;
     } catch (error) {
       return fail(call, error);

@@ -1,5 +1,8 @@
+import type { DomainError } from '../errors.ts';
+import type { Caller } from '../identity/caller.ts';
 import type { IdentityVerifier } from '../identity/verifier.ts';
 import { limits } from '../limits.ts';
+import { Draining } from '../mesh-errors.ts';
 import type { RateLimiter } from '../rate-limit.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { engineLimits } from './balancer.ts';
@@ -44,6 +47,8 @@ export interface Server {
    * have gone; at most limits.drainMsMax. Further calls join the first.
    */
   drain(): Promise<void>;
+  /** Ends the open streams of some callers; `why` is what they are told. */
+  endStreams(isOver: (caller: Caller) => boolean, why: DomainError): void;
   /** Stops at once; calls in flight are lost. For tests, and for a drain that took too long. */
   close(): void;
 }
@@ -81,10 +86,7 @@ export function createServer(options: ServerOptions): Server {
     health.drain();
     await pause(limits.drainNoticeMs);
     shedder.drain();
-    for (const call of dispatcher.openStreams) {
-      call.isDrained = true;
-      call.stop();
-    }
+    for (const call of dispatcher.openStreams) call.stop(new Draining());
     await Promise.all([
       ...listeners.map((listener) => listener.drain(limits.drainMsMax)),
       atMost(limits.drainMsMax, dispatcher.idle()),
@@ -103,6 +105,9 @@ export function createServer(options: ServerOptions): Server {
     drain() {
       draining ??= drain();
       return draining;
+    },
+    endStreams(isOver, why) {
+      for (const call of dispatcher.openStreams) if (isOver(call.caller)) call.stop(why);
     },
     close() {
       for (const listener of listeners) listener.close();

@@ -2,7 +2,6 @@ import { create, fromBinary } from '@bufbuild/protobuf';
 import { type Status, StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { translateDriverError } from '../../db/errors.ts';
 import { codes, DomainError, RecordedRefusal, RpcError } from '../../errors.ts';
-import { Draining } from '../../mesh-errors.ts';
 import type { ServerCall } from '../call.ts';
 import type { ReplyStatus } from '../engine.ts';
 import { replyOfStatus, statusOfDomainError } from '../status.ts';
@@ -28,7 +27,7 @@ export function mapError(call: ServerCall, thrown: unknown, forwardsErrors: bool
   }
   if (error instanceof RecordedRefusal) return forwarded(error);
   if (call.isExpired) return plain(codes.deadline_exceeded, 'the deadline has passed');
-  if (call.isDrained) return replyOfStatus(statusOfDomainError(new Draining(), ''));
+  if (call.endedBy) return replyOfStatus(statusOfDomainError(call.endedBy, ''));
   // What a handler throws once it was told to stop says nothing new.
   if (call.cancellation.cancelled) return endedByCaller(call);
   if (error instanceof RpcError) {

@@ -1,0 +1,95 @@
+/**
+ * Keeps at rest what nobody may read from a copy of the database: AES-256-GCM under keys that are derived from a secret
+ * of the service's settings, and keyed digests of what could be guessed.
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
+import { assert } from './errors.ts';
+
+export interface Sealer {
+  /** Encrypts. `context` says what the bytes are and whose: opening them as anything else fails. */
+  seal(plain: Uint8Array, context: string): Buffer;
+  /** Decrypts. Throws SealBroken for bytes that were changed, moved, or sealed under a secret that is gone. */
+  open(sealed: Uint8Array, context: string): Buffer;
+  /** 32 bytes that depend on all parts and on the secret: without it nobody can try guesses against them. */
+  digest(...parts: (string | Uint8Array)[]): Buffer;
+}
+
+/** Sealed bytes do not open: a bug, a tampered row, or a lost secret. */
+export class SealBroken extends Error {
+  override readonly name = 'SealBroken';
+}
+
+interface Keys {
+  /** Tells under which secret bytes were sealed. */
+  id: Buffer;
+  seal: Buffer;
+  digest: Buffer;
+}
+
+const idBytes = 4;
+const nonceBytes = 12;
+const tagBytes = 16;
+const secretLengthMin = 32;
+
+/**
+ * Makes a sealer from a secret of at least 32 characters. Several, separated by commas, are a rotation: the first seals
+ * and digests, all of them open. Sealers of different `purpose` have different keys.
+ */
+export function createSealer(secrets: string, purpose: string): Sealer {
+  const all = secrets.split(',').map((secret) => deriveKeys(secret.trim(), purpose));
+  const first = all[0]!;
+  return {
+    seal(plain, context) {
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv('aes-256-gcm', first.seal, nonce).setAAD(Buffer.from(context));
+      const body = Buffer.concat([cipher.update(plain), cipher.final()]);
+      return Buffer.concat([first.id, nonce, body, cipher.getAuthTag()]);
+    },
+    open(sealed, context) {
+      const bytes = Buffer.from(sealed);
+      const keys = all.find(({ id }) => id.equals(bytes.subarray(0, idBytes)));
+      if (keys === undefined || bytes.length < idBytes + nonceBytes + tagBytes) {
+        throw new SealBroken();
+      }
+      const nonce = bytes.subarray(idBytes, idBytes + nonceBytes);
+      const decipher = createDecipheriv('aes-256-gcm', keys.seal, nonce, {
+        authTagLength: tagBytes,
+      });
+      decipher.setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-tagBytes));
+      try {
+        const body = bytes.subarray(idBytes + nonceBytes, -tagBytes);
+        return Buffer.concat([decipher.update(body), decipher.final()]);
+      } catch {
+        throw new SealBroken();
+      }
+    },
+    digest(...parts) {
+      const mac = createHmac('sha256', first.digest);
+      for (const part of parts) {
+        const bytes = Buffer.from(part as Uint8Array);
+        // The length goes first, so that ("ab", "c") and ("a", "bc") differ.
+        mac.update(`${bytes.length}:`).update(bytes);
+      }
+      return mac.digest();
+    },
+  };
+}
+
+/** Compares without telling by its time where two digests differ. */
+export function isSameDigest(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function deriveKeys(secret: string, purpose: string): Keys {
+  assert(secret.length >= secretLengthMin, `a secret has at least ${secretLengthMin} characters`);
+  const derive = (use: string, length: number) =>
+    Buffer.from(hkdfSync('sha256', secret, '', `${purpose} ${use}`, length));
+  return { id: derive('id', idBytes), seal: derive('seal', 32), digest: derive('digest', 32) };
+}
