@@ -1,0 +1,92 @@
+/** What a benchmark is: figures that are ratios wherever possible, targets, and broken invariants, which are none. */
+
+/** A bound for one figure. */
+export type Target = { atLeast: number } | { atMost: number };
+
+export interface Figures {
+  figures: Record<string, number>;
+  /** Invariants found broken: money made, stock oversold. Anything but 0 fails the benchmark. */
+  violations: number;
+}
+
+export interface BenchOptions {
+  /** How long each variant runs in total, spread over the rounds. */
+  seconds: number;
+  /** Writes a line for the reader; the result itself is printed at the end. */
+  say(line: string): void;
+}
+
+export interface Benchmark {
+  name: string;
+  /** One line: what is compared with what. */
+  title: string;
+  targets: Record<string, Target>;
+  run(options: BenchOptions): Promise<Figures>;
+}
+
+export function meets(value: number, target: Target): boolean {
+  return 'atLeast' in target ? value >= target.atLeast : value <= target.atMost;
+}
+
+/**
+ * Runs variants in turn, several times over, so that a neighbour's load falls on all alike; answers the median of each
+ * variant's rounds.
+ */
+export async function interleave<Name extends string>(
+  rounds: number,
+  variants: Record<Name, () => Promise<number>>,
+): Promise<Record<Name, number>> {
+  const results = {} as Record<Name, number[]>;
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, run] of Object.entries(variants) as [Name, () => Promise<number>][]) {
+      results[name] ??= [];
+      results[name].push(await run());
+    }
+  }
+  const entries = Object.entries(results) as [Name, number[]][];
+  return Object.fromEntries(entries.map(([name, values]) => [name, median(values)])) as Record<
+    Name,
+    number
+  >;
+}
+
+export function median(values: readonly number[]): number {
+  return percentile(values, 0.5);
+}
+
+/** The value below which a share of the values lies; 0 when there are none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+/** Rounds to three significant digits: more would be noise. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(3));
+}
+
+/**
+ * Keeps `callers` calls in flight for a time (closed loop): each caller makes its next call when the last one is
+ * answered. Answers calls per second and the latencies in milliseconds.
+ */
+export async function closedLoop(options: {
+  callers: number;
+  seconds: number;
+  call: (caller: number, n: number) => Promise<void>;
+}): Promise<{ perSecond: number; latenciesMs: number[] }> {
+  const { callers, seconds, call } = options;
+  const latenciesMs: number[] = [];
+  const startedAt = performance.now();
+  const until = startedAt + seconds * 1000;
+  await Promise.all(
+    Array.from({ length: callers }, async (_, caller) => {
+      for (let n = 0; performance.now() < until; n += 1) {
+        const at = performance.now();
+        await call(caller, n);
+        latenciesMs.push(performance.now() - at);
+      }
+    }),
+  );
+  const elapsedSeconds = (performance.now() - startedAt) / 1000;
+  return { perSecond: latenciesMs.length / elapsedSeconds, latenciesMs };
+}

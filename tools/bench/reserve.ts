@@ -1,0 +1,159 @@
+/** Stock reservations: the coalescing writer against one conditional UPDATE per call, on the same tables. */
+import { createHash } from 'node:crypto';
+import {
+  ReserveStockResponseSchema,
+  SetStockResponseSchema,
+} from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { createDatabase, type Database } from '#kit/db/database.ts';
+import { migrate } from '#kit/db/migrate.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import type { Command } from '#services/commerce/inventory/domain.ts';
+import { createStore } from '#services/commerce/inventory/store.ts';
+import { createStockWriter, type StockWriter } from '#services/commerce/inventory/writer.ts';
+import { root } from '../run.ts';
+import { startServers } from '../servers/servers.ts';
+import { type Benchmark, type BenchOptions, closedLoop, type Figures, interleave } from './benchmark.ts';
+
+const callers = 64;
+const rounds = 3;
+const spreadSkus = 10_000;
+const plenty = 900_000_000n;
+/** As many connections as the per-call design likes best: more of them only queue on the row. */
+const baselineConnections = 16;
+
+export const reserve: Benchmark = {
+  name: 'reserve',
+  title: `reservations per second, ${callers} callers: coalesced against one UPDATE per call`,
+  targets: { hotRatio: { atLeast: 10 }, hotToSpread: { atLeast: 1 } },
+  run,
+};
+
+async function run(options: BenchOptions): Promise<Figures> {
+  const dataDir = `${root}.meshwork/bench`;
+  const servers = await startServers({ dataDir, durable: true, env: process.env });
+  const schema = `bench_reserve_${Date.now()}`;
+  const migrations = new URL('../../services/commerce/inventory/migrations/', import.meta.url);
+  await migrate({ url: servers.databaseUrl, schema, role: schema, folders: [migrations] });
+  const database = createDatabase({ url: servers.databaseUrl, schema });
+  const baseline = createDatabase({
+    url: servers.databaseUrl,
+    schema,
+    connectionsMax: baselineConnections,
+  });
+  try {
+    return await measure(options, database, baseline);
+  } finally {
+    await database.sql.unsafe(`drop schema ${schema} cascade`);
+    await Promise.all([database.close(), baseline.close()]);
+    await servers.stop();
+  }
+}
+
+async function measure(
+  { seconds, say }: BenchOptions,
+  database: Database,
+  baseline: Database,
+): Promise<Figures> {
+  const writer = createStockWriter(database, createStore(database));
+  const hot = 'HOT';
+  const spread = Array.from({ length: spreadSkus }, (_, i) => `SPREAD-${i}`);
+  await Promise.all([hot, ...spread].map((sku) => setStock(writer, sku, plenty)));
+  const each = seconds / rounds;
+  const anySku = () => spread[Math.floor(Math.random() * spread.length)]!;
+  const loop = (call: () => Promise<unknown>) => async () => {
+    const run = await closedLoop({ callers, seconds: each, call: async () => void (await call()) });
+    return run.perSecond;
+  };
+
+  const perSecond = await interleave(rounds, {
+    hot: loop(() => reserveOne(writer, hot)),
+    spread: loop(() => reserveOne(writer, anySku())),
+    baselineHot: loop(() => updateOne(baseline, hot)),
+    baselineSpread: loop(() => updateOne(baseline, anySku())),
+  });
+  for (const [name, value] of Object.entries(perSecond)) say(`  ${name}: ${Math.round(value)}/s`);
+
+  const violations = (await sellOut(writer, database, say)) + (await countBroken(database));
+  return {
+    violations,
+    figures: {
+      ...perSecond,
+      hotRatio: perSecond.hot / perSecond.baselineHot,
+      spreadRatio: perSecond.spread / perSecond.baselineSpread,
+      hotToSpread: perSecond.hot / perSecond.spread,
+    },
+  };
+}
+
+function keyOf(command: Command) {
+  const hash = createHash('sha256').update(JSON.stringify(command, (_, v) => String(v))).digest();
+  return { requestId: uuidv7(), scope: 'commerce.order/Bench', hash };
+}
+
+function setStock(writer: StockWriter, sku: string, onHand: bigint) {
+  const item: Command = { kind: 'set', sku, onHand };
+  return writer.do({ key: keyOf(item), response: SetStockResponseSchema, item });
+}
+
+function reserveOne(writer: StockWriter, sku: string) {
+  const item: Command = {
+    kind: 'reserve',
+    orderId: uuidv7(),
+    lines: [{ sku, quantity: 1n }],
+    expiresAt: Date.now() + 900_000,
+  };
+  return writer.do({ key: keyOf(item), response: ReserveStockResponseSchema, item });
+}
+
+/** The design to beat: one statement, which takes the stock if there is enough and notes the reservation. */
+async function updateOne({ sql }: Database, sku: string): Promise<void> {
+  await sql`
+    with taken as (
+      update stock set reserved = reserved + 1, version = version + 1, updated_at = now()
+      where sku = ${sku} and on_hand - reserved >= 1 returning sku)
+    insert into reservation (order_id, state, lines, expires_at)
+    select ${uuidv7()}, 'ACTIVE', jsonb_build_array(jsonb_build_array(sku, 1)), now() + interval '15 min'
+    from taken`;
+}
+
+const sellOutUnits = 10_000n;
+
+/** Sells one SKU out to more callers than there are units: exactly the units are granted. */
+async function sellOut(
+  writer: StockWriter,
+  database: Database,
+  say: (line: string) => void,
+): Promise<number> {
+  await setStock(writer, 'LAST', sellOutUnits);
+  let granted = 0n;
+  let refused = 0;
+  await Promise.all(
+    Array.from({ length: 512 }, async () => {
+      while (refused < 512) {
+        await reserveOne(writer, 'LAST').then(
+          () => {
+            granted += 1n;
+          },
+          () => {
+            refused += 1;
+          },
+        );
+      }
+    }),
+  );
+  const [row] = await database.sql<{ reserved: bigint }[]>`
+    select reserved from stock where sku = 'LAST'`;
+  say(`  sell-out: ${granted} of ${sellOutUnits} units granted, ${refused} callers refused`);
+  return granted === sellOutUnits && row!.reserved === sellOutUnits ? 0 : 1;
+}
+
+/** SKUs whose reservations do not add up to what the stock says. */
+async function countBroken({ sql }: Database): Promise<number> {
+  const [row] = await sql<{ count: bigint }[]>`
+    with held as (
+      select line ->> 0 as sku, sum((line ->> 1)::bigint) as units
+      from reservation, jsonb_array_elements(lines) as line where state = 'ACTIVE' group by 1)
+    select count(*) as count from stock left join held using (sku)
+    where stock.reserved <> coalesce(held.units, 0) or on_hand < reserved`;
+  return Number(row!.count);
+}
