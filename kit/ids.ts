@@ -56,3 +56,10 @@ export function uuidOf(...parts: string[]): string {
     text.slice(20),
   ].join('-');
 }
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** True for a UUID of any version, written in lower case. */
+export function isUuid(text: string): boolean {
+  return uuidPattern.test(text);
+}

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isUuid } from './ids.ts';
 import { InvalidPageToken } from './mesh-errors.ts';
 
 /**
@@ -31,6 +32,14 @@ export function decodePageToken(
     throw new InvalidPageToken();
   }
   return position;
+}
+
+/** The position of a token that is one id, for the many lists that are ordered by it. Throws InvalidPageToken. */
+export function decodeIdToken(query: readonly string[], token: string): string | undefined {
+  const [id] = decodePageToken(query, token, 1) ?? [];
+  // A token is not a secret: what it holds may have been made up.
+  if (id !== undefined && !isUuid(id)) throw new InvalidPageToken();
+  return id;
 }
 
 function digest(query: readonly string[]): string {

@@ -2,6 +2,7 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
+import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import type { ServiceModule } from '#kit/service.ts';
 
 export interface Registration {
@@ -19,6 +20,13 @@ export interface Registration {
 }
 
 export const registry: readonly Registration[] = [
+  {
+    name: 'commerce.product',
+    port: 11,
+    contracts: [ProductService],
+    calls: ['commerce.inventory'],
+    load: async () => (await import('./commerce/product/service.ts')).product,
+  },
   {
     name: 'platform.gateway',
     port: 0,
