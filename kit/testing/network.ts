@@ -4,16 +4,14 @@
  */
 import { generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes } from 'node:crypto';
 import type { DescService } from '@bufbuild/protobuf';
-import { exportJWK, SignJWT } from 'jose';
+import { exportJWK, type JSONWebKeySet, SignJWT } from 'jose';
 import postgres from 'postgres';
 import { connectBus } from '../bus/bus.ts';
 import { createTestClock } from '../clock.ts';
 import { type Host, type RunningService, startHost } from '../host.ts';
-import {
-  type AccessTokenVerifier,
-  accessTokenRules,
-  createAccessTokenVerifier,
-} from '../identity/access-token.ts';
+import { accessTokenRules, createAccessTokenVerifier } from '../identity/access-token.ts';
+import { loadKeysFrom } from '../identity/key-source.ts';
+import { createRevocations } from '../identity/revocations.ts';
 import { createServiceTokenVerifier, signServiceToken } from '../identity/service-token.ts';
 import { createIdentityVerifier } from '../identity/verifier.ts';
 import { uuidv7 } from '../ids.ts';
@@ -22,6 +20,7 @@ import type { Channel } from '../rpc/channel.ts';
 import { type Client, createClient } from '../rpc/client.ts';
 import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
 import type { ServiceModule } from '../service.ts';
+import type { LogDestination } from '../telemetry/log.ts';
 
 export interface NetworkOptions {
   databaseUrl: string;
@@ -33,6 +32,13 @@ export interface NetworkOptions {
   /** By service name. */
   settings?: Record<string, Record<string, string>>;
   logLevel?: string;
+  /** Where log lines go; standard output when absent. */
+  logDestination?: LogDestination;
+  /**
+   * The service of this network that issues access tokens, when there is one: its tokens count, here and in networks
+   * that join this one, beside those of people who were made up.
+   */
+  issuer?: string;
   /**
    * A network whose database, bus, clock and people this one shares: it is to the other what a second process of the
    * same mesh is. Stop it first.
@@ -58,6 +64,7 @@ export interface Network {
   ): Client<Service>;
   /** Makes up a signed-in person. */
   person(options?: { id?: string; roles?: readonly string[] }): Promise<Person>;
+  readonly databaseUrl: string;
   /** SQL as the superuser, on the database of this network. */
   readonly sql: postgres.Sql;
   /**
@@ -79,6 +86,8 @@ interface Ground {
   clock: ReturnType<typeof createTestClock>;
   serviceKeys: KeyPairKeyObjectResult;
   people: Awaited<ReturnType<typeof createPeople>>;
+  /** The keys of the issuer, once a network has one. */
+  issuedKeys?: () => Promise<JSONWebKeySet>;
   remove(): Promise<void>;
 }
 
@@ -137,11 +146,18 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     dispatcherOf: (target) => running(target).server.dispatcher,
   });
 
+  const { issuer } = options;
+  if (issuer) ground.issuedKeys = () => loadKeysFrom(channel(undefined, issuer));
+  const loadKeys = async () => {
+    const issued = await ground.issuedKeys?.();
+    return { keys: [people.key, ...(issued?.keys ?? [])] };
+  };
+  const revocations = createRevocations(clock.now);
   const identity = createIdentityVerifier({
     serviceTokens: createServiceTokenVerifier(
       serviceKeys.publicKey.export({ type: 'spki', format: 'pem' }) as string,
     ),
-    accessTokens: people.verifier,
+    accessTokens: createAccessTokenVerifier({ loadKeys, revocations, now: clock.now }),
   });
   host = await startHost(options.modules, {
     databaseUrl,
@@ -152,15 +168,18 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     clock,
     logLevel: options.logLevel ?? process.env.LOG_LEVEL ?? 'silent',
     identity,
+    revocations,
     serviceToken,
     channel,
     listenAddress: () => '127.0.0.1:0',
     settings: (service) => options.settings?.[service] ?? {},
+    logDestination: options.logDestination,
   });
   const services = [...host.services.values()];
 
   const network: Network = {
     clock,
+    databaseUrl,
     sql,
     service: running,
     person: people.create,
@@ -194,12 +213,8 @@ async function createPeople() {
     kid: 'test',
     alg: accessTokenRules.algorithm,
   };
-  const verifier: AccessTokenVerifier = createAccessTokenVerifier({
-    loadKeys: async () => ({ keys: [jwk] }),
-    revocations: { isRevoked: () => false },
-  });
   return {
-    verifier,
+    key: jwk,
     async create(options: { id?: string; roles?: readonly string[] } = {}): Promise<Person> {
       const id = options.id ?? uuidv7();
       const roles = options.roles ?? ['customer'];
@@ -209,7 +224,8 @@ async function createPeople() {
         .setIssuer(accessTokenRules.issuer)
         .setAudience(accessTokenRules.audience)
         .setIssuedAt()
-        .setExpirationTime('1h')
+        // Longer than any test moves its clock.
+        .setExpirationTime('100y')
         .sign(keys.privateKey);
       return { id, roles, headers: { authorization: `Bearer ${token}` } };
     },
