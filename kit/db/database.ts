@@ -112,6 +112,9 @@ function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
   }) as unknown as Sql<Types>;
 }
 
+/** Budgets this close to the connection's own limit are left to it: a batch begins a moment after its budget did. */
+const budgetSlackMs = 1_000;
+
 /**
  * Gives the statements of a transaction what is left of the budget. Sent ahead without waiting: the connection keeps
  * the order, so it costs no round trip. Without a scope, or with more than the connection's own limit, that one holds.
@@ -119,7 +122,7 @@ function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
 function limitToBudget(tx: Tx): void {
   if (currentScope() === undefined) return;
   const leftMs = Math.floor(remainingMs());
-  if (leftMs >= limits.statementMsMax) return;
+  if (leftMs >= limits.statementMsMax - budgetSlackMs) return;
   if (leftMs < limits.deadlineUsefulMsMin) throw new DeadlineTooShort();
   tx`select set_config('statement_timeout', ${String(leftMs)}, true)`.catch(() => {});
 }

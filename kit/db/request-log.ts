@@ -20,7 +20,7 @@ import { CallerNotAllowed, Conflict, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
 import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
 import type { Database, Tx } from './database.ts';
-import { isUndone } from './errors.ts';
+import { isUndone, sqlState } from './errors.ts';
 
 /** What identifies a request, and what tells whether it is the same one. */
 export interface RequestKey {
@@ -98,15 +98,31 @@ export type Answer = MessageInitShape<DescMessage>;
  * each, in order: a response, or the DomainError of an item that was refused and has left no trace. Items of the batch
  * that share a key get one answer. `domain` is the full name of the service that refuses. `work` may throw Collision
  * when it finds that another process was faster; the whole batch is then done anew.
+ *
+ * Writes that `work` need not wait for it hands to `defer`: they go out together with the records of the answers, in
+ * one round trip. With `expectFresh` nobody looks for earlier answers first: the records themselves then show a repeat,
+ * which undoes the batch and does it again with a look. It saves a query per batch where repeats are rare.
  */
-export async function answerBatchOnce<Item>(
+export function answerBatchOnce<Item>(
   database: Database,
   domain: string,
   mutations: readonly Mutation<Item>[],
-  work: (tx: Tx, items: Item[]) => Promise<Outcome<Answer>[]>,
+  work: BatchWork<Item>,
+  options: { expectFresh?: boolean } = {},
 ): Promise<Outcome<Message>[]> {
-  return retryCollisions(() => database.transaction((tx) => attempt(tx, domain, mutations, work)));
+  let looks = options.expectFresh !== true;
+  return retryCollisions(() => {
+    const isLooking = looks;
+    looks = true;
+    return database.transaction((tx) => attempt(tx, domain, mutations, work, isLooking));
+  });
 }
+
+export type BatchWork<Item> = (
+  tx: Tx,
+  items: Item[],
+  defer: (write: Promise<unknown>) => void,
+) => Promise<Outcome<Answer>[]>;
 
 /**
  * Does `work`, which is one transaction, again when another process was faster or the two were deadlocked. Throws
@@ -165,9 +181,10 @@ async function attempt<Item>(
   tx: Tx,
   domain: string,
   mutations: readonly Mutation<Item>[],
-  work: (tx: Tx, items: Item[]) => Promise<Outcome<Answer>[]>,
+  work: BatchWork<Item>,
+  isLooking: boolean,
 ): Promise<Outcome<Message>[]> {
-  const recorded = await find(tx, mutations);
+  const recorded = isLooking ? await find(tx, mutations) : new Map<string, Recorded>();
   const fresh = new Map<string, Mutation<Item>>();
   for (const mutation of mutations) {
     const id = idOf(mutation.key);
@@ -175,12 +192,11 @@ async function attempt<Item>(
   }
   if (fresh.size > 0) {
     const entries = [...fresh.values()];
-    const outcomes = await work(
-      tx,
-      entries.map((entry) => entry.item),
-    );
+    const writes: Promise<unknown>[] = [];
+    const items = entries.map((entry) => entry.item);
+    const outcomes = await work(tx, items, (write) => writes.push(write));
     const records = entries.map((entry, i) => toRecord(entry, domain, outcomes[i]!));
-    await record(tx, entries, records);
+    await Promise.all([...writes, record(tx, entries, records)]);
     entries.forEach((entry, i) => {
       recorded.set(idOf(entry.key), { hash: entry.key.hash, ...records[i]! });
     });
@@ -222,8 +238,9 @@ async function record(
   entries: readonly { key: RequestKey }[],
   records: readonly { response: Uint8Array | null; refusal: Uint8Array | null }[],
 ): Promise<void> {
-  // Ordered, so that two processes which record the same requests do not wait for each other in a circle.
-  const inserted = await tx`
+  // Ordered, so that two processes which record the same requests do not wait for each other in a circle. A plain insert,
+  // whose conflict is an error: `on conflict` would write every row twice to the log of the database.
+  await tx`
     insert into request_log (request_id, scope, request_hash, response, refusal)
     select request_id, scope, hash::bytea, response::bytea, refusal::bytea
     from unnest(
@@ -233,10 +250,21 @@ async function record(
       ${records.map(({ response }) => hex(response))}::text[],
       ${records.map(({ refusal }) => hex(refusal))}::text[]
     ) as t (request_id, scope, hash, response, refusal)
-    order by request_id, scope
-    on conflict do nothing`;
-  if (inserted.count !== entries.length) throw new Collision();
+    order by request_id, scope`.catch(asCollision('request_log_pkey'));
 }
+
+/**
+ * For the insert of rows that another process may have made meanwhile: a violation of the named constraint becomes a
+ * Collision.
+ */
+export function asCollision(constraint: string): (error: unknown) => never {
+  return (error) => {
+    const isOurs = (error as { constraint_name?: unknown }).constraint_name === constraint;
+    throw isOurs && sqlState(error) === uniqueViolation ? new Collision() : error;
+  };
+}
+
+const uniqueViolation = '23505';
 
 function hex(bytes: Uint8Array | null): string | null {
   return bytes === null ? null : `\\x${Buffer.from(bytes).toString('hex')}`;

@@ -1,6 +1,6 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import { Collision } from '#kit/db/request-log.ts';
+import { asCollision, Collision } from '#kit/db/request-log.ts';
 import {
   type Book,
   type Command,
@@ -67,8 +67,14 @@ export function createStore(database: Database): Store {
 
   return {
     async openBook(tx, commands) {
-      const reservations = await lockReservations(tx, commands);
       const skus = new Set(commands.flatMap(skusOf));
+      const locking = lockReservations(tx, commands);
+      if (commands.every(namesItsSkus)) {
+        // Sent behind each other without waiting: the connection keeps the order, and so the order of the locks.
+        const [reservations, stocks] = await Promise.all([locking, lockStocks(tx, [...skus])]);
+        return openBook(stocks, reservations);
+      }
+      const reservations = await locking;
       for (const { lines } of reservations) for (const { sku } of lines) skus.add(sku);
       return openBook(await lockStocks(tx, [...skus]), reservations);
     },
@@ -121,7 +127,8 @@ async function writeStocks(tx: Tx, stocks: readonly Stock[]): Promise<void> {
 
 async function insertReservations(tx: Tx, reservations: readonly Reservation[]): Promise<void> {
   if (reservations.length === 0) return;
-  const written = await tx`
+  // An order that had no row could not be locked: two writers may have met on it.
+  await tx`
     insert into reservation (order_id, state, lines, expires_at)
     select order_id, state, lines::jsonb, to_timestamp(expires_ms / 1000.0)
     from unnest(
@@ -130,9 +137,7 @@ async function insertReservations(tx: Tx, reservations: readonly Reservation[]):
       ${reservations.map((r) => linesToJson(r.lines))}::text[],
       ${reservations.map((r) => String(r.expiresAt))}::bigint[]
     ) as t (order_id, state, lines, expires_ms)
-    on conflict do nothing`;
-  // An order that had no row could not be locked: two writers may have met on it.
-  if (written.count !== reservations.length) throw new Collision();
+    order by order_id`.catch(asCollision('reservation_pkey'));
 }
 
 async function updateReservations(tx: Tx, reservations: readonly Reservation[]): Promise<void> {
@@ -152,6 +157,11 @@ function stockEvents(stocks: readonly Stock[]) {
     events.push(stockChanged(stocks.slice(i, i + limits.eventStocksMax)));
   }
   return events;
+}
+
+/** Whether a command says which stocks it touches; the others follow from the reservation that they name. */
+function namesItsSkus(command: Command): boolean {
+  return command.kind === 'reserve' || 'sku' in command;
 }
 
 function skusOf(command: Command): string[] {

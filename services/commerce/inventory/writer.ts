@@ -4,6 +4,7 @@ import { type Coalescer, createCoalescer, type Outcome } from '#kit/coalesce.ts'
 import type { Database } from '#kit/db/database.ts';
 import { type Answer, answerBatchOnce, type Mutation } from '#kit/db/request-log.ts';
 import { DomainError } from '#kit/errors.ts';
+import { limits as kitLimits } from '#kit/limits.ts';
 import { type Book, type Command, limits, type Result } from './domain.ts';
 import { reservationToProto, stockToProto } from './proto.ts';
 import type { Store } from './store.ts';
@@ -11,7 +12,6 @@ import type { Store } from './store.ts';
 /** Takes mutations of stock, of every kind, and answers each when it is durable. */
 export type StockWriter = Coalescer<Mutation<Command>, Message>;
 
-const batchMsMax = 5_000;
 
 /**
  * The one writer of stock in this process. Whatever arrived while the last transaction was being committed goes into the
@@ -21,15 +21,21 @@ const batchMsMax = 5_000;
 export function createStockWriter(database: Database, store: Store): StockWriter {
   return createCoalescer<Mutation<Command>, Message>({
     name: 'commerce.inventory.write',
-    timeoutMs: batchMsMax,
+    timeoutMs: kitLimits.statementMsMax,
     itemsMax: limits.batchMax,
     run: (mutations) =>
-      answerBatchOnce(database, InventoryService.typeName, mutations, async (tx, commands) => {
-        const book = await store.openBook(tx, commands);
-        const outcomes = commands.map((command) => tryApply(book, command));
-        await store.writeBook(tx, book);
-        return outcomes;
-      }),
+      answerBatchOnce(
+        database,
+        InventoryService.typeName,
+        mutations,
+        async (tx, commands, defer) => {
+          const book = await store.openBook(tx, commands);
+          const outcomes = commands.map((command) => tryApply(book, command));
+          defer(store.writeBook(tx, book));
+          return outcomes;
+        },
+        { expectFresh: true },
+      ),
   });
 }
 
