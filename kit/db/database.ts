@@ -64,11 +64,16 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
       let didPublish = false;
-      const result = await sql.begin(async (tx) => {
+      const connection = { isLost: false };
+      const running = sql.begin(async (raw) => {
+        const tx = guarded(raw, connection);
         limitToBudget(tx);
         const value = await work(tx);
         didPublish = publishing.has(tx);
         return value;
+      });
+      const result = await running.finally(() => {
+        connection.isLost = true;
       });
       if (didPublish) for (const listener of listeners) listener();
       return result as Result;
@@ -111,6 +116,23 @@ function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
     },
   }) as unknown as Sql<Types>;
 }
+
+/**
+ * A transaction whose statements are refused once it is over. Work that waits for something else when the connection is
+ * lost would go on afterwards, and the driver would send its next statement on a new connection, outside of any
+ * transaction: half of an effect.
+ */
+function guarded(tx: Tx, connection: { isLost: boolean }): Tx {
+  return new Proxy(tx, {
+    apply(target, self, args) {
+      if (connection.isLost) throw new TransactionOver();
+      return Reflect.apply(target, self, args);
+    },
+  });
+}
+
+/** A statement came after its transaction had ended: with it, or because the connection was lost. */
+export class TransactionOver extends Error {}
 
 /** Budgets this close to the connection's own limit are left to it: a batch begins a moment after its budget did. */
 const budgetSlackMs = 1_000;

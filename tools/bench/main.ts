@@ -27,7 +27,9 @@ for (const [name, target] of Object.entries(bench.targets)) {
 }
 const result = {
   bench: bench.name,
-  figures: Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, rounded(value)])),
+  figures: Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => [name, rounded(value)]),
+  ),
   targets: bench.targets,
   violations,
 };

@@ -12,7 +12,13 @@ import { createStore } from '#services/commerce/inventory/store.ts';
 import { createStockWriter, type StockWriter } from '#services/commerce/inventory/writer.ts';
 import { root } from '../run.ts';
 import { startServers } from '../servers/servers.ts';
-import { type Benchmark, type BenchOptions, closedLoop, type Figures, interleave } from './benchmark.ts';
+import {
+  type Benchmark,
+  type BenchOptions,
+  closedLoop,
+  type Figures,
+  interleave,
+} from './benchmark.ts';
 
 const callers = 64;
 const rounds = 3;
@@ -86,7 +92,9 @@ async function measure(
 }
 
 function keyOf(command: Command) {
-  const hash = createHash('sha256').update(JSON.stringify(command, (_, v) => String(v))).digest();
+  const hash = createHash('sha256')
+    .update(JSON.stringify(command, (_, v) => String(v)))
+    .digest();
   return { requestId: uuidv7(), scope: 'commerce.order/Bench', hash };
 }
 

@@ -12,7 +12,6 @@ import type { Store } from './store.ts';
 /** Takes mutations of stock, of every kind, and answers each when it is durable. */
 export type StockWriter = Coalescer<Mutation<Command>, Message>;
 
-
 /**
  * The one writer of stock in this process. Whatever arrived while the last transaction was being committed goes into the
  * next: a hot SKU is locked and written once per batch, not once per order, so it is the fastest case and not the
