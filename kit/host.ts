@@ -9,8 +9,15 @@ import { createDatabase, type Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { createRelay, type Relay } from './db/outbox.ts';
 import { createEdgeEngine } from './edge/engine.ts';
+import type { Caller } from './identity/caller.ts';
+import {
+  followRevocations,
+  type RevocationFeed,
+  type RevocationList,
+} from './identity/revocations.ts';
 import type { IdentityVerifier } from './identity/verifier.ts';
 import { type RunningJob, startJob } from './jobs.ts';
+import { SessionRevoked } from './mesh-errors.ts';
 import { createOpsHandlers } from './ops.ts';
 import { createLocalRateLimiter, type RateLimiter } from './rate-limit.ts';
 import type { Channel } from './rpc/channel.ts';
@@ -19,7 +26,7 @@ import type { Engine } from './rpc/engine.ts';
 import { createLoadGauge, type LoadGauge } from './rpc/interceptors/load-shedding.ts';
 import { createServer, type Server } from './rpc/server.ts';
 import { type ServiceDeps, type ServiceModule, type ServiceParts, schemaOf } from './service.ts';
-import { createLogger, type Logger } from './telemetry/log.ts';
+import { createLogger, type LogDestination, type Logger } from './telemetry/log.ts';
 
 /** What surrounds the services of one process. */
 export interface Surroundings {
@@ -32,6 +39,8 @@ export interface Surroundings {
   clock: Clock;
   logLevel: string;
   identity: IdentityVerifier;
+  /** The sessions that `identity` refuses; kept up to date from the bus, and their streams ended. */
+  revocations?: RevocationList;
   /** The token by which a service of this process says who it is. */
   serviceToken(service: string): string | undefined;
   /** The way from one service to another. */
@@ -39,6 +48,8 @@ export interface Surroundings {
   /** Where a service listens: "127.0.0.1:7001". */
   listenAddress(service: string): string;
   settings(service: string): Record<string, string>;
+  /** Where log lines go; standard output when absent. */
+  logDestination?: LogDestination;
 }
 
 /** One service that runs in this process. */
@@ -79,18 +90,20 @@ export async function startHost(
     name: modules.map(({ name }) => name).join(' '),
   });
   const redis = connectRedis(around.redisUrl, modules.map(({ name }) => name).join(' '));
-  const shared = { gauge, bus, redis, rateLimiter: createLocalRateLimiter() };
+  const shared: Shared = { gauge, bus, redis, rateLimiter: createLocalRateLimiter() };
   const started: StartedService[] = [];
 
   async function stop(): Promise<void> {
     await Promise.all(started.map((service) => service.drain()));
     for (const service of started.toReversed()) await service.stop();
+    await shared.revoked?.stop();
     redis.disconnect();
     await bus.close();
     gauge.stop();
   }
 
   try {
+    shared.revoked = await follow(around, bus);
     for (const module of modules) started.push(await startService(module, around, shared));
   } catch (error) {
     await stop();
@@ -104,6 +117,17 @@ interface Shared {
   bus: Bus;
   redis: Redis;
   rateLimiter: RateLimiter;
+  revoked?: RevocationFeed;
+}
+
+/** Before the first service listens: what was revoked while this process was away must be known by then. */
+async function follow(
+  { revocations, logLevel: level, logDestination: destination }: Surroundings,
+  bus: Bus,
+): Promise<RevocationFeed | undefined> {
+  if (revocations === undefined) return undefined;
+  const log = createLogger('host', { level, destination });
+  return followRevocations({ bus, revocations, log });
 }
 
 interface StartedService extends RunningService {
@@ -114,10 +138,10 @@ interface StartedService extends RunningService {
 async function startService(
   module: ServiceModule,
   around: Surroundings,
-  { gauge, bus, redis, rateLimiter }: Shared,
+  { gauge, bus, redis, rateLimiter, revoked }: Shared,
 ): Promise<StartedService> {
   const { name } = module;
-  const log = createLogger(name, { level: around.logLevel });
+  const log = createLogger(name, { level: around.logLevel, destination: around.logDestination });
   const schema = schemaOf(name);
   await migrate({
     url: around.databaseUrl,
@@ -163,6 +187,7 @@ async function startService(
     interceptors: parts.interceptors,
     isEdge: parts.edge !== undefined,
   });
+  const stopEnding = endRevokedStreams(server, around.revocations);
   const services = parts.implementations.map(({ service }) => service);
   const engine = parts.edge ? createEdgeEngine(services, parts.edge) : around.engine;
   const listener = await server.listen(around.listenAddress(name), engine);
@@ -178,13 +203,14 @@ async function startService(
     server,
     database,
     address: listener.address,
-    busy: () => busyOf({ database, consumers, jobs, parts, server }),
+    busy: () => busyOf({ database, consumers, jobs, parts, revoked }),
     async advance() {
       await relay.flush();
       for (const job of jobs) await job.drain();
     },
     async drain() {
       stopChecks();
+      stopEnding();
       await server.drain();
     },
     async stop() {
@@ -209,7 +235,7 @@ async function busyOf(of: {
   consumers: Consumer[];
   jobs: RunningJob[];
   parts: ServiceParts;
-  server: Server;
+  revoked: RevocationFeed | undefined;
 }): Promise<Record<string, number>> {
   const found: Record<string, number> = {};
   const note = (what: string, count: number) => {
@@ -220,7 +246,15 @@ async function busyOf(of: {
   for (const consumer of of.consumers) note(`consumer ${consumer.name}`, await consumer.pending());
   for (const { job } of of.jobs) note(`job ${job.name}`, (await job.pending?.()) ?? 0);
   note('work in hand', of.parts.busy?.() ?? 0);
+  note('revocations', (await of.revoked?.pending()) ?? 0);
   return found;
+}
+
+/** A stream was let in once; whoever is signed out meanwhile must not go on reading it. */
+function endRevokedStreams(server: Server, revocations: RevocationList | undefined): () => void {
+  if (revocations === undefined) return () => {};
+  const isOver = ({ user }: Caller) => user !== undefined && revocations.isRevoked(user);
+  return revocations.onRevoked(() => server.endStreams(isOver, new SessionRevoked()));
 }
 
 /** Health is what the dependencies say: the database, the bus, and what the service names. */

@@ -27,6 +27,20 @@ export const limits = {
   retryBackoffMsMin: 20,
   retryBackoffMsMax: 500,
 
+  /** Faults of one address in a row that eject it. */
+  faultsInRowMax: 5,
+  /** Share of an address's calls in one window that may be faults, and the calls it takes to judge. */
+  faultShareMax: 0.5,
+  faultWindowMs: 10_000,
+  faultWindowCallsMin: 20,
+  /** How long an address stays ejected, the first time and at most; and good calls on probation that bring it back. */
+  ejectionMsMin: 1_000,
+  ejectionMsMax: 30_000,
+  probesMin: 3,
+  /** Pause before a health watch that ended begins again. */
+  healthBackoffMsMin: 50,
+  healthBackoffMsMax: 1_000,
+
   /** Calls that a server works on at once before it sheds. */
   callsInFlightMax: 2_000,
   /** Streams that a server keeps open at once; they are counted apart, for they mostly wait. */
@@ -60,4 +74,9 @@ export const limits = {
   databaseConnectionsMax: 8,
 
   pageSizeMax: 200,
+
+  /** Life of an access token, and so the longest that a revocation has to be remembered. */
+  accessTokenMsMax: 600_000,
+  /** Revoked sessions that one process remembers; about 150 bytes each. Far above what ends in one token's life. */
+  revokedSessionsMax: 200_000,
 } as const;

@@ -1,7 +1,8 @@
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import { errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { CredentialsExpired, CredentialsInvalid, SessionRevoked } from '../mesh-errors.ts';
 import type { User } from './caller.ts';
+import { createKeySource, type KnownKeys } from './key-source.ts';
 
 /** Issuer and audience of the access tokens of a mesh, and how they are signed. */
 export const accessTokenRules = {
@@ -12,10 +13,8 @@ export const accessTokenRules = {
 
 /** Tokens remembered by one process. One takes about 300 bytes. */
 const tokensMax = 50_000;
-/** An unknown key id makes us ask for the keys again, at most this often. */
-const keysReloadMsMin = 5_000;
 
-/** Sessions and people whose tokens no longer count, although they have not expired. */
+/** Sessions whose tokens no longer count, although they have not expired. */
 export interface Revocations {
   isRevoked(user: User): boolean;
 }
@@ -31,44 +30,46 @@ interface Known {
 }
 
 /**
- * Checks access tokens: JWTs signed with Ed25519 by the user service, whose public keys `loadKeys` fetches (a JWKS). A
- * token that was good is remembered until it expires; revocation is asked each time.
+ * Checks access tokens: JWTs signed with Ed25519 by the service that issues them, whose public keys `loadKeys` fetches (a
+ * JWKS). A token that was good is remembered until it expires; revocation is asked each time.
  */
 export function createAccessTokenVerifier(options: {
   loadKeys: () => Promise<JSONWebKeySet>;
   revocations: Revocations;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
 }): AccessTokenVerifier {
+  const { loadKeys, revocations, now = Date.now } = options;
   const known = new LRUCache<string, Known>({ max: tokensMax });
-  let keys: ReturnType<typeof createLocalJWKSet> | undefined;
-  let loadedAt = Number.NEGATIVE_INFINITY;
+  const source = createKeySource(loadKeys, now);
 
-  async function reload(): Promise<void> {
-    loadedAt = Date.now();
-    keys = createLocalJWKSet(await options.loadKeys());
-  }
-
-  async function check(token: string): Promise<JWTPayload> {
-    if (keys === undefined) await reload();
+  function checkWith({ find }: KnownKeys, token: string): Promise<JWTPayload> {
     const rules = {
       issuer: accessTokenRules.issuer,
       audience: accessTokenRules.audience,
       algorithms: [accessTokenRules.algorithm],
       requiredClaims: ['sub', 'sid', 'exp', 'iat'],
+      currentDate: new Date(now()),
     };
+    return jwtVerify(token, find, rules).then(({ payload }) => payload);
+  }
+
+  async function check(token: string): Promise<JWTPayload> {
+    const keys = await source.keys();
     try {
-      return (await jwtVerify(token, keys!, rules)).payload;
+      return await checkWith(keys, token);
     } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       // The keys may have been rotated since they were fetched.
-      const isUnknownKey = error instanceof errors.JWKSNoMatchingKey;
-      if (!isUnknownKey || Date.now() - loadedAt < keysReloadMsMin) throw error;
-      await reload();
-      return (await jwtVerify(token, keys!, rules)).payload;
+      const newer = await source.newerThan(keys);
+      if (newer === undefined) throw error;
+      return checkWith(newer, token);
     }
   }
 
   function admit(found: Known): User {
-    if (found.expiresAt <= Date.now()) throw new CredentialsExpired();
-    if (options.revocations.isRevoked(found.user)) throw new SessionRevoked();
+    if (found.expiresAt <= now()) throw new CredentialsExpired();
+    if (revocations.isRevoked(found.user)) throw new SessionRevoked();
     return found.user;
   }
 

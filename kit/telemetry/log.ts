@@ -8,11 +8,14 @@ import { currentScope } from '../scope.ts';
  */
 export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error' | 'child' | 'level'>;
 
+/** Takes finished lines. */
+export type LogDestination = DestinationStream;
+
 export interface LogOptions {
   /** trace, debug, info, warn, error, fatal or silent. */
   level?: string;
   /** Where lines go; standard output when absent. */
-  destination?: DestinationStream;
+  destination?: LogDestination | undefined;
 }
 
 export function createLogger(service: string, options: LogOptions = {}): Logger {

@@ -146,8 +146,11 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     dispatcherOf: (target) => running(target).server.dispatcher,
   });
 
-  const { issuer } = options;
-  if (issuer) ground.issuedKeys = () => loadKeysFrom(channel(undefined, issuer));
+  if (options.issuer !== undefined) {
+    const way = channel(undefined, options.issuer);
+    channels.push(way);
+    ground.issuedKeys ??= () => loadKeysFrom(way);
+  }
   const loadKeys = async () => {
     const issued = await ground.issuedKeys?.();
     return { keys: [people.key, ...(issued?.keys ?? [])] };
