@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { deployedEnvoy } from '../envoy/deployed.ts';
 import { root, run } from '../run.ts';
 
 /** Generates anew beside gen/ and names the files that differ: gen/ must be what proto/ says, to the byte. */
@@ -11,6 +12,9 @@ export async function findStaleGenerated(): Promise<string[]> {
     if (code !== 0) return [output];
     const there = filesOf(`${root}gen`);
     const wanted = filesOf(join(fresh, 'gen'));
+    if (readFileSync(`${root}deploy/envoy/envoy.yaml`, 'utf8') !== deployedEnvoy()) {
+      return ['deploy/envoy/envoy.yaml is not what proto/ generates: npm run gen'];
+    }
     return [...new Set([...there.keys(), ...wanted.keys()])]
       .filter((name) => there.get(name) !== wanted.get(name))
       .map((name) => `gen/${name} is not what proto/ generates: npm run gen`);

@@ -1,0 +1,21 @@
+import { stringify } from 'yaml';
+import { registrationOf } from '#services/registry.ts';
+import { envoyConfig } from './config.ts';
+
+const firstPort = 7000;
+const header = `# Generated from proto/ and services/registry.ts by npm run gen. Do not edit.
+# Services are found by name: commerce.order is the host "commerce-order".
+`;
+
+/** deploy/envoy/envoy.yaml: Envoy in front of services that are found by name. */
+export function deployedEnvoy(): string {
+  const config = envoyConfig({
+    port: 8080,
+    adminPort: 9901,
+    addressOf: (service) =>
+      `${service.replace('.', '-')}:${firstPort + registrationOf(service).port}`,
+    isStatic: false,
+    corsOriginRegex: '.*',
+  });
+  return header + stringify(config, { lineWidth: 0, aliasDuplicateObjects: false });
+}
