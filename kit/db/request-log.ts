@@ -16,9 +16,10 @@ import {
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import type { Outcome } from '../coalesce.ts';
 import { DomainError } from '../errors.ts';
-import { CallerNotAllowed, Conflict, RequestIdReused } from '../mesh-errors.ts';
+import { Conflict, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
 import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
+import type { Sealer } from '../sealer.ts';
 import type { Database, Tx } from './database.ts';
 import { isUndone, sqlState } from './errors.ts';
 
@@ -27,26 +28,43 @@ export interface RequestKey {
   requestId: string;
   /** "<caller>/<method>". */
   scope: string;
-  /** SHA-256 of the message. */
+  /** SHA-256 of the message, keyed where there is a sealer. */
   hash: Buffer;
+  /** Keeps the recorded answer unreadable. */
+  sealer?: Sealer | undefined;
 }
 
-/** The key of the call being answered. `method` differs from the call's own for items of a batch method. */
+/**
+ * The key of the call being answered. `schema` differs from the call's own for items of a batch method.
+ *
+ * Methods whose request holds a secret, or whose answer is secret or personal, give a `sealer`: a bare hash of a password
+ * could be tried against guesses, and answers are kept for ever.
+ *
+ * Callers whom nobody knows share the scope "anonymous". That is safe because the hash covers the whole message: who
+ * repeats a stranger's request_id gets REQUEST_ID_REUSED and nothing else, unless they repeat every byte of the request.
+ * So a public method must answer with no more than its whole request proves; and where that holds a password, repeating
+ * is a way to test one, which the method has to count.
+ */
 export function requestKey(
   call: Call,
   request: Message & { requestId: string },
   schema: DescMessage = call.method.input,
+  sealer?: Sealer,
 ): RequestKey {
   const { user, service } = call.caller;
-  const caller = user?.id ?? service;
-  if (caller === undefined) throw new CallerNotAllowed();
+  const caller = user?.id ?? service ?? 'anonymous';
   // The request message names the method, so an item of a batch and the single call share their records.
   const method = schema.name.replace(/Request$/, '');
   return {
     requestId: request.requestId.toLowerCase(),
     scope: `${caller}/${method}`,
-    hash: createHash('sha256').update(toBinary(schema, request)).digest(),
+    hash: hashOf(toBinary(schema, request), sealer),
+    sealer,
   };
+}
+
+function hashOf(bytes: Uint8Array, sealer: Sealer | undefined): Buffer {
+  return sealer?.digest('request', bytes) ?? createHash('sha256').update(bytes).digest();
 }
 
 /**
@@ -220,12 +238,13 @@ async function find(tx: Tx, items: readonly { key: RequestKey }[]): Promise<Map<
 }
 
 function toRecord(
-  { response }: Omit<Mutation<unknown>, 'item'>,
+  { key, response }: Omit<Mutation<unknown>, 'item'>,
   domain: string,
   outcome: Outcome<Answer>,
 ): { response: Uint8Array | null; refusal: Uint8Array | null } {
   if ('value' in outcome) {
-    return { response: toBinary(response, create(response, outcome.value)), refusal: null };
+    const bytes = toBinary(response, create(response, outcome.value));
+    return { response: key.sealer?.seal(bytes, idOf(key)) ?? bytes, refusal: null };
   }
   // Only what the domain refused is an answer; anything else undoes the batch.
   if (!(outcome.error instanceof DomainError)) throw outcome.error;
@@ -277,6 +296,9 @@ function toOutcome(
   if (!key.hash.equals(found.hash)) {
     return { error: new RequestIdReused({ request_id: key.requestId }) };
   }
-  if (found.response !== null) return { value: fromBinary(response, found.response) };
+  if (found.response !== null) {
+    const bytes = key.sealer?.open(found.response, idOf(key)) ?? found.response;
+    return { value: fromBinary(response, bytes) };
+  }
   return { error: recordedRefusal(fromBinary(StatusSchema, found.refusal!)) };
 }
