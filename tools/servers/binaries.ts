@@ -2,15 +2,16 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './command.ts';
-import { reasonOf, type ServerName, ServerStartError } from './errors.ts';
+import { reasonOf, ServerStartError } from './errors.ts';
 import type { InstallMethod } from './install.ts';
 import { limits } from './limits.ts';
 import { allExecutables } from './lookup.ts';
 import type { Progress } from './spec.ts';
 
-/** A server program: how it may be called, and the ways to get it, best first. */
+/** A program: how it may be called, and the ways to get it, best first. */
 export interface Program {
-  readonly server: ServerName;
+  /** For progress lines and errors: `nats`. */
+  readonly server: string;
   readonly names: readonly string[];
   readonly methods: readonly InstallMethod[];
   /** The end of the error sentence when every method has failed. */

@@ -8,9 +8,9 @@ export type ServerName = 'postgres' | 'nats' | 'redis';
  */
 export class ServerStartError extends Error {
   override readonly name = 'ServerStartError';
-  readonly server: ServerName;
+  readonly server: string;
 
-  constructor(server: ServerName, message: string, options?: ErrorOptions) {
+  constructor(server: string, message: string, options?: ErrorOptions) {
     super(`${server}: ${message}`, options);
     this.server = server;
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { lastLine, runCommand } from './command.ts';
 import { limits } from './limits.ts';
@@ -135,9 +135,20 @@ async function run(
   if (code !== 0) throw new Error(lastLine(output));
 }
 
+function isScript(file: string): boolean {
+  const start = Buffer.alloc(2);
+  const descriptor = openSync(file, 'r');
+  readSync(descriptor, start);
+  closeSync(descriptor);
+  return start.toString() === '#!';
+}
+
 function findIn(dir: string, programs: readonly string[]): string {
   for (const entry of readdirSync(dir, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile() && programs.includes(entry.name)) return join(entry.parentPath, entry.name);
+    if (!entry.isFile() || !programs.includes(entry.name)) continue;
+    const file = join(entry.parentPath, entry.name);
+    // A wheel also brings a script of the same name, which needs its Python package beside it.
+    if (!isScript(file)) return file;
   }
   throw new Error(`${programs.join(' or ')} is not in it`);
 }
