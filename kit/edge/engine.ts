@@ -1,7 +1,7 @@
 import type { DescService } from '@bufbuild/protobuf';
+import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection as ReflectionV1 } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ReflectionV1Alpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
-import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { Engine } from '../rpc/engine.ts';
 import type { CorsOptions } from './cors.ts';

@@ -1,0 +1,112 @@
+import { createServer } from 'node:http';
+import { createClient, type Transport } from '@connectrpc/connect';
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from '@connectrpc/connect-node';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ErrorInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
+import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
+import type { Listener } from '../rpc/engine.ts';
+import { createEchoServer } from '../testing/echo.ts';
+import { createEdgeEngine } from './engine.ts';
+
+let edge: Listener;
+const origin = 'https://shop.example';
+
+beforeAll(async () => {
+  const server = createEchoServer();
+  server.health.set(true);
+  const engine = createEdgeEngine([EchoService], {
+    cors: { origins: [origin] },
+    routes: { '/.well-known/answer.json': async () => ({ status: 200, body: '{"answer":42}' }) },
+  });
+  edge = await server.listen('127.0.0.1:0', engine);
+});
+afterAll(() => edge.close());
+
+const url = () => `http://${edge.address}`;
+const transports: [string, () => Transport][] = [
+  ['gRPC over HTTP/2', () => createGrpcTransport({ baseUrl: url() })],
+  ['gRPC-Web over HTTP/1.1', () => createGrpcWebTransport({ baseUrl: url(), httpVersion: '1.1' })],
+  ['gRPC-Web over HTTP/2', () => createGrpcWebTransport({ baseUrl: url(), httpVersion: '2' })],
+  ['Connect over HTTP/1.1', () => createConnectTransport({ baseUrl: url(), httpVersion: '1.1' })],
+  ['Connect over HTTP/2', () => createConnectTransport({ baseUrl: url(), httpVersion: '2' })],
+];
+
+describe.each(transports)('one port, %s', (_, transport) => {
+  const client = () => createClient(EchoService, transport());
+
+  test('answers a unary call', async () => {
+    expect((await client().echo({ text: 'hello', numbers: [1n] })).numbers).toEqual([1n]);
+  });
+
+  test('streams answers, and ends the handler when the reader stops', async () => {
+    let seen = 0;
+    for await (const { index } of client().echoMany({ text: 'again', count: 0 })) {
+      expect(index).toBe(seen);
+      seen += 1;
+      if (seen === 20) break;
+    }
+    expect(seen).toBe(20);
+  });
+
+  test('refuses with the typed reason of the contract', async () => {
+    const failure = await client()
+      .echoStaff({ text: 'x' }, { headers: { authorization: 'Bearer somebody,customer' } })
+      .catch((error) => error);
+    expect(failure.code).toBe(7);
+    expect(failure.findDetails(ErrorInfoSchema)[0]).toMatchObject({
+      reason: 'CALLER_NOT_ALLOWED',
+      domain: 'mesh',
+    });
+  });
+
+  test('ends a call at its deadline', async () => {
+    const failure = await (async () => {
+      for await (const _ of client().echoMany({ text: 'x', count: 0 }, { timeoutMs: 100 }));
+    })().catch((error) => error);
+    expect(failure.code).toBe(4);
+  });
+
+  test('does not believe a stranger who says that it is a service', async () => {
+    const headers = { 'x-meshwork-service': 'testing.caller' };
+    await expect(client().echoInternal({ text: 'x' }, { headers })).rejects.toMatchObject({
+      code: 7,
+    });
+  });
+});
+
+test('a browser of a known origin may call, one of another may not read the answer', async () => {
+  const preflight = (from: string) =>
+    fetch(`${url()}/platform.testing.v1.EchoService/Echo`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: from,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type,authorization,x-grpc-web',
+      },
+    });
+  const known = await preflight(origin);
+  expect(known.headers.get('access-control-allow-origin')).toBe(origin);
+  expect(known.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('x-grpc-web');
+  const other = await preflight('https://evil.example');
+  expect(other.headers.get('access-control-allow-origin')).toBeNull();
+});
+
+test('plain JSON is served beside the RPCs', async () => {
+  const answer = await fetch(`${url()}/.well-known/answer.json`);
+  expect(await answer.json()).toEqual({ answer: 42 });
+});
+
+test('a port in use is an error and not a second listener', async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  const { port } = taken.address() as { port: number };
+  const engine = createEdgeEngine([EchoService], { cors: { origins: [] }, routes: {} });
+  await expect(createEchoServer().listen(`127.0.0.1:${port}`, engine)).rejects.toThrow(
+    'EADDRINUSE',
+  );
+  taken.close();
+});
