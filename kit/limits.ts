@@ -17,6 +17,8 @@ export const limits = {
   deadlineUsefulMsMin: 2,
   /** The longest deadline of a unary call; a caller that asks for more gets this. */
   deadlineMsMax: 120_000,
+  /** The longest life of a stream at the edge. */
+  streamMsMax: 3_600_000,
 
   /** Attempts of one logical call, the first included. */
   attemptsMax: 3,

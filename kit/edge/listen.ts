@@ -7,7 +7,12 @@ import {
 } from 'node:http2';
 import { createServer as createTcp, type Socket } from 'node:net';
 import type { DescService } from '@bufbuild/protobuf';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { createConnectRouter } from '@connectrpc/connect';
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
 import { limits } from '../limits.ts';
 import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { Listener } from '../rpc/engine.ts';
@@ -32,17 +37,11 @@ const preface = Buffer.from('PRI * HTTP/2.0');
 
 /** Listens on "host:port" (port 0: any) for gRPC, gRPC-Web and Connect, unary and streaming. */
 export async function listenEdge(address: string, options: EdgeOptions): Promise<Listener> {
-  const rpc = connectNodeAdapter({
-    routes: (router) => mountServices(router, options.services, options.dispatcher),
-    readMaxBytes: limits.messageBytesMax,
-    writeMaxBytes: limits.messageBytesMax,
-    maxTimeoutMs: limits.deadlineMsMax * 60,
-    contextValues: (request) => contextValuesOf(addressOf(request)),
-  });
+  const rpc = rpcHandler(options);
   const handle = withCors(options.cors, (request: Request, response: Response) => {
     const route = options.routes[(request.url ?? '').split('?')[0]!];
     if (route !== undefined && request.method === 'GET') void answer(route, response);
-    else rpc(request as never, response as never);
+    else rpc(request, response);
   });
   const http1 = createHttp1({ maxHeaderSize: limits.headerBytesMax }, handle);
   const http2 = createHttp2(
@@ -80,6 +79,32 @@ export async function listenEdge(address: string, options: EdgeOptions): Promise
       tcp.close();
       destroyAll(sockets);
     },
+  };
+}
+
+/** What connectNodeAdapter does, without printing the failures of peers that went away. */
+function rpcHandler(options: EdgeOptions): (request: Request, response: Response) => void {
+  const router = createConnectRouter({
+    readMaxBytes: limits.messageBytesMax,
+    writeMaxBytes: limits.messageBytesMax,
+    maxTimeoutMs: limits.streamMsMax,
+    acceptCompression: [compressionGzip],
+  });
+  mountServices(router, options.services, options.dispatcher);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return (request, response) => {
+    const handler = handlers.get((request.url ?? '').split('?')[0]!);
+    if (handler === undefined) {
+      response.statusCode = 404;
+      response.end();
+      return;
+    }
+    const values = contextValuesOf(addressOf(request));
+    const node = [request, response] as unknown as [IncomingMessage, ServerResponse];
+    handler(universalRequestFromNodeRequest(...node, undefined, values))
+      .then((answer) => universalResponseToNodeResponse(answer, node[1]))
+      // Whoever asked is gone, or the stream broke: the call has ended, and was counted there.
+      .catch(() => {});
   };
 }
 
