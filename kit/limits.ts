@@ -73,7 +73,9 @@ export const limits = {
 
   /** SQL statements get the budget of their call, and this at most. */
   statementMsMax: 10_000,
+  /** Connections of one service: for transactions, and for statements that stand alone. */
   databaseConnectionsMax: 8,
+  databaseReadersMax: 4,
 
   pageSizeMax: 200,
 

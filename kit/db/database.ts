@@ -3,6 +3,9 @@ import postgres, { type Sql, type TransactionSql } from 'postgres';
 import { limits } from '../limits.ts';
 import { DeadlineTooShort } from '../mesh-errors.ts';
 import { currentScope, remainingMs } from '../scope.ts';
+import { inTransaction } from './transaction.ts';
+
+export { TransactionOver } from './transaction.ts';
 
 /** int8 is bigint everywhere: money and stock must not pass through a double. */
 const types = { bigint: postgres.BigInt };
@@ -14,7 +17,10 @@ export type Tx = TransactionSql<Types>;
 /** One service's own schema, and nothing else: the role has no rights elsewhere. */
 export interface Database {
   readonly schema: string;
-  /** Raw SQL: for the hot paths, prepared once per text. Values are parameters, never text. */
+  /**
+   * Raw SQL, prepared once per text, for statements that stand alone. Values are parameters, never text. Its connections
+   * are not those of the transactions, so neither waits for the other.
+   */
   readonly sql: Sql<Types>;
   /** Typed queries for the rest. It has connections of its own, for drizzle changes how its client reads dates. */
   readonly orm: PostgresJsDatabase;
@@ -39,6 +45,7 @@ export interface DatabaseOptions {
   schema: string;
   /** The role to act as; absent means the one of the URL. */
   role?: string;
+  /** Transactions at once. */
   connectionsMax?: number;
   /** Shown in pg_stat_activity. */
   application?: string;
@@ -48,7 +55,8 @@ export interface DatabaseOptions {
 
 export function createDatabase(options: DatabaseOptions): Database {
   const { schema } = options;
-  const sql = open(options, options.connectionsMax ?? limits.databaseConnectionsMax);
+  const sql = open(options, limits.databaseReadersMax);
+  const transactions = open(options, options.connectionsMax ?? limits.databaseConnectionsMax);
   let ormClient: Sql<Types> | undefined;
   let orm: PostgresJsDatabase | undefined;
   const listeners: (() => void)[] = [];
@@ -64,28 +72,24 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
       let didPublish = false;
-      const connection = { isLost: false };
-      const running = sql.begin(async (raw) => {
-        const tx = guarded(raw, connection);
+      const result = await inTransaction(transactions, async (tx) => {
         limitToBudget(tx);
         const value = await work(tx);
         didPublish = publishing.has(tx);
         return value;
       });
-      const result = await running.finally(() => {
-        connection.isLost = true;
-      });
       if (didPublish) for (const listener of listeners) listener();
-      return result as Result;
+      return result;
     },
     async savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result> {
-      const result = await tx.savepoint(async (inner) => {
-        const value = await work(inner);
-        // postgres.js gives the part an object of its own; what was published in it is published by the whole.
-        if (publishing.has(inner)) publishing.add(tx);
-        return value;
-      });
-      return result as Result;
+      // Not waited for: the connection keeps the order, and when it fails, so does all that follows.
+      tx`savepoint part`.catch(() => {});
+      try {
+        return await work(tx);
+      } catch (error) {
+        await tx`rollback to savepoint part`;
+        throw error;
+      }
     },
     onPublished: (listener) => listeners.push(listener),
     willPublish: (tx) => publishing.add(tx),
@@ -93,7 +97,8 @@ export function createDatabase(options: DatabaseOptions): Database {
       await sql`select 1`;
     },
     async close() {
-      await Promise.all([sql.end({ timeout: 5 }), ormClient?.end({ timeout: 5 })]);
+      const pools = [sql, transactions, ormClient];
+      await Promise.all(pools.map((pool) => pool?.end({ timeout: 5 })));
     },
   };
 }
@@ -116,23 +121,6 @@ function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
     },
   }) as unknown as Sql<Types>;
 }
-
-/**
- * A transaction whose statements are refused once it is over. Work that waits for something else when the connection is
- * lost would go on afterwards, and the driver would send its next statement on a new connection, outside of any
- * transaction: half of an effect.
- */
-function guarded(tx: Tx, connection: { isLost: boolean }): Tx {
-  return new Proxy(tx, {
-    apply(target, self, args) {
-      if (connection.isLost) throw new TransactionOver();
-      return Reflect.apply(target, self, args);
-    },
-  });
-}
-
-/** A statement came after its transaction had ended: with it, or because the connection was lost. */
-export class TransactionOver extends Error {}
 
 /** Budgets this close to the connection's own limit are left to it: a batch begins a moment after its budget did. */
 const budgetSlackMs = 1_000;

@@ -1,0 +1,156 @@
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createDatabase, type Database, type Tx } from './database.ts';
+import { TransactionFailed, TransactionOver } from './transaction.ts';
+
+const name = `test_transaction_${process.pid}`;
+const admin = postgres(inject('servers').databaseUrl, { max: 2, onnotice: () => {} });
+let database: Database;
+/** In the same database as the superuser. */
+let sql: postgres.Sql;
+
+beforeAll(async () => {
+  await admin.unsafe(`create database ${name}`);
+  const url = new URL(inject('servers').databaseUrl);
+  url.pathname = `/${name}`;
+  sql = postgres(url.toString(), { max: 1, onnotice: () => {} });
+  await sql`create table note (text text primary key)`;
+  database = createDatabase({ url: url.toString(), schema: 'public', connectionsMax: 2 });
+});
+afterAll(async () => {
+  await database.close();
+  await sql.end();
+  await admin.unsafe(`drop database ${name} with (force)`);
+  await admin.end();
+});
+
+const write = (tx: Tx, text: string) => tx`insert into note (text) values (${text})`;
+
+async function notes(): Promise<string[]> {
+  return (await sql<{ text: string }[]>`delete from note returning text`).map(({ text }) => text);
+}
+
+/** Ends the server's side of a transaction's connection. */
+async function kill(tx: Tx): Promise<void> {
+  const [row] = await tx`select pg_backend_pid() as pid`;
+  await sql`select pg_terminate_backend(${row!.pid as number}, 5000)`;
+}
+
+/** The same while a statement is under way, which fails by it. */
+async function killInSleep(tx: Tx): Promise<void> {
+  const [row] = await tx`select pg_backend_pid() as pid`;
+  const sleep = tx`select pg_sleep(20)`;
+  sleep.catch(() => {});
+  let isKilled = false;
+  while (!isKilled) {
+    const rows = await sql`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where pid = ${row!.pid as number} and query like '%pg_sleep%'`;
+    isKilled = rows.length > 0;
+  }
+  await sleep;
+}
+
+describe('a transaction', () => {
+  test('is there as a whole or not at all', async () => {
+    await database.transaction((tx) => Promise.all([write(tx, 'a'), write(tx, 'b')]));
+    const failing = database.transaction(async (tx) => {
+      await write(tx, 'c');
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect((await notes()).sort()).toEqual(['a', 'b']);
+  });
+
+  test('in which a statement failed unnoticed does not pass for committed', async () => {
+    const work = database.transaction(async (tx) => {
+      await write(tx, 'a');
+      await write(tx, 'a').catch(() => {});
+    });
+    await expect(work).rejects.toThrow(TransactionFailed);
+    expect(await notes()).toEqual([]);
+  });
+
+  test('keeps the rest when a part of it is undone', async () => {
+    await database.transaction(async (tx) => {
+      await write(tx, 'a');
+      const part = database.savepoint(tx, async (inner) => {
+        await write(inner, 'b');
+        await write(inner, 'a');
+      });
+      await expect(part).rejects.toMatchObject({ code: '23505' });
+      await database.savepoint(tx, (inner) => write(inner, 'c'));
+    });
+    expect((await notes()).sort()).toEqual(['a', 'c']);
+  });
+
+  test('refuses statements that come after it', async () => {
+    let escaped: Tx;
+    await database.transaction(async (tx) => {
+      escaped = tx;
+      await write(tx, 'a');
+    });
+    await expect(write(escaped!, 'b')).rejects.toThrow(TransactionOver);
+    expect(await notes()).toEqual(['a']);
+  });
+});
+
+describe('a transaction whose connection is lost', () => {
+  test('fails at once, whatever it waits for, and does nothing afterwards', async () => {
+    let late: Promise<unknown> = Promise.resolve();
+    let goOn = () => {};
+    const waits = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const work = database.transaction((tx) => {
+      late = (async () => {
+        await write(tx, 'before');
+        await kill(tx);
+        await waits;
+        await write(tx, 'after');
+      })();
+      return late;
+    });
+    await expect(work).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+    // The pool has its connection anew, and somebody else a transaction on it.
+    await Promise.all(
+      ['x', 'y'].map((text) =>
+        database.transaction(async (tx) => {
+          await write(tx, text);
+          goOn();
+          await expect(late).rejects.toThrow(TransactionOver);
+          await write(tx, `${text} still`);
+        }),
+      ),
+    );
+    expect((await notes()).sort()).toEqual(['x', 'x still', 'y', 'y still']);
+  });
+
+  test('while statements are under way leaves the process alive and the pool usable', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const works = [0, 1, 2, 3].map((i) =>
+        database.transaction(async (tx) => {
+          await write(tx, `${round} ${i}`);
+          await Promise.all([killInSleep(tx), write(tx, `${round} ${i} more`)]);
+        }),
+      );
+      const results = await Promise.allSettled(works);
+      expect(results.map(({ status }) => status)).toEqual(Array(4).fill('rejected'));
+    }
+    await database.transaction((tx) => write(tx, 'alive'));
+    expect(await notes()).toEqual(['alive']);
+  });
+
+  test('gives way to others that waited for a connection', async () => {
+    const works = Array.from({ length: 12 }, (_, i) =>
+      database.transaction(async (tx) => {
+        if (i % 3 === 0) await kill(tx);
+        await write(tx, String(i));
+      }),
+    );
+    const results = await Promise.allSettled(works);
+    const done = results.flatMap(({ status }, i) => (status === 'fulfilled' ? [String(i)] : []));
+    expect(done).toEqual(['1', '2', '4', '5', '7', '8', '10', '11']);
+    expect((await notes()).sort()).toEqual(done.sort());
+  });
+});
