@@ -3,6 +3,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
+import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import type { ServiceModule } from '#kit/service.ts';
 
 export interface Registration {
@@ -51,6 +52,19 @@ export const registry: readonly Registration[] = [
     contracts: [OrderService],
     calls: ['commerce.product', 'commerce.inventory', 'finance.payment'],
     load: async () => (await import('./commerce/order/service.ts')).order,
+  },
+  {
+    name: 'finance.payment',
+    port: 21,
+    contracts: [PaymentService],
+    calls: [],
+    settings: {
+      // Where services/finance/payment/sandbox/main.ts listens unless it is told otherwise.
+      PROVIDER_URL: 'http://127.0.0.1:7090',
+      PROVIDER_WEBHOOK_SECRET: undefined,
+      PROVIDER_TIMEOUT_MS: '5000',
+    },
+    load: async () => (await import('./finance/payment/service.ts')).payment,
   },
 ];
 

@@ -1,0 +1,159 @@
+/** What a payment is: its states and sums, its limits, and why it is refused. Pure. */
+import { DomainError } from '#kit/errors.ts';
+
+export const limits = {
+  amountMinorMax: 1_000_000_000_000n, // far below what a bigint column holds, above any order
+  batchMax: 500, // payments in one transaction: past this a batch only adds latency
+  operationsMax: 100, // captures and refunds asked for, per payment
+  undosMax: 100, // refunds that we promise ourselves; a provider that refuses so many needs a person
+  providerCallsMax: 256, // connections to the provider, one call on each at a time
+  providerTimeoutMsMax: 10_000, // of one call; a step may take two, and must end before its lease
+  settleMsDefault: 250, // BatchProcessPayments waits so long for its slowest
+  answerReserveMs: 25, // what a caller's budget keeps for the way back
+  leaseMs: 30_000, // above the longest step: provider timeout, look-up and repetition, two transactions
+  claimMax: 200, // payments that one round of the recovery takes over
+  retryBackoffMs: [200, 1_000, 5_000, 15_000, 60_000, 300_000, 3_600_000],
+  recoveriesMax: 1_000, // payments in hand above which the recovery takes no more
+  lookMs: 250, // how often a waiting caller looks for what another process found out
+  eventAgeMsMax: 300_000, // older signatures are refused: a recorded event cannot be sent in again
+} as const;
+
+export class PaymentNotFound extends DomainError<{ payment_id: string }> {
+  readonly code = 'not_found';
+  readonly reason = 'PAYMENT_NOT_FOUND';
+}
+
+export class PaymentExists extends DomainError<{ order_id: string }> {
+  readonly code = 'already_exists';
+  readonly reason = 'PAYMENT_EXISTS';
+}
+
+export class PaymentVoided extends DomainError<{ order_id: string }> {
+  readonly code = 'failed_precondition';
+  readonly reason = 'PAYMENT_VOIDED';
+}
+
+export class PaymentNotAuthorized extends DomainError<{ payment_id: string; status: string }> {
+  readonly code = 'failed_precondition';
+  readonly reason = 'PAYMENT_NOT_AUTHORIZED';
+}
+
+export class CaptureTooLarge extends DomainError<{ payment_id: string; authorized_minor: string }> {
+  readonly code = 'out_of_range';
+  readonly reason = 'CAPTURE_TOO_LARGE';
+}
+
+export class PaymentNotCaptured extends DomainError<{ payment_id: string; status: string }> {
+  readonly code = 'failed_precondition';
+  readonly reason = 'PAYMENT_NOT_CAPTURED';
+}
+
+export class RefundTooLarge extends DomainError<{ payment_id: string; refundable_minor: string }> {
+  readonly code = 'out_of_range';
+  readonly reason = 'REFUND_TOO_LARGE';
+}
+
+export class RefundRefused extends DomainError<{ payment_id: string; code: string }> {
+  readonly code = 'failed_precondition';
+  readonly reason = 'REFUND_REFUSED';
+}
+
+export class TooManyRefunds extends DomainError<{ payment_id: string; limit: string }> {
+  readonly code = 'resource_exhausted';
+  readonly reason = 'TOO_MANY_REFUNDS';
+}
+
+export class ProviderUnavailable extends DomainError {
+  readonly code = 'unavailable';
+  readonly reason = 'PROVIDER_UNAVAILABLE';
+}
+
+export class SignatureInvalid extends DomainError {
+  readonly code = 'unauthenticated';
+  readonly reason = 'SIGNATURE_INVALID';
+}
+
+export class EventMalformed extends DomainError {
+  readonly code = 'invalid_argument';
+  readonly reason = 'EVENT_MALFORMED';
+}
+
+export type Status = 'PROCESSING' | 'AUTHORIZED' | 'CAPTURED' | 'DECLINED' | 'VOIDED' | 'REFUNDED';
+
+/** Where a payment may go from where it stands. */
+export const transitions: Readonly<Record<Status, readonly Status[]>> = {
+  PROCESSING: ['AUTHORIZED', 'CAPTURED', 'DECLINED', 'VOIDED'],
+  AUTHORIZED: ['CAPTURED', 'VOIDED'],
+  CAPTURED: ['REFUNDED'],
+  DECLINED: [],
+  VOIDED: [],
+  REFUNDED: [],
+};
+
+/** A capture or a refund: promised before the provider is asked, so that two together never take too much. */
+export interface Operation {
+  readonly operationId: string;
+  readonly kind: 'CAPTURE' | 'REFUND';
+  readonly amountMinor: bigint;
+  readonly state: 'PROMISED' | 'DONE' | 'REFUSED';
+  /** Why the provider refused. */
+  readonly code: string;
+  /** Why it was asked for. */
+  readonly reason: string;
+  /** SHA-256 in hex of the request that asked for it, whose id gave the operation its own; empty when nobody asked. */
+  readonly requestHash: string;
+}
+
+/** Always: 0 <= refunded (promises included) <= captured <= authorized <= amount. */
+export interface Payment {
+  readonly paymentId: string;
+  readonly orderId: string;
+  /** Undefined, and the amount 0, for an order that was voided before anybody asked for money. */
+  readonly userId: string | undefined;
+  readonly currency: string;
+  readonly amountMinor: bigint;
+  readonly intent: 'CHARGE' | 'AUTHORIZE' | 'NONE';
+  readonly status: Status;
+  readonly authorizedMinor: bigint;
+  readonly capturedMinor: bigint;
+  readonly declineCode: string;
+  readonly voidRequested: boolean;
+  /** The provider has given the authorization free. */
+  readonly isReleased: boolean;
+  readonly operations: readonly Operation[];
+  readonly version: bigint;
+}
+
+/** What the provider says has happened. Its identity is payment, operation and kind: told twice, it is one fact. */
+export interface Fact {
+  readonly paymentId: string;
+  /** What it happened to: "charge", "authorize", "capture:<id>", "refund:<id>". */
+  readonly operation: string;
+  readonly kind: 'authorized' | 'captured' | 'declined' | 'voided' | 'refunded' | 'refused';
+  readonly amountMinor: bigint;
+  readonly currency: string;
+  /** The provider's reason for `declined` and `refused`. */
+  readonly code: string;
+}
+
+/** What was given back, promises included. */
+export function refundedMinor(payment: Payment): bigint {
+  return sumOf(payment, ({ kind, state }) => kind === 'REFUND' && state !== 'REFUSED');
+}
+
+/** Nothing of this payment may stay with us. */
+export function mustBeUndone({ voidRequested, status }: Payment): boolean {
+  return voidRequested || status === 'VOIDED' || status === 'DECLINED';
+}
+
+/** Adds up the operations that match. */
+export function sumOf({ operations }: Payment, matches: (operation: Operation) => boolean): bigint {
+  let sum = 0n;
+  for (const operation of operations) if (matches(operation)) sum += operation.amountMinor;
+  return sum;
+}
+
+export function promise<P extends Payment>(payment: P, made: Omit<Operation, 'state' | 'code'>): P {
+  const operation: Operation = { ...made, state: 'PROMISED', code: '' };
+  return { ...payment, operations: [...payment.operations, operation] };
+}

@@ -1,0 +1,146 @@
+import type { Message } from '@bufbuild/protobuf';
+import type { Clock } from '#kit/clock.ts';
+import type { Outcome } from '#kit/coalesce.ts';
+import { debugPoint } from '#kit/debug.ts';
+import { assert } from '#kit/errors.ts';
+import { currentScope, detached } from '#kit/scope.ts';
+import type { Job } from '#kit/service.ts';
+import type { Logger } from '#kit/telemetry/log.ts';
+import { limits } from './domain.ts';
+import type { Provider, ProviderAnswer } from './provider.ts';
+import type { PaymentRecord, Store } from './store.ts';
+import { keyOf, nextStep, originOf, type Step } from './work.ts';
+import type { PaymentRequest, PaymentWriter, SourcedFact } from './writer.ts';
+
+export interface Driver {
+  /**
+   * Asks the provider for one step after the other until nothing is left to do, or an outcome stays unknown. The
+   * payment must be in our hands. Answers `request` with the step that makes its answer known; undefined when none did.
+   * It goes on when its caller has gone. `isTakeover` says that somebody may have asked before.
+   */
+  drive(
+    taken: PaymentRecord,
+    options?: { request?: PaymentRequest; isTakeover?: boolean },
+  ): Promise<Outcome<Message> | undefined>;
+  /** Takes over payments that nobody works on. */
+  readonly recovery: Job;
+  /** Drives in hand. */
+  readonly driving: number;
+  idle(): Promise<void>;
+}
+
+const recoverEveryMs = 250;
+
+export function createDriver(deps: {
+  provider: Provider;
+  writer: PaymentWriter;
+  store: Store;
+  clock: Clock;
+  log: Logger;
+}): Driver {
+  const { provider, writer, store, clock, log } = deps;
+  const driven = new Set<Promise<unknown>>();
+
+  const drive: Driver['drive'] = (taken, options = {}) => {
+    // The lease bounds it: nobody may still be at work when another takes over.
+    const scope = { timeoutMs: limits.leaseMs, trace: currentScope()?.trace };
+    const running = detached(scope, () => run(taken, options));
+    driven.add(running);
+    const end = () => driven.delete(running);
+    running.then(end, end);
+    return running;
+  };
+
+  async function run(
+    taken: PaymentRecord,
+    { request, isTakeover }: { request?: PaymentRequest; isTakeover?: boolean },
+  ) {
+    const holder = taken.work.epoch;
+    let record = taken;
+    let answer: Outcome<Message> | undefined;
+    for (let step = nextStep(record); step !== undefined; step = nextStep(record)) {
+      await debugPoint(`finance.payment.before-${step.kind}`);
+      const facts = await (isTakeover ? askAgain(record, step) : ask(record, step));
+      await debugPoint(`finance.payment.after-${step.kind}`);
+      const of = { paymentId: record.paymentId };
+      const open = answer === undefined ? request : undefined;
+      const written = await writer.do({ of, facts, holder, request: open });
+      await debugPoint('finance.payment.after-record');
+      answer ??= written.answer;
+      assert(written.record !== undefined, 'a payment never goes');
+      record = written.record;
+      // Nothing was learned, or the lease was lost: whoever takes the payment next goes on.
+      const { work } = record;
+      if (work.epoch !== holder || work.leasedUntil === undefined) break;
+    }
+    return answer;
+  }
+
+  /** Asks for a step that may have been asked for before: it is looked up first. */
+  async function askAgain(record: PaymentRecord, step: Step): Promise<SourcedFact[]> {
+    if (step.kind === 'void') return ask(record, step);
+    const known = await provider.lookup(keyOf(record, step));
+    return known === 'none' ? ask(record, step) : sourced(known, 'LOOKUP');
+  }
+
+  async function ask(record: PaymentRecord, step: Step): Promise<SourcedFact[]> {
+    return sourced(await call(record, step), 'ANSWER');
+  }
+
+  function call(record: PaymentRecord, step: Step): Promise<ProviderAnswer> {
+    const { currency, amountMinor } = record;
+    const key = keyOf(record, step);
+    const origin = originOf(record);
+    switch (step.kind) {
+      case 'charge':
+      case 'authorize':
+        assert(record.token !== undefined, 'a token is kept until the outcome is known');
+        return provider[step.kind]({ key, token: record.token, currency, amountMinor });
+      case 'void':
+        return provider.void({ origin });
+      case 'capture':
+      case 'refund':
+        return provider[step.kind]({ key, origin, currency, amountMinor: step.amountMinor });
+    }
+  }
+
+  async function retell(): Promise<void> {
+    const waiting = await store.findWaiting();
+    await Promise.all(
+      waiting.map((fact) => writer.do({ of: { paymentId: fact.paymentId }, facts: [fact] })),
+    );
+  }
+
+  return {
+    drive,
+    get driving() {
+      return driven.size;
+    },
+    recovery: {
+      name: 'finance.payment.recovery',
+      everyMs: recoverEveryMs,
+      // It does not wait for the provider: one slow payment must not hold up the others.
+      async run() {
+        if (driven.size >= limits.recoveriesMax) return 0;
+        await retell();
+        const taken = await store.claim(clock.now());
+        for (const record of taken) {
+          const { paymentId } = record;
+          drive(record, { isTakeover: true }).catch((error) =>
+            log.error({ error, paymentId }, 'payment.drive_failed'),
+          );
+        }
+        return taken.length;
+      },
+      pending: () => store.countDue(),
+    },
+    async idle() {
+      while (driven.size > 0) await Promise.allSettled([...driven]);
+    },
+  };
+}
+
+function sourced(answer: ProviderAnswer, source: SourcedFact['source']): SourcedFact[] {
+  if (answer === 'unknown') return [];
+  return answer.map((fact) => ({ ...fact, source, eventId: undefined }));
+}

@@ -1,0 +1,316 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import { type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
+
+let paid: PaidNetwork;
+
+beforeAll(async () => {
+  paid = await startPaidNetwork(['finance.payment']);
+});
+afterAll(async () => {
+  await paid.expectBalanced();
+  await paid.stop();
+});
+
+const payments = () =>
+  paid.network.client(PaymentService, 'finance.payment', { service: 'commerce.order' });
+
+const asked = (paymentToken = 'tok_visa', amountMinor = 1999n) => ({
+  requestId: uuidv7(),
+  orderId: uuidv7(),
+  userId: uuidv7(),
+  amount: { currencyCode: 'EUR', amountMinor },
+  paymentToken,
+});
+
+async function paymentOf(orderId: string) {
+  const { payment } = await payments().getPayment({ key: { case: 'orderId', value: orderId } });
+  return payment!;
+}
+
+describe('a payment', () => {
+  test('with a good card is captured in full', async () => {
+    const request = asked();
+    const { payment } = await payments().processPayment(request);
+    expect(payment).toMatchObject({
+      orderId: request.orderId,
+      userId: request.userId,
+      status: PaymentStatus.CAPTURED,
+      authorizedMinor: 1999n,
+      capturedMinor: 1999n,
+      refundedMinor: 0n,
+    });
+    expect(await paymentOf(request.orderId)).toEqual(payment);
+  });
+
+  test.each(['insufficient_funds', 'expired_card', 'card_declined', 'unknown_token'])(
+    'is declined with the code %s, as an answer and not an error',
+    async (code) => {
+      const { payment } = await payments().processPayment(asked(`tok_${code}`));
+      expect(payment).toMatchObject({
+        status: PaymentStatus.DECLINED,
+        declineCode: code,
+        capturedMinor: 0n,
+      });
+    },
+  );
+
+  test.each(['tok_timeout', 'tok_error', 'tok_lost', 'tok_error_before', 'tok_slow_900'])(
+    'with %s, whose first call tells nothing, is charged once all the same',
+    async (token) => {
+      const request = asked(token);
+      const { payment } = await payments().processPayment(request);
+      expect(payment!.status).toBe(PaymentStatus.CAPTURED);
+    },
+  );
+
+  test.each(['tok_twice', 'tok_event_first'])('with %s is captured once', async (token) => {
+    const { payment } = await payments().processPayment(asked(token));
+    expect(payment!.status).toBe(PaymentStatus.CAPTURED);
+  });
+
+  test('of nothing, or of less, is refused', async () => {
+    for (const amountMinor of [0n, -1n]) {
+      await expect(payments().processPayment(asked('tok_visa', amountMinor))).rejects.toMatchObject(
+        {
+          code: 'invalid_argument',
+          reason: 'FIELD_INVALID',
+        },
+      );
+    }
+  });
+
+  test('for an order that has one is refused, and refused again', async () => {
+    const request = asked();
+    await payments().processPayment(request);
+    const second = { ...request, requestId: uuidv7() };
+    for (const _ of [1, 2]) {
+      await expect(payments().processPayment(second)).rejects.toMatchObject({
+        code: 'already_exists',
+        reason: 'PAYMENT_EXISTS',
+        metadata: { order_id: request.orderId },
+      });
+    }
+  });
+
+  test('is seen by its owner, by staff and by the order service, and by nobody else', async () => {
+    const owner = await paid.network.person();
+    const request = { ...asked(), userId: owner.id };
+    const { payment } = await payments().processPayment(request);
+    const anybody = paid.network.client(PaymentService, 'finance.payment');
+    const key = { case: 'paymentId' as const, value: payment!.paymentId };
+    for (const person of [owner, await paid.network.person({ roles: ['staff'] })]) {
+      const seen = await anybody.getPayment({ key }, { headers: person.headers });
+      expect(seen.payment).toEqual(payment);
+    }
+    const stranger = await paid.network.person();
+    const missing = { case: 'paymentId' as const, value: uuidv7() };
+    for (const hidden of [key, missing]) {
+      await expect(
+        anybody.getPayment({ key: hidden }, { headers: stranger.headers }),
+      ).rejects.toMatchObject({
+        code: 'not_found',
+        reason: 'PAYMENT_NOT_FOUND',
+        metadata: { payment_id: hidden.value },
+      });
+    }
+    await expect(anybody.processPayment(asked(), { headers: owner.headers })).rejects.toMatchObject(
+      {
+        code: 'permission_denied',
+      },
+    );
+  });
+});
+
+describe('a batch', () => {
+  test('gives each payment its own outcome, in order', async () => {
+    const tokens = ['tok_visa', 'tok_expired_card', 'tok_slow_900', 'tok_visa'];
+    const requests = tokens.map((token) => asked(token));
+    const bad = { ...requests[0]!, requestId: uuidv7() };
+    await payments().processPayment(requests[0]!);
+    const { results } = await payments().batchProcessPayments({
+      requests: [...requests, bad],
+      settleMs: 200,
+    });
+    const found = results.map(({ outcome }) =>
+      outcome.case === 'response' ? outcome.value.payment!.status : outcome.value?.code,
+    );
+    const { CAPTURED, DECLINED, PROCESSING } = PaymentStatus;
+    expect(found).toEqual([CAPTURED, DECLINED, PROCESSING, CAPTURED, 6]);
+    await paid.settle();
+    const { payment } = await payments().processPayment(requests[2]!);
+    expect(payment!.status).toBe(CAPTURED);
+  });
+});
+
+describe('an authorization', () => {
+  const authorized = async (token?: string) =>
+    (await payments().authorizePayment(asked(token, 1000n))).payment!;
+
+  test('is captured in part, once, and the same request has the same answer', async () => {
+    const { paymentId, status } = await authorized();
+    expect(status).toBe(PaymentStatus.AUTHORIZED);
+    const request = { requestId: uuidv7(), paymentId, amountMinor: 400n };
+    const first = await payments().capturePayment(request);
+    expect(first.payment).toMatchObject({
+      status: PaymentStatus.CAPTURED,
+      authorizedMinor: 1000n,
+      capturedMinor: 400n,
+    });
+    expect(await payments().capturePayment(request)).toEqual(first);
+    await expect(
+      payments().capturePayment({ ...request, requestId: uuidv7() }),
+    ).rejects.toMatchObject({
+      reason: 'PAYMENT_NOT_AUTHORIZED',
+      metadata: { payment_id: paymentId, status: 'CAPTURED' },
+    });
+    await expect(payments().capturePayment({ ...request, amountMinor: 1n })).rejects.toMatchObject({
+      reason: 'REQUEST_ID_REUSED',
+    });
+  });
+
+  test('cannot be captured beyond what is held', async () => {
+    const { paymentId } = await authorized();
+    const request = { requestId: uuidv7(), paymentId, amountMinor: 1001n };
+    await expect(payments().capturePayment(request)).rejects.toMatchObject({
+      code: 'out_of_range',
+      reason: 'CAPTURE_TOO_LARGE',
+      metadata: { authorized_minor: '1000' },
+    });
+    const all = { requestId: uuidv7(), paymentId };
+    const { payment } = await payments().capturePayment(all);
+    expect(payment!.capturedMinor).toBe(1000n);
+  });
+
+  test('that is gone when it is captured leaves a voided payment', async () => {
+    const { paymentId, orderId } = await authorized('tok_capture_declined');
+    const request = { requestId: uuidv7(), paymentId };
+    await expect(payments().capturePayment(request)).rejects.toMatchObject({
+      reason: 'PAYMENT_NOT_AUTHORIZED',
+      metadata: { status: 'VOIDED' },
+    });
+    expect((await paymentOf(orderId)).status).toBe(PaymentStatus.VOIDED);
+  });
+
+  test('is given free by a void', async () => {
+    const { orderId } = await authorized();
+    const { payment } = await payments().voidPayment({ requestId: uuidv7(), orderId });
+    expect(payment!.voidRequested).toBe(true);
+    await paid.settle();
+    expect(await paymentOf(orderId)).toMatchObject({
+      status: PaymentStatus.VOIDED,
+      capturedMinor: 0n,
+    });
+  });
+});
+
+describe('a refund', () => {
+  const captured = async (token?: string) =>
+    (await payments().processPayment(asked(token, 1000n))).payment!;
+
+  test('gives back parts until nothing is left', async () => {
+    const { paymentId } = await captured();
+    const refund = (amountMinor: bigint) =>
+      payments().refundPayment({ requestId: uuidv7(), paymentId, amountMinor, reason: 'broken' });
+    expect((await refund(300n)).payment).toMatchObject({
+      status: PaymentStatus.CAPTURED,
+      refundedMinor: 300n,
+    });
+    await expect(refund(701n)).rejects.toMatchObject({
+      code: 'out_of_range',
+      reason: 'REFUND_TOO_LARGE',
+      metadata: { refundable_minor: '700' },
+    });
+    expect((await refund(0n)).payment).toMatchObject({
+      status: PaymentStatus.REFUNDED,
+      refundedMinor: 1000n,
+    });
+    await expect(refund(0n)).rejects.toMatchObject({
+      reason: 'REFUND_TOO_LARGE',
+      metadata: { refundable_minor: '0' },
+    });
+  });
+
+  test('that the provider refuses leaves the money where it was, and may be asked for anew', async () => {
+    const { paymentId, orderId } = await captured('tok_refund_refused');
+    const request = { requestId: uuidv7(), paymentId };
+    for (const _ of [1, 2]) {
+      await expect(payments().refundPayment(request)).rejects.toMatchObject({
+        reason: 'REFUND_REFUSED',
+        metadata: { code: 'refund_not_possible' },
+      });
+    }
+    expect(await paymentOf(orderId)).toMatchObject({
+      status: PaymentStatus.CAPTURED,
+      refundedMinor: 0n,
+    });
+  });
+
+  test('of a payment that took nothing, or that is nobody knows whose, is refused', async () => {
+    const { paymentId } = await captured('tok_expired_card');
+    await expect(
+      payments().refundPayment({ requestId: uuidv7(), paymentId }),
+    ).rejects.toMatchObject({ reason: 'PAYMENT_NOT_CAPTURED', metadata: { status: 'DECLINED' } });
+    await expect(
+      payments().refundPayment({ requestId: uuidv7(), paymentId: uuidv7() }),
+    ).rejects.toMatchObject({ code: 'not_found', reason: 'PAYMENT_NOT_FOUND' });
+  });
+});
+
+describe('a void', () => {
+  test('before the payment closes the door', async () => {
+    const request = asked();
+    const { orderId } = request;
+    const voiding = { requestId: uuidv7(), orderId };
+    const first = await payments().voidPayment(voiding);
+    expect(first.payment).toMatchObject({
+      status: PaymentStatus.VOIDED,
+      voidRequested: true,
+    });
+    expect(first.payment!.amount).toBeUndefined();
+    expect(await payments().voidPayment(voiding)).toEqual(first);
+    for (const _ of [1, 2]) {
+      await expect(payments().processPayment(request)).rejects.toMatchObject({
+        code: 'failed_precondition',
+        reason: 'PAYMENT_VOIDED',
+        metadata: { order_id: orderId },
+      });
+    }
+  });
+
+  test('while the provider is slow undoes what comes of it', async () => {
+    const request = asked('tok_slow_300');
+    const processing = payments().processPayment(request);
+    const refused = expect(processing).rejects.toMatchObject({ reason: 'PAYMENT_VOIDED' });
+    await expect.poll(() => paymentOf(request.orderId)).toBeDefined();
+    const { payment } = await payments().voidPayment({
+      requestId: uuidv7(),
+      orderId: request.orderId,
+    });
+    expect(payment).toMatchObject({ status: PaymentStatus.PROCESSING, voidRequested: true });
+    await refused;
+    await paid.settle();
+    expect(await paymentOf(request.orderId)).toMatchObject({
+      status: PaymentStatus.REFUNDED,
+      capturedMinor: 1999n,
+      refundedMinor: 1999n,
+    });
+  });
+
+  test('after the capture gives all back that a refund has left', async () => {
+    const request = asked('tok_visa', 1000n);
+    const { paymentId } = (await payments().processPayment(request)).payment!;
+    await payments().refundPayment({ requestId: uuidv7(), paymentId, amountMinor: 250n });
+    const { payment } = await payments().voidPayment({
+      requestId: uuidv7(),
+      orderId: request.orderId,
+    });
+    expect(payment).toMatchObject({ voidRequested: true, refundedMinor: 1000n });
+    await paid.settle();
+    expect((await paymentOf(request.orderId)).status).toBe(PaymentStatus.REFUNDED);
+    // What was answered once is answered for ever.
+    const again = await payments().processPayment(request);
+    expect(again.payment!.status).toBe(PaymentStatus.CAPTURED);
+  });
+});

@@ -1,0 +1,70 @@
+import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
+import { createCoalescer } from '#kit/coalesce.ts';
+import { assert } from '#kit/errors.ts';
+import { implement } from '#kit/rpc/handlers.ts';
+import type { ServiceDeps, ServiceModule } from '#kit/service.ts';
+import { createBeginner } from './beginner.ts';
+import { limits } from './domain.ts';
+import { createDriver } from './driver.ts';
+import { createHttpProvider } from './http-provider.ts';
+import { createPayments } from './payments.ts';
+import { createPaymentRpc } from './rpc.ts';
+import { createStore, type PaymentRecord, type Store } from './store.ts';
+import { createWaiters } from './waiters.ts';
+import { createPaymentWriter } from './writer.ts';
+
+/** How long a stop waits for calls to the provider before it gives them up: they are taken up again afterwards. */
+const stopMsMax = 2_000;
+
+export const payment: ServiceModule = {
+  name: 'finance.payment',
+  migrations: new URL('./migrations/', import.meta.url),
+  create({ database, clock, log, settings }: ServiceDeps) {
+    const store = createStore(database);
+    const waiters = createWaiters((paymentIds) => store.read('payment_id', paymentIds));
+    const writer = createPaymentWriter({ database, store, clock, log, tell: waiters.tell });
+    const timeoutMs = Number(settings.PROVIDER_TIMEOUT_MS);
+    assert(
+      timeoutMs > 0 && timeoutMs <= limits.providerTimeoutMsMax,
+      'PROVIDER_TIMEOUT_MS is sane',
+    );
+    const provider = createHttpProvider({ url: settings.PROVIDER_URL!, timeoutMs, log });
+    const driver = createDriver({ provider, writer, store, clock, log });
+    const beginner = createBeginner({ database, store });
+    const payments = createPayments({ beginner, writer, driver, waiters, log });
+    const rpc = createPaymentRpc({
+      payments,
+      writer,
+      reads: createReads(store, 'payment_id'),
+      readsByOrder: createReads(store, 'order_id'),
+      clock,
+      webhookSecret: settings.PROVIDER_WEBHOOK_SECRET!,
+    });
+    return {
+      implementations: [implement(PaymentService, rpc)],
+      jobs: [driver.recovery],
+      busy: () => driver.driving,
+      async stop() {
+        const timer = setTimeout(() => void provider.close(), stopMsMax);
+        await driver.idle();
+        clearTimeout(timer);
+        waiters.stop();
+        await Promise.all([provider.close(), beginner.idle(), writer.idle()]);
+      },
+    };
+  },
+};
+
+function createReads(store: Store, by: 'payment_id' | 'order_id') {
+  return createCoalescer<string, PaymentRecord | undefined>({
+    name: `finance.payment.read_${by}`,
+    timeoutMs: 2_000,
+    async run(ids) {
+      const records = await store.read(by, [...new Set(ids)]);
+      const idOf = ({ paymentId, orderId }: PaymentRecord) =>
+        by === 'payment_id' ? paymentId : orderId;
+      const found = new Map(records.map((record) => [idOf(record), record]));
+      return ids.map((id) => ({ value: found.get(id) }));
+    },
+  });
+}
