@@ -3,6 +3,7 @@ import postgres, { type Sql, type TransactionSql } from 'postgres';
 import { limits } from '../limits.ts';
 import { DeadlineTooShort } from '../mesh-errors.ts';
 import { currentScope, remainingMs } from '../scope.ts';
+import { openSocket } from './socket.ts';
 import { inTransaction } from './transaction.ts';
 
 export { TransactionOver } from './transaction.ts';
@@ -107,6 +108,8 @@ function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
   return postgres(options.url, {
     max: connectionsMax,
     types,
+    // Documented, but missing from the driver's types.
+    ...{ socket: openSocket },
     connect_timeout: 5,
     // A lost server is looked for again soon, and for ever: the process outlives it.
     backoff: (attempt) => Math.min(1, 0.05 * attempt),

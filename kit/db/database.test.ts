@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import { detached } from '../scope.ts';
+import { createTestSchema, type TestSchema } from '../testing/schema.ts';
+import { type Database, TransactionOver, type Tx } from './database.ts';
+import { MigrationChanged, migrate } from './migrate.ts';
+
+let testing: TestSchema;
+let database: Database;
+
+beforeAll(async () => {
+  testing = await createTestSchema(inject('servers').databaseUrl);
+  database = testing.open();
+  await database.sql`create table thing (id int primary key, amount bigint not null)`;
+});
+afterAll(() => testing.stop());
+afterEach(async () => {
+  await database.sql`delete from thing`;
+});
+
+describe('a transaction', () => {
+  test('brings bigint back as bigint, beyond what a double holds', async () => {
+    const amount = 9_007_199_254_740_993n;
+    await database.sql`insert into thing values (1, ${String(amount)})`;
+    const [row] = await database.sql`select amount from thing`;
+    expect(row!.amount).toBe(amount);
+  });
+
+  test('ends its statements when the budget of its scope ends', async () => {
+    const slow = detached({ timeoutMs: 200 }, () =>
+      database.transaction((tx) => tx`select pg_sleep(20)`),
+    );
+    await expect(slow).rejects.toMatchObject({ code: '57014' });
+  });
+
+  test('refuses to begin with nothing left of the budget', async () => {
+    const late = detached({ timeoutMs: 0 }, () => database.transaction((tx) => tx`select 1`));
+    await expect(late).rejects.toMatchObject({ reason: 'DEADLINE_TOO_SHORT' });
+  });
+});
+
+describe('a service', () => {
+  test('has no rights in the schema of another', async () => {
+    const other = { url: testing.url, schema: 'testing_other', role: 'testing_other', folders: [] };
+    await migrate(other);
+    const reading = database.sql`select * from testing_other.outbox`;
+    await expect(reading).rejects.toMatchObject({ code: '42501' });
+  });
+});
+
+describe('migrations', () => {
+  test('are applied once, by whoever is first', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
+    writeFileSync(join(folder, '0001_first.sql'), 'create table first (id int)');
+    const options = { url: testing.url, schema: 'testing_m', role: 'testing_m', folders: [folder] };
+    const applied = await Promise.all([migrate(options), migrate(options), migrate(options)]);
+    expect(applied.flat().sort()).toEqual(['0001_first.sql', '0001_kit.sql']);
+
+    writeFileSync(join(folder, '0002_second.sql'), 'create table second (id int)');
+    expect(await migrate(options)).toEqual(['0002_second.sql']);
+    writeFileSync(join(folder, '0001_first.sql'), 'create table first (id bigint)');
+    await expect(migrate(options)).rejects.toBeInstanceOf(MigrationChanged);
+    rmSync(folder, { recursive: true });
+  });
+
+  test('that fail leave nothing behind', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'migrations-'));
+    writeFileSync(join(folder, '0001_half.sql'), 'create table half (id int); select 1 / 0;');
+    const options = { url: testing.url, schema: 'testing_h', role: 'testing_h', folders: [folder] };
+    await expect(migrate(options)).rejects.toMatchObject({ code: '22012' });
+    writeFileSync(join(folder, '0001_half.sql'), 'create table half (id int)');
+    expect(await migrate(options)).toEqual(['0001_half.sql']);
+    rmSync(folder, { recursive: true });
+  });
+});
