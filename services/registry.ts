@@ -4,6 +4,9 @@ import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
+import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
+import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
+import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import type { ServiceModule } from '#kit/service.ts';
 
 export interface Registration {
@@ -40,6 +43,18 @@ export const registry: readonly Registration[] = [
     },
   },
   {
+    name: 'platform.user',
+    port: 1,
+    contracts: [UserService, SessionService, KeyService],
+    calls: [],
+    settings: {
+      SIGNING_KEY_SECRET: undefined,
+      BOOTSTRAP_STAFF_EMAIL: '',
+      BOOTSTRAP_STAFF_PASSWORD: '',
+    },
+    load: async () => (await import('./platform/user/service.ts')).user,
+  },
+  {
     name: 'commerce.inventory',
     port: 12,
     contracts: [InventoryService],
@@ -67,6 +82,9 @@ export const registry: readonly Registration[] = [
     load: async () => (await import('./finance/payment/service.ts')).payment,
   },
 ];
+
+/** The service that issues access tokens and publishes the keys to check them with. */
+export const issuer = 'platform.user';
 
 /** The registration of a service. Throws when there is none: a misspelt name is a bug. */
 export function registrationOf(name: string): Registration {

@@ -1,13 +1,36 @@
 /** Networks of this repository's services, for tests. */
 import { inject } from 'vitest';
 import { createNetwork, type Network, type NetworkOptions } from '#kit/testing/network.ts';
-import { registrationOf } from './registry.ts';
+import { issuer, registrationOf } from './registry.ts';
 
-/** Starts services by name in this process, on the test run's servers. Stop it when the file is done. */
+/** Stands in for every secret that a service must be given: long enough for what is made from it. */
+const testSecret = 'a secret for tests that is no secret at all';
+
+/**
+ * Starts services by name in this process, on the test run's servers. Stop it when the file is done. With the user
+ * service among them, the access tokens that it issues count as well as those of people who were made up.
+ */
 export async function startNetwork(
   names: readonly string[],
   options: Partial<NetworkOptions> = {},
 ): Promise<Network> {
   const modules = await Promise.all(names.map((name) => registrationOf(name).load()));
-  return createNetwork({ ...inject('servers'), modules, ...options });
+  return createNetwork({
+    ...inject('servers'),
+    modules,
+    ...(names.includes(issuer) ? { issuer } : {}),
+    ...options,
+    settings: {
+      ...options.settings,
+      ...Object.fromEntries(
+        names.map((name) => [name, { ...declaredSettings(name), ...options.settings?.[name] }]),
+      ),
+    },
+  });
+}
+
+function declaredSettings(name: string): Record<string, string> {
+  const declared = Object.entries(registrationOf(name).settings ?? {});
+  const standIn = (key: string) => (key.endsWith('_SECRET') ? testSecret : '');
+  return Object.fromEntries(declared.map(([key, value]) => [key, value ?? standIn(key)]));
 }

@@ -67,6 +67,13 @@ function hashOf(bytes: Uint8Array, sealer: Sealer | undefined): Buffer {
   return sealer?.digest('request', bytes) ?? createHash('sha256').update(bytes).digest();
 }
 
+/** Whether there is an answer under this key, to this request or to another: work before the transaction may be saved. */
+export async function isAnswered(database: Database, key: RequestKey): Promise<boolean> {
+  const rows = await database.sql`
+    select from request_log where request_id = ${key.requestId} and scope = ${key.scope}`;
+  return rows.length > 0;
+}
+
 /**
  * Does one mutation once: `work` runs in a transaction in which its answer is recorded as well. When `work` throws a
  * DomainError, what it wrote is undone and the refusal is recorded. Concurrent calls with the same key wait for the
