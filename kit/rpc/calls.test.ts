@@ -5,7 +5,7 @@ import { DomainError } from '../errors.ts';
 import { FieldsInvalid } from '../mesh-errors.ts';
 import { failure, read, startEcho, texts } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
-import { engineLimits } from './balancer.ts';
+import { engineLimits } from './engine-limits.ts';
 
 class TooLoud extends DomainError<{ decibels: string }> {
   readonly code = 'failed_precondition';

@@ -4,8 +4,8 @@ import { limits } from '../limits.ts';
 import { remainingMs } from '../scope.ts';
 import { failure, read, signal, startEcho, texts } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
-import { engineLimits } from './balancer.ts';
 import type { Call } from './call.ts';
+import { engineLimits } from './engine-limits.ts';
 
 /** How much later than its deadline a call may end on a busy machine. */
 const lateMsMax = 150;

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { Health, HealthCheckResponse_ServingStatus as Status } from '#gen/grpc/health/v1/health_pb.ts';
+import {
+  Health,
+  HealthCheckResponse_ServingStatus as Status,
+} from '#gen/grpc/health/v1/health_pb.ts';
 import type { RpcError } from '../errors.ts';
 import { failure, read, signal, startEcho } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';

@@ -3,8 +3,8 @@ import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { limits } from '../limits.ts';
 import { failure, read, startEcho } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
-import { engineLimits } from './balancer.ts';
 import type { WireReply } from './engine.ts';
+import { engineLimits } from './engine-limits.ts';
 
 const resourceExhausted = 8;
 

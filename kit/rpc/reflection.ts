@@ -7,13 +7,13 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import {
   ServerReflection as ReflectionV1,
   type ServerReflectionRequestSchema,
   type ServerReflectionResponseSchema,
 } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ReflectionV1Alpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
-import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import { codes } from '../errors.ts';
 import { type Implementation, implement } from './handlers.ts';
 

@@ -5,6 +5,7 @@ import { RpcError } from '../errors.ts';
 import type { Channel } from '../rpc/channel.ts';
 import type { Client, ClientOptions } from '../rpc/client.ts';
 import type { Handlers } from '../rpc/handlers.ts';
+import type { LoadGauge } from '../rpc/interceptors/load-shedding.ts';
 import type { Server } from '../rpc/server.ts';
 import { createEchoServer } from './echo.ts';
 import { openEchoClient, type Transport } from './transports.ts';
@@ -22,9 +23,10 @@ export async function startEcho(
     handlers?: Partial<Handlers<typeof EchoService>>;
     caller?: string;
     client?: ClientOptions;
+    load?: LoadGauge;
   } = {},
 ): Promise<Echo> {
-  const server = createEchoServer({ handlers: options.handlers });
+  const server = createEchoServer({ handlers: options.handlers, load: options.load });
   const opened = await openEchoClient(transport, server, {
     caller: options.caller,
     ...options.client,

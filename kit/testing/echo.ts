@@ -5,7 +5,8 @@ import type { IdentityVerifier } from '../identity/verifier.ts';
 import { createLocalRateLimiter } from '../rate-limit.ts';
 import { userOf } from '../rpc/call.ts';
 import { type Handlers, implement } from '../rpc/handlers.ts';
-import { createLoadGauge } from '../rpc/interceptors/load-shedding.ts';
+import type { ServerInterceptor } from '../rpc/interceptor.ts';
+import type { LoadGauge } from '../rpc/interceptors/load-shedding.ts';
 import { createServer, type Server } from '../rpc/server.ts';
 import { remainingMs } from '../scope.ts';
 import { createLogger } from '../telemetry/log.ts';
@@ -17,6 +18,9 @@ const trustEverybody: IdentityVerifier = {
     return { id, roles, sessionId: 'session', issuedAt: 0 };
   },
 };
+
+/** Never overloaded: a test must not fail because the machine is busy. */
+const calm: LoadGauge = { loopLagMs: 0, stop() {} };
 
 /** Handlers that may be replaced one by one. */
 export function echoHandlers(
@@ -47,15 +51,21 @@ export function echoHandlers(
 
 /** An echo server that believes what its callers say of themselves, unless `identity` is given. */
 export function createEchoServer(
-  options: { handlers?: Partial<Handlers<typeof EchoService>>; identity?: IdentityVerifier } = {},
+  options: {
+    handlers?: Partial<Handlers<typeof EchoService>>;
+    identity?: IdentityVerifier;
+    interceptors?: readonly ServerInterceptor[];
+    load?: LoadGauge;
+  } = {},
 ): Server {
   const server = createServer({
     name: 'testing.echo',
     implementations: [implement(EchoService, echoHandlers(options.handlers))],
     identity: options.identity ?? trustEverybody,
     rateLimiter: createLocalRateLimiter(),
-    load: createLoadGauge(),
+    load: options.load ?? calm,
     log: createLogger('testing.echo', { level: 'silent' }),
+    interceptors: options.interceptors,
   });
   // It depends on nothing, so it serves from the start.
   server.health.set(true);

@@ -1,14 +1,13 @@
 /** The ways a call can travel. What must hold everywhere is tested over each of them. */
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
-import { createBalancer } from '../rpc/balancer.ts';
 import type { Channel } from '../rpc/channel.ts';
 import { type Client, type ClientOptions, createClient } from '../rpc/client.ts';
 import { createDirectChannel } from '../rpc/direct-channel.ts';
 import type { Engine } from '../rpc/engine.ts';
 import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
-import { createRetryPolicy } from '../rpc/retry.ts';
+import { createStaticResolver } from '../rpc/resolver.ts';
 import type { Server } from '../rpc/server.ts';
-import { createWireChannel } from '../rpc/wire-channel.ts';
+import { createChannel } from '../rpc/wire-channel.ts';
 
 export interface Transport {
   readonly name: string;
@@ -24,8 +23,8 @@ function overEngine(engine: Engine): Transport {
     engine,
     async open(server) {
       const { address } = await server.listen('127.0.0.1:0', engine);
-      const balancer = createBalancer({ addresses: [address], engine });
-      return createWireChannel({ target: server.name, balancer, retry: createRetryPolicy() });
+      const resolver = createStaticResolver([address]);
+      return createChannel({ target: server.name, resolver, engine });
     },
   };
 }

@@ -23,7 +23,8 @@ const passed = new Set([
 export function mapError(call: ServerCall, thrown: unknown, forwardsErrors: boolean): ReplyStatus {
   const error = translateDriverError(thrown);
   if (error instanceof DomainError) {
-    return replyOfStatus(statusOfDomainError(error, call.method.parent.typeName));
+    const reply = replyOfStatus(statusOfDomainError(error, call.method.parent.typeName));
+    return error.isRetryable ? reply : { ...reply, trailers: noRetryTrailers };
   }
   if (error instanceof RecordedRefusal) return forwarded(error);
   if (call.isExpired) return plain(codes.deadline_exceeded, 'the deadline has passed');
@@ -36,6 +37,9 @@ export function mapError(call: ServerCall, thrown: unknown, forwardsErrors: bool
   }
   return plain(codes.internal, 'internal error');
 }
+
+/** A server's word that the same request must not be sent again by itself. Source: gRFC A6, pushback. */
+const noRetryTrailers = { 'grpc-retry-pushback-ms': '-1' };
 
 /** Nobody hears this answer any more; metrics tell a caller's patience from its deadline. */
 function endedByCaller(call: ServerCall): ReplyStatus {

@@ -1,0 +1,397 @@
+import { describe, expect, test } from 'vitest';
+import { DomainError, type RpcError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { ejections } from '../telemetry/metrics.ts';
+import { createEchoServer } from '../testing/echo.ts';
+import { failure, read, signal, texts } from '../testing/echo-fixture.ts';
+import { callMany, startFleet } from '../testing/fleet.ts';
+import { transports } from '../testing/transports.ts';
+
+class Broken extends DomainError {
+  readonly code = 'unavailable';
+  readonly reason = 'BROKEN';
+}
+
+class Refused extends DomainError {
+  readonly code = 'failed_precondition';
+  readonly reason = 'REFUSED';
+}
+
+const engines = transports.flatMap(({ engine }) => (engine ? [{ name: engine.name, engine }] : []));
+
+const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
+
+describe.each(engines)('three backends over $name', ({ engine }) => {
+  test.each([1, 8, 64])(
+    'with %i in flight equal ones get the same within five percent',
+    async (inFlight) => {
+      const { client, counts } = await startFleet(engine);
+      const total = 3_000;
+      expect(await callMany(total, inFlight, () => client.echo({}))).toEqual([]);
+      for (const calls of counts()) {
+        expect(calls).toBeGreaterThan((total / 3) * 0.95);
+        expect(calls).toBeLessThan((total / 3) * 1.05);
+      }
+    },
+  );
+
+  test('one that hangs is passed over before its first call times out', async () => {
+    const { client, counts } = await startFleet(engine, {
+      handlers: (index) => ({ echo: () => (index === 0 ? new Promise(() => {}) : {}) }),
+    });
+    const abort = new AbortController();
+    const { signal } = abort;
+    // One call after the other, except that nobody waits for those that hang.
+    for (let i = 0; i < 300; i += 1) {
+      const call = client.echo({}, { signal }).catch(() => {});
+      await Promise.race([call, new Promise(setImmediate).then(() => new Promise(setImmediate))]);
+    }
+    abort.abort();
+    expect(counts()[0]).toBeLessThan(60);
+  });
+
+  test('a slow one gets less', async () => {
+    const { client, counts } = await startFleet(engine, {
+      handlers: (index) => ({
+        async echo() {
+          for (let turn = 0; index === 0 && turn < 200; turn += 1) await new Promise(setImmediate);
+          return {};
+        },
+      }),
+    });
+    expect(await callMany(1_000, 16, () => client.echo({}))).toEqual([]);
+    const [slow, ...others] = counts();
+    for (const calls of others) expect(calls).toBeGreaterThan(slow! * 2);
+  });
+
+  test('one that is killed under load costs no call', async () => {
+    const { client, backends } = await startFleet(engine);
+    const failures = await callMany(2_000, 32, async (index) => {
+      if (index === 500) backends[1]!.server.close();
+      await client.echo({ text: String(index) });
+    });
+    expect(failures).toEqual([]);
+  });
+
+  test('one that is killed never gets a call a second time that must not be repeated', async () => {
+    const seen = new Map<string, number>();
+    const { client, backends } = await startFleet(engine, {
+      handlers: () => ({
+        async echoOnce({ text }) {
+          seen.set(text, (seen.get(text) ?? 0) + 1);
+          await new Promise(setImmediate);
+          return {};
+        },
+      }),
+    });
+    const failures = await callMany(2_000, 32, async (index) => {
+      if (index === 500) backends[1]!.server.close();
+      await client.echoOnce({ text: String(index) });
+    });
+    expect(Math.max(...seen.values())).toBe(1);
+    // Only those that were on their way there are lost.
+    expect(failures.length).toBeLessThanOrEqual(32);
+    for (const error of failures) expect((error as RpcError).code).toBe('unavailable');
+  });
+
+  test('one that drains under load costs no call, not even one that must not be repeated', async () => {
+    const seen = new Map<string, number>();
+    const { client, backends } = await startFleet(engine, {
+      handlers: () => ({
+        echoOnce({ text }) {
+          seen.set(text, (seen.get(text) ?? 0) + 1);
+          return {};
+        },
+      }),
+    });
+    let drained: Promise<void> | undefined;
+    let isDrained = false;
+    let index = 0;
+    const worker = async () => {
+      while (!isDrained || index < 1_000) {
+        index += 1;
+        if (index === 300) {
+          drained = backends[1]!.server.drain().then(() => {
+            isDrained = true;
+          });
+        }
+        await client.echoOnce({ text: String(index) });
+      }
+    };
+    await Promise.all(Array.from({ length: 32 }, worker));
+    await drained;
+    expect(seen.size).toBe(index);
+    expect(Math.max(...seen.values())).toBe(1);
+  });
+
+  test('one that fails gets nothing once it is ejected, and its share again once it is well', async () => {
+    let isBroken = true;
+    const { client, counts, reset, clock } = await startFleet(engine, {
+      handlers: (index) => ({
+        echo() {
+          if (index === 0 && isBroken) throw new Broken();
+          return {};
+        },
+      }),
+    });
+    const counter = async () =>
+      (await ejections.get()).values.find(({ labels }) => labels.target === 'testing.echo')
+        ?.value ?? 0;
+    const before = await counter();
+    expect(await callMany(200, 1, () => client.echo({}))).toEqual([]);
+    expect(counts()[0]).toBe(limits.faultsInRowMax);
+    expect(await counter()).toBe(before + 1);
+
+    reset();
+    expect(await callMany(300, 8, () => client.echo({}))).toEqual([]);
+    expect(counts()[0]).toBe(0);
+
+    // Still broken: each probation costs one call, and the next is later.
+    reset();
+    clock.advance({ milliseconds: limits.ejectionMsMin });
+    expect(await callMany(300, 8, () => client.echo({}))).toEqual([]);
+    expect(counts()[0]).toBe(1);
+    clock.advance({ milliseconds: limits.ejectionMsMin });
+    expect(await callMany(300, 8, () => client.echo({}))).toEqual([]);
+    expect(counts()[0]).toBe(1);
+
+    isBroken = false;
+    reset();
+    clock.advance({ milliseconds: limits.ejectionMsMin });
+    await callMany(300, 8, () => client.echo({}));
+    expect(counts()[0]).toBeGreaterThan(limits.probesMin);
+    reset();
+    await callMany(300, 1, () => client.echo({}));
+    expect(counts()[0]).toBe(100);
+  });
+
+  test('a plain bug ejects as well', async () => {
+    const { client, counts, reset } = await startFleet(engine, {
+      handlers: (index) => ({
+        echo() {
+          if (index === 0) throw new Error('a bug');
+          return {};
+        },
+      }),
+    });
+    const failures = await callMany(200, 1, () => client.echo({}));
+    expect(failures).toHaveLength(limits.faultsInRowMax);
+    reset();
+    expect(await callMany(200, 1, () => client.echo({}))).toEqual([]);
+    expect(counts()[0]).toBe(0);
+  });
+
+  test('business refusals never eject', async () => {
+    const { client, counts } = await startFleet(engine, {
+      handlers: (index) => ({
+        echo() {
+          if (index === 0) throw new Refused();
+          return {};
+        },
+      }),
+    });
+    await callMany(300, 1, () => client.echo({}));
+    expect(counts()).toEqual([100, 100, 100]);
+  });
+
+  test('a caller whose deadline is short ejects nobody, one with the time of the method does', async () => {
+    const { client, counts, reset } = await startFleet(engine, {
+      handlers: (index) => ({
+        echo: () => (index === 0 ? new Promise(() => {}) : {}),
+        echoInternal: () => (index === 0 ? new Promise(() => {}) : {}),
+      }),
+    });
+    await callMany(90, 90, () => client.echo({}, { timeoutMs: 100 }));
+    reset();
+    await callMany(90, 1, () => client.echoOnce({}));
+    expect(counts()).toEqual([30, 30, 30]);
+    const headers = { 'x-meshwork-service': 'testing.caller' };
+    await callMany(90, 90, () => client.echoInternal({}, { headers }));
+    reset();
+    await callMany(90, 1, () => client.echoInternal({}, { headers }));
+    expect(counts()[0]).toBe(0);
+  });
+
+  test('never more than half of them are ejected', async () => {
+    const { client, counts, reset } = await startFleet(engine, {
+      handlers: () => ({
+        echo() {
+          throw new Error('a bug');
+        },
+      }),
+    });
+    await callMany(100, 1, () => client.echo({}));
+    reset();
+    await callMany(100, 1, () => client.echo({}));
+    expect(counts().filter((calls) => calls > 0)).toHaveLength(2);
+  });
+
+  test('when all fail, retries add less than a fifth', async () => {
+    const { client, counts } = await startFleet(engine, {
+      handlers: () => ({
+        echo() {
+          throw new Broken();
+        },
+      }),
+    });
+    const total = 500;
+    const failures = await callMany(total, 16, () => client.echo({}));
+    expect(failures).toHaveLength(total);
+    expect(sum(counts()) / total).toBeLessThanOrEqual(1.2);
+  });
+
+  test('a call that must not be repeated is sent once when it fails', async () => {
+    const { client, counts } = await startFleet(engine, {
+      handlers: () => ({
+        echoOnce() {
+          throw new Broken();
+        },
+      }),
+    });
+    expect(await callMany(30, 1, () => client.echoOnce({}))).toHaveLength(30);
+    expect(sum(counts())).toBe(30);
+  });
+
+  test('a deadline of 300 ms ends at 300 ms, attempts included', async () => {
+    const { client } = await startFleet(engine, {
+      handlers: () => ({ echo: () => new Promise(() => {}) }),
+    });
+    const startedAt = performance.now();
+    expect((await failure(client.echo({}, { timeoutMs: 300 }))).code).toBe('deadline_exceeded');
+    const elapsedMs = performance.now() - startedAt;
+    expect(elapsedMs).toBeGreaterThan(290);
+    expect(elapsedMs).toBeLessThan(400);
+  });
+
+  test('one that is not serving gets nothing until it serves again', async () => {
+    const { client, backends, counts, reset } = await startFleet(engine);
+    const [first] = backends;
+    const calls = async () => {
+      reset();
+      await callMany(30, 1, () => client.echo({}));
+      for (let i = 0; i < 6; i += 1) await read(client.echoMany({ count: 1 }));
+      return counts()[0]!;
+    };
+    first!.server.health.set(false);
+    await expect.poll(calls).toBe(0);
+    expect(await calls()).toBe(0);
+    first!.server.health.set(true);
+    await expect.poll(calls).toBe(12);
+  });
+
+  test('when none serves, calls fail at once and say that they never left', async () => {
+    const { client, backends } = await startFleet(engine);
+    for (const { server } of backends) server.health.set(false);
+    await expect
+      .poll(async () => (await failure(client.echoOnce({})).catch(() => undefined))?.message)
+      .toBe('testing.echo has no address that serves');
+    const error = await failure(client.echoOnce({}));
+    expect(error).toMatchObject({ code: 'unavailable', notProcessed: true });
+    expect((await failure(read(client.echoMany({})))).code).toBe('unavailable');
+  });
+
+  test('when all are down, calls fail at once and say that they never left', async () => {
+    const { client, backends } = await startFleet(engine);
+    for (const { server } of backends) server.close();
+    await failure(client.echoOnce({}));
+    const startedAt = performance.now();
+    const error = await failure(client.echoOnce({}));
+    expect(error).toMatchObject({ code: 'unavailable', notProcessed: true });
+    expect(performance.now() - startedAt).toBeLessThan(500);
+  });
+
+  test('one that was down is found again without a call', async () => {
+    const { client, backends, counts } = await startFleet(engine);
+    const [first] = backends;
+    first!.server.close();
+    expect(await callMany(300, 4, () => client.echo({}))).toEqual([]);
+    let calls = 0;
+    const server = createEchoServer({
+      handlers: {
+        echo() {
+          calls += 1;
+          return {};
+        },
+      },
+    });
+    await server.listen(first!.address, engine);
+    await expect
+      .poll(
+        async () => {
+          calls = 0;
+          expect(await callMany(30, 1, () => client.echo({}))).toEqual([]);
+          return calls;
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(10);
+    expect(sum(counts())).toBeGreaterThan(0);
+    server.close();
+  });
+
+  test('an address that is added gets its share, one that is removed finishes its calls', async () => {
+    const reached = signal();
+    const go = signal();
+    const { client, backends, addresses, counts, reset } = await startFleet(engine, {
+      handlers: (index) => ({
+        async echoOnce() {
+          if (index !== 2) return {};
+          reached.fire();
+          await go.promise;
+          return { text: 'finished' };
+        },
+      }),
+    });
+    const all = backends.map(({ address }) => address);
+    const held = [1, 2, 3].map(() => client.echoOnce({}));
+    await reached.promise;
+    addresses.set(all.slice(0, 2));
+    reset();
+    await callMany(100, 1, () => client.echo({}));
+    expect(counts()).toEqual([50, 50, 0]);
+    go.fire();
+    expect((await Promise.all(held)).map(({ text }) => text)).toContain('finished');
+
+    addresses.set(all);
+    await expect
+      .poll(async () => {
+        reset();
+        await callMany(30, 1, () => client.echo({}));
+        return counts();
+      })
+      .toEqual([10, 10, 10]);
+    addresses.set([]);
+    expect((await failure(client.echo({}))).notProcessed).toBe(true);
+  });
+
+  test('streams are spread by the number of streams', async () => {
+    const { client, counts } = await startFleet(engine, {
+      handlers: () => ({
+        async *echoEach(_, call) {
+          yield {};
+          await new Promise((resolve) => call.signal.addEventListener('abort', resolve));
+        },
+      }),
+    });
+    const streams = Array.from({ length: 30 }, () =>
+      client.echoEach(texts())[Symbol.asyncIterator](),
+    );
+    await Promise.all(streams.map((stream) => stream.next()));
+    expect(counts()).toEqual([10, 10, 10]);
+    await Promise.all(streams.map((stream) => stream.return?.()));
+  });
+
+  test('a stream that could not begin is begun elsewhere', async () => {
+    const { client } = await startFleet(engine, {
+      handlers: (index) => ({
+        async *echoMany({ text }) {
+          if (index === 0 && text !== '') throw new Broken();
+          yield { text };
+        },
+      }),
+    });
+    for (let i = 0; i < 6; i += 1) {
+      expect(await read(client.echoMany({ text: 'a', count: 1 }))).toHaveLength(1);
+    }
+  });
+});
