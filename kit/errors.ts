@@ -52,6 +52,8 @@ export abstract class DomainError<
   abstract readonly reason: string;
   readonly metadata: Metadata;
   readonly violations: readonly FieldViolation[] = [];
+  /** Whether a client may send the same request again by itself. False where that would find the same. */
+  readonly isRetryable: boolean = true;
 
   constructor(...[metadata]: Metadata extends Record<string, never> ? [] : [metadata: Metadata]) {
     super();
