@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { type ServerUrls, startServers } from '#tools/servers/servers.ts';
 
@@ -7,11 +10,17 @@ declare module 'vitest' {
   }
 }
 
-/** One PostgreSQL, NATS and Redis for the whole test run; each file has its own database and namespace on them. */
+/**
+ * PostgreSQL, NATS and Redis for one test run alone, so that runs side by side do not stop each other's; each test file
+ * has a database and a namespace of its own on them.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dataDir = new URL('../../.meshwork/test', import.meta.url).pathname;
+  const dataDir = mkdtempSync(join(tmpdir(), 'meshwork-test-'));
   const servers = await startServers({ dataDir, durable: false, env: process.env });
   const { databaseUrl, natsUrl, redisUrl } = servers;
   project.provide('servers', { databaseUrl, natsUrl, redisUrl });
-  return () => servers.stop();
+  return async () => {
+    await servers.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
 }

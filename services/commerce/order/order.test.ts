@@ -1,0 +1,277 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { CancelReason, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
+import { armDebugPoint } from '#kit/debug.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import type { Person } from '#kit/testing/network.ts';
+import { type Shop, startShop } from './testing.ts';
+
+let shop: Shop;
+/** A new one for each test, for people are rate limited. */
+let customer: Person;
+const as = (person = customer) => ({ headers: person.headers });
+
+beforeAll(async () => {
+  shop = await startShop();
+});
+beforeEach(async () => {
+  customer = await shop.network.person();
+});
+afterEach(() => shop.expectSound());
+afterAll(() => shop.stop());
+
+/** Lets whoever reaches a debug point wait there until the test lets go. */
+function holdAt(point: string) {
+  let letGo = () => {};
+  const open = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let arrive = () => {};
+  const reached = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const disarm = armDebugPoint(point, () => {
+    arrive();
+    return open;
+  });
+  return {
+    reached,
+    letGo() {
+      disarm();
+      letGo();
+    },
+  };
+}
+
+describe('an order', () => {
+  test('is paid, and its stock is sold', async () => {
+    const sku = await shop.stocked(10n);
+    const { order } = await shop.orders.createOrder(shop.wanted(sku, { quantity: 3n }), as());
+    expect(order).toMatchObject({
+      status: OrderStatus.PAID,
+      total: { currencyCode: 'EUR', amountMinor: 5_997n },
+      lines: [{ sku, quantity: 3n, title: 'Comet backpack' }],
+    });
+    expect(await shop.stockOf(sku)).toEqual({ onHand: 7n, reserved: 0n, available: 7n });
+  });
+
+  test('is cancelled when the stock is short, and nothing is charged', async () => {
+    const sku = await shop.stocked(1n);
+    const { order } = await shop.orders.createOrder(shop.wanted(sku, { quantity: 2n }), as());
+    expect(order).toMatchObject({
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.OUT_OF_STOCK,
+      cancelDetail: sku,
+    });
+    expect(await shop.stockOf(sku)).toMatchObject({ available: 1n });
+  });
+
+  test('is cancelled when the card is declined, and its stock is free again', async () => {
+    const sku = await shop.stocked(1n);
+    const request = shop.wanted(sku, { paymentToken: 'tok_insufficient_funds' });
+    const { order } = await shop.orders.createOrder(request, as());
+    expect(order).toMatchObject({
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.PAYMENT_DECLINED,
+      cancelDetail: 'insufficient_funds',
+    });
+    await shop.settle();
+    expect(await shop.stockOf(sku)).toMatchObject({ available: 1n });
+  });
+
+  test('goes on to delivery, seen by whoever watches it', async () => {
+    const sku = await shop.stocked(1n);
+    const { order } = await shop.orders.createOrder(shop.wanted(sku), as());
+    const { orderId } = order!;
+    const seen: OrderStatus[] = [];
+    for await (const { order: now } of shop.orders.watchOrder({ orderId }, as())) {
+      seen.push(now!.status);
+      if (seen.length === 1) {
+        const request = { requestId: uuidv7(), orderId, trackingCode: 'DHL1' };
+        await shop.orders.shipOrder(request, as(shop.staff));
+        await shop.orders.deliverOrder({ requestId: uuidv7(), orderId }, as(shop.staff));
+      }
+    }
+    expect(seen[0]).toBe(OrderStatus.PAID);
+    expect(seen.at(-1)).toBe(OrderStatus.DELIVERED);
+  });
+
+  test('that was paid is refunded and restocked when its customer cancels it', async () => {
+    const sku = await shop.stocked(2n);
+    const { order } = await shop.orders.createOrder(shop.wanted(sku), as());
+    const request = { requestId: uuidv7(), orderId: order!.orderId };
+    const cancelled = await shop.orders.cancelOrder(request, as());
+    expect(cancelled.order).toMatchObject({
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.REQUESTED,
+    });
+    expect(await shop.orders.cancelOrder(request, as())).toEqual(cancelled);
+    await shop.settle();
+    expect(await shop.stockOf(sku)).toEqual({ onHand: 2n, reserved: 0n, available: 2n });
+    const ship = { requestId: uuidv7(), orderId: order!.orderId };
+    await expect(shop.orders.shipOrder(ship, as(shop.staff))).rejects.toMatchObject({
+      reason: 'ORDER_STATUS_CONFLICT',
+      metadata: { status: 'CANCELLED' },
+    });
+  });
+});
+
+describe('CreateOrder', () => {
+  test('answers the same for ever, whatever becomes of the order', async () => {
+    const sku = await shop.stocked(5n);
+    const request = shop.wanted(sku);
+    const first = await shop.orders.createOrder(request, as());
+    await shop.orders.cancelOrder({ requestId: uuidv7(), orderId: first.order!.orderId }, as());
+    await shop.settle();
+    expect(await shop.orders.createOrder(request, as())).toEqual(first);
+  });
+
+  test('asked by 64 callers at once with one request id makes one order and one charge', async () => {
+    const sku = await shop.stocked(100n);
+    const request = shop.wanted(sku);
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, () => shop.orders.createOrder(request, as())),
+    );
+    for (const answer of answers) expect(answer).toEqual(answers[0]);
+    expect(await shop.stockOf(sku)).toMatchObject({ onHand: 99n });
+  });
+
+  test('asked by 64 callers with one request id and different bodies obeys one of them', async () => {
+    const sku = await shop.stocked(10_000n);
+    const requestId = uuidv7();
+    const results = await Promise.allSettled(
+      Array.from({ length: 64 }, (_, i) => {
+        const request = shop.wanted(sku, { quantity: BigInt(i + 1), requestId });
+        return shop.orders.createOrder(request, as());
+      }),
+    );
+    const done = results.filter(({ status }) => status === 'fulfilled');
+    expect(done).toHaveLength(1);
+    for (const result of results) {
+      if (result.status === 'rejected') {
+        expect(result.reason).toMatchObject({ reason: 'REQUEST_ID_REUSED' });
+      }
+    }
+  });
+
+  test('sells the last unit to one of 50 buyers, and charges nobody else', async () => {
+    const sku = await shop.stocked(1n);
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => shop.orders.createOrder(shop.wanted(sku), as())),
+    );
+    const statuses = answers.map(({ order }) => order!.status);
+    expect(statuses.filter((status) => status === OrderStatus.PAID)).toHaveLength(1);
+    expect(statuses.filter((status) => status === OrderStatus.CANCELLED)).toHaveLength(49);
+  });
+
+  test('refuses an unknown SKU, again and again', async () => {
+    const request = shop.wanted('NO-SUCH-SKU');
+    for (let i = 0; i < 2; i += 1) {
+      await expect(shop.orders.createOrder(request, as())).rejects.toMatchObject({
+        code: 'not_found',
+        reason: 'SKU_NOT_FOUND',
+        domain: 'commerce.order.v1.OrderService',
+        metadata: { sku: 'NO-SUCH-SKU' },
+      });
+    }
+  });
+
+  test('says that an order is in progress when the deadline ends first, and finishes it', async () => {
+    const sku = await shop.stocked(1n);
+    const request = shop.wanted(sku, { paymentToken: 'tok_slow_2000' });
+    const startedAt = performance.now();
+    const failure = await shop.orders
+      .createOrder(request, { ...as(), timeoutMs: 700 })
+      .catch((error) => error);
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(failure).toMatchObject({ code: 'deadline_exceeded', reason: 'ORDER_IN_PROGRESS' });
+    const again = await shop.orders.createOrder(request, as());
+    expect(again.order).toMatchObject({
+      orderId: failure.metadata.order_id,
+      status: OrderStatus.PAID,
+    });
+  });
+});
+
+describe('cancel against payment', () => {
+  test.each(['commerce.order.after-reserve', 'commerce.order.after-payment'])(
+    'at %s: the order is cancelled and nobody stays charged',
+    async (point) => {
+      const sku = await shop.stocked(1n);
+      const hold = holdAt(point);
+      const creating = shop.orders.createOrder(shop.wanted(sku), as());
+      await hold.reached;
+      const { orders } = await shop.orders.listOrders({ pageSize: 1 }, as());
+      const request = { requestId: uuidv7(), orderId: orders[0]!.orderId };
+      const cancelled = await shop.orders.cancelOrder(request, as());
+      expect(cancelled.order!.status).toBe(OrderStatus.CANCELLED);
+      hold.letGo();
+      expect((await creating).order).toMatchObject({
+        status: OrderStatus.CANCELLED,
+        cancelReason: CancelReason.REQUESTED,
+      });
+    },
+  );
+});
+
+describe('expiry against payment', () => {
+  test('an order that is paid after its stock was given away is refunded', async () => {
+    const sku = await shop.stocked(1n);
+    const hold = holdAt('commerce.order.after-payment');
+    const creating = shop.orders.createOrder(shop.wanted(sku), as());
+    await hold.reached;
+    shop.network.clock.advance({ minutes: 20 });
+    await expect
+      .poll(async () => (await shop.stockOf(sku)).available, { timeout: 10_000 })
+      .toBe(1n);
+    hold.letGo();
+    expect((await creating).order).toMatchObject({
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.RESERVATION_EXPIRED,
+    });
+  });
+});
+
+describe('orders of others', () => {
+  test('look as if they did not exist', async () => {
+    const sku = await shop.stocked(1n);
+    const { order } = await shop.orders.createOrder(shop.wanted(sku), as());
+    const stranger = as(await shop.network.person());
+    const { orderId } = order!;
+    const notFound = { code: 'not_found', reason: 'ORDER_NOT_FOUND' };
+    await expect(shop.orders.getOrder({ orderId }, stranger)).rejects.toMatchObject(notFound);
+    const cancel = { requestId: uuidv7(), orderId };
+    await expect(shop.orders.cancelOrder(cancel, stranger)).rejects.toMatchObject(notFound);
+    const watch = shop.orders.watchOrder({ orderId }, stranger)[Symbol.asyncIterator]();
+    await expect(watch.next()).rejects.toMatchObject(notFound);
+    expect((await shop.orders.listOrders({}, stranger)).orders).toEqual([]);
+    const list = { userId: customer.id };
+    await expect(shop.orders.listOrders(list, stranger)).rejects.toMatchObject({
+      reason: 'NOT_YOUR_ORDERS',
+    });
+    const ship = { requestId: uuidv7(), orderId };
+    await expect(shop.orders.shipOrder(ship, as())).rejects.toMatchObject({
+      code: 'permission_denied',
+    });
+  });
+
+  test('are listed page by page, newest first, without holes', async () => {
+    const sku = await shop.stocked(100n);
+    const buyer = as(await shop.network.person());
+    const made = await Promise.all(
+      Array.from({ length: 7 }, () => shop.orders.createOrder(shop.wanted(sku), buyer)),
+    );
+    const ids: string[] = [];
+    let pageToken = '';
+    do {
+      const page = await shop.orders.listOrders({ pageSize: 3, pageToken }, buyer);
+      ids.push(...page.orders.map(({ orderId }) => orderId));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(ids).toEqual(
+      made
+        .map(({ order }) => order!.orderId)
+        .sort()
+        .reverse(),
+    );
+  });
+});
