@@ -66,6 +66,8 @@ export class TooManyRefunds extends DomainError<{ payment_id: string; limit: str
 export class ProviderUnavailable extends DomainError {
   readonly code = 'unavailable';
   readonly reason = 'PROVIDER_UNAVAILABLE';
+  // The caller's whole budget was waited for already.
+  override readonly isRetryable = false;
 }
 
 export class SignatureInvalid extends DomainError {

@@ -13,21 +13,9 @@ afterAll(async () => {
   await paid.stop();
 });
 
-const payments = () =>
-  paid.network.client(PaymentService, 'finance.payment', { service: 'commerce.order' });
-
-const asked = (paymentToken = 'tok_visa', amountMinor = 1999n) => ({
-  requestId: uuidv7(),
-  orderId: uuidv7(),
-  userId: uuidv7(),
-  amount: { currencyCode: 'EUR', amountMinor },
-  paymentToken,
-});
-
-async function paymentOf(orderId: string) {
-  const { payment } = await payments().getPayment({ key: { case: 'orderId', value: orderId } });
-  return payment!;
-}
+const payments = () => paid.payments();
+const asked: PaidNetwork['asked'] = (...args) => paid.asked(...args);
+const paymentOf: PaidNetwork['paymentOf'] = (orderId) => paid.paymentOf(orderId);
 
 describe('a payment', () => {
   test('with a good card is captured in full', async () => {

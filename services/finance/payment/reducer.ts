@@ -100,12 +100,13 @@ function refunded<P extends Payment>(payment: P, fact: Fact): Applied<P> {
   const { operationId, amountMinor } = refundOf(fact);
   const known = payment.operations.find((operation) => operation.operationId === operationId);
   if (known?.state === 'DONE') return [payment, 'STALE'];
+  // The capture that it gives back was not told yet.
+  if (payment.capturedMinor === 0n) return [payment, 'WAITING'];
   if (known?.state === 'PROMISED') {
     if (known.amountMinor !== amountMinor) return [payment, 'ILLEGAL'];
     return [endRefund(payment, { ...known, state: 'DONE' }), 'APPLIED'];
   }
-  // Given back by the provider's own hand. The capture that it belongs to may not have been told yet.
-  if (payment.capturedMinor === 0n) return [payment, 'WAITING'];
+  // Given back by the provider's own hand.
   if (payment.capturedMinor - refundedMinor(payment) < amountMinor) return [payment, 'ILLEGAL'];
   const made = { operationId, kind: 'REFUND', amountMinor, requestHash: '' } as const;
   const ended = { ...made, state: 'DONE', code: '', reason: 'by the provider' } as const;

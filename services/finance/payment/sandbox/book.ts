@@ -199,8 +199,9 @@ function followRow(ask: Ask, origin: Row | undefined): { row: Row; origin?: Row 
     if (origin?.state !== 'authorized' || amountMinor > origin.amount_minor) {
       return { row: { ...row, state: 'declined', code: 'not_authorized' } };
     }
-    if (origin.token === 'tok_capture_declined') {
-      const declined = { ...row, state: 'declined', code: 'authorization_expired' } as const;
+    const code = cardOf(origin.token).captureDeclineCode;
+    if (code !== '') {
+      const declined = { ...row, state: 'declined', code } as const;
       return { row: declined, origin: { ...origin, state: 'voided' } };
     }
     const captured = { ...origin, state: 'captured', captured_minor: amountMinor } as const;
@@ -209,9 +210,8 @@ function followRow(ask: Ask, origin: Row | undefined): { row: Row; origin?: Row 
   if (origin === undefined || amountMinor > origin.captured_minor - origin.refunded_minor) {
     return { row: { ...row, state: 'refused', code: 'exceeds_capture' } };
   }
-  if (origin.token === 'tok_refund_refused') {
-    return { row: { ...row, state: 'refused', code: 'refund_not_possible' } };
-  }
+  const code = cardOf(origin.token).refundRefusalCode;
+  if (code !== '') return { row: { ...row, state: 'refused', code } };
   const refunded_minor = origin.refunded_minor + amountMinor;
   return { row: { ...row, state: 'refunded' }, origin: { ...origin, refunded_minor } };
 }

@@ -2,6 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { expect, inject } from 'vitest';
+import { type Payment, PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import type { Client } from '#kit/rpc/client.ts';
 import type { Network, NetworkOptions } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
@@ -11,6 +14,16 @@ export interface PaidNetwork {
   readonly sandbox: Sandbox;
   /** The settings of finance.payment, for networks that join this one. */
   settings: Record<string, Record<string, string>>;
+  /** Of this network's own database, as its superuser. */
+  databaseUrl: string;
+  /** finance.payment, called as the order service. */
+  payments(): Client<typeof PaymentService>;
+  /** A good request, unless told otherwise. */
+  asked(token?: string, amountMinor?: bigint): Asked;
+  /** The payment of an order. */
+  paymentOf(orderId: string): Promise<Payment>;
+  /** How often the provider was made to take money for an order. */
+  chargesOf(orderId: string): Promise<number>;
   /** Ends the provider, and starts it again where it was, with what it remembers. */
   stopProvider(): Promise<void>;
   startProvider(): Promise<void>;
@@ -19,6 +32,15 @@ export interface PaidNetwork {
   /** Every payment is final, or held; and the provider has taken and given back exactly what the payments say. */
   expectBalanced(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** What ProcessPayment and AuthorizePayment are asked. */
+export interface Asked {
+  requestId: string;
+  orderId: string;
+  userId: string;
+  amount: { currencyCode: string; amountMinor: bigint };
+  paymentToken: string;
 }
 
 /** Above what a good call needs on a busy machine, and short enough for tests that wait for it. */
@@ -66,9 +88,32 @@ export async function startPaidNetwork(
     await network.settle();
   }
 
+  const payments = () =>
+    network.client(PaymentService, 'finance.payment', { service: 'commerce.order' });
+
   return {
     network,
     settings,
+    databaseUrl: databaseUrl.toString(),
+    payments,
+    asked: (paymentToken = 'tok_visa', amountMinor = 1999n) => ({
+      requestId: uuidv7(),
+      orderId: uuidv7(),
+      userId: uuidv7(),
+      amount: { currencyCode: 'EUR', amountMinor },
+      paymentToken,
+    }),
+    async paymentOf(value) {
+      const { payment } = await payments().getPayment({ key: { case: 'orderId', value } });
+      return payment!;
+    },
+    async chargesOf(orderId) {
+      const [row] = await network.sql`
+        select count(*)::integer as count from sandbox_provider.operation o
+        join finance_payment.payment p on o.key in (p.payment_id || ':charge', p.payment_id || ':authorize')
+        where p.order_id = ${orderId} and o.captured_minor > 0`;
+      return row!.count;
+    },
     get sandbox() {
       return sandbox;
     },
@@ -100,7 +145,8 @@ export async function startPaidNetwork(
   };
 }
 
-function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.listen(0, '127.0.0.1', () => {

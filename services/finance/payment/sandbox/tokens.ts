@@ -14,6 +14,9 @@ export interface Card {
   copies: number;
   /** The event goes out before the answer. */
   isEventFirst: boolean;
+  /** Why a later capture, or a later refund, is refused; empty when it is not. */
+  captureDeclineCode: string;
+  refundRefusalCode: string;
 }
 
 const delayMsMax = 60_000;
@@ -23,6 +26,8 @@ const good: Card = {
   fault: 'none',
   copies: 1,
   isEventFirst: false,
+  captureDeclineCode: '',
+  refundRefusalCode: '',
 };
 
 const cards: Record<string, Partial<Card>> = {
@@ -34,9 +39,8 @@ const cards: Record<string, Partial<Card>> = {
   tok_error_before: { fault: 'error_before' },
   tok_twice: { copies: 2 },
   tok_event_first: { isEventFirst: true },
-  // A good card whose capture, or whose refund, is refused later on.
-  tok_capture_declined: {},
-  tok_refund_refused: {},
+  tok_capture_declined: { captureDeclineCode: 'authorization_expired' },
+  tok_refund_refused: { refundRefusalCode: 'refund_not_possible' },
   ...Object.fromEntries(
     ['insufficient_funds', 'expired_card', 'card_declined', 'stolen_card', 'limit_exceeded'].map(
       (declineCode) => [`tok_${declineCode}`, { declineCode }],
@@ -44,9 +48,15 @@ const cards: Record<string, Partial<Card>> = {
   ),
 };
 
-/** The card of a token: `tok_visa`, `tok_insufficient_funds`, `tok_slow_2000`; one that is unknown is declined. */
+/**
+ * The card of a token: `tok_visa`, `tok_insufficient_funds`, `tok_slow_2000`. What follows a dash makes it unlike
+ * others and means nothing; a token that is unknown is declined.
+ */
 export function cardOf(token: string): Card {
-  const [, delay] = /^tok_slow_(\d{1,5})$/.exec(token) ?? [];
-  if (delay !== undefined) return { ...good, delayMs: Math.min(Number(delay), delayMsMax) };
-  return { ...good, ...(cards[token] ?? { declineCode: 'unknown_token' }) };
+  const [name = ''] = token.split('-');
+  const known = cards[name];
+  if (known !== undefined) return { ...good, ...known };
+  const [, delay] = /^tok_slow_(\d{1,5})$/.exec(name) ?? [];
+  if (delay === undefined) return { ...good, declineCode: 'unknown_token' };
+  return { ...good, delayMs: Math.min(Number(delay), delayMsMax) };
 }

@@ -1,0 +1,242 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
+import { armDebugPoint } from '#kit/debug.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import { startNetwork } from '#services/testing.ts';
+import { limits } from './domain.ts';
+import { type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
+
+let paid: PaidNetwork;
+let disarm = () => {};
+
+beforeAll(async () => {
+  paid = await startPaidNetwork(['finance.payment'], { sandbox: { webhookTarget: undefined } });
+});
+afterEach(async () => {
+  disarm();
+  await paid.expectBalanced();
+});
+afterAll(() => paid.stop());
+
+/** Whoever comes to this point dies there, as far as everybody else can see; with `count`, only the first ones. */
+function dieAt(where: string, count = Number.POSITIVE_INFINITY): void {
+  let left = count;
+  disarm = armDebugPoint(`finance.payment.${where}`, () => {
+    left -= 1;
+    if (left >= 0) throw new Error('died');
+  });
+}
+
+/** The lease of a dead driver runs out. */
+function outliveLease(): void {
+  paid.network.clock.advance({ milliseconds: limits.leaseMs + 1_000 });
+}
+
+describe('a process that dies', () => {
+  test.each(['before-charge', 'after-charge', 'after-record'])(
+    '%s leaves a payment that is charged once, and answers as it should',
+    async (where) => {
+      const request = paid.asked();
+      dieAt(where);
+      await expect(paid.payments().processPayment(request)).rejects.toMatchObject({
+        code: 'internal',
+      });
+      disarm();
+      outliveLease();
+      await paid.settle();
+      expect((await paid.paymentOf(request.orderId)).status).toBe(PaymentStatus.CAPTURED);
+      expect(await paid.chargesOf(request.orderId)).toBe(1);
+      const { payment } = await paid.payments().processPayment(request);
+      expect(payment!.status).toBe(PaymentStatus.CAPTURED);
+    },
+  );
+
+  test.each(['before-charge', 'after-charge'])(
+    '%s and whose order is voided meanwhile leaves nothing charged',
+    async (where) => {
+      const request = paid.asked();
+      dieAt(where);
+      await expect(paid.payments().processPayment(request)).rejects.toThrow();
+      const { orderId } = request;
+      await paid.payments().voidPayment({ requestId: uuidv7(), orderId });
+      disarm();
+      outliveLease();
+      await paid.settle();
+      const { status, capturedMinor, refundedMinor } = await paid.paymentOf(orderId);
+      const isCharged = where === 'after-charge';
+      expect(status).toBe(isCharged ? PaymentStatus.REFUNDED : PaymentStatus.VOIDED);
+      expect(capturedMinor).toBe(isCharged ? 1999n : 0n);
+      expect(refundedMinor).toBe(capturedMinor);
+    },
+  );
+
+  test.each(['before-refund', 'after-refund', 'after-record'])(
+    '%s leaves a refund that is made once',
+    async (where) => {
+      const { payment } = await paid.payments().processPayment(paid.asked('tok_visa', 1000n));
+      const { paymentId, orderId } = payment!;
+      const request = { requestId: uuidv7(), paymentId, amountMinor: 400n };
+      dieAt(where);
+      await expect(paid.payments().refundPayment(request)).rejects.toThrow();
+      // What was promised counts from then on.
+      const second = { requestId: uuidv7(), paymentId, amountMinor: 601n };
+      await expect(paid.payments().refundPayment(second)).rejects.toMatchObject({
+        reason: 'REFUND_TOO_LARGE',
+        metadata: { refundable_minor: '600' },
+      });
+      disarm();
+      outliveLease();
+      await paid.settle();
+      expect((await paid.paymentOf(orderId)).refundedMinor).toBe(400n);
+      const again = await paid.payments().refundPayment(request);
+      expect(again.payment!.refundedMinor).toBe(400n);
+    },
+  );
+
+  test.each(['before-capture', 'after-capture', 'before-void', 'after-void'])(
+    '%s leaves an authorization that comes to its end',
+    async (where) => {
+      const { payment } = await paid.payments().authorizePayment(paid.asked());
+      const { paymentId, orderId } = payment!;
+      dieAt(where);
+      if (where.endsWith('capture')) {
+        const request = { requestId: uuidv7(), paymentId, amountMinor: 500n };
+        await expect(paid.payments().capturePayment(request)).rejects.toThrow();
+      } else {
+        await paid.payments().voidPayment({ requestId: uuidv7(), orderId });
+      }
+      disarm();
+      outliveLease();
+      await paid.settle();
+      const { status, capturedMinor } = await paid.paymentOf(orderId);
+      const isCaptured = where.endsWith('capture');
+      expect(status).toBe(isCaptured ? PaymentStatus.CAPTURED : PaymentStatus.VOIDED);
+      expect(capturedMinor).toBe(isCaptured ? 500n : 0n);
+    },
+  );
+});
+
+describe('two processes that recover', () => {
+  test('never both drive one payment', async () => {
+    dieAt('before-charge');
+    const requests = Array.from({ length: 100 }, () => paid.asked());
+    await Promise.allSettled(requests.map((request) => paid.payments().processPayment(request)));
+    disarm();
+    const { network: joins, settings } = paid;
+    const other = await startNetwork(['finance.payment'], { joins, settings });
+    let drives = 0;
+    disarm = armDebugPoint('finance.payment.before-charge', () => {
+      drives += 1;
+    });
+    outliveLease();
+    await Promise.all([paid.settle(), other.settle()]);
+    expect(drives).toBe(100);
+    await other.stop();
+  });
+
+  test('one of which wakes up late, change nothing that the other has done', async () => {
+    const request = paid.asked();
+    let wakeUp = () => {};
+    let isFirst = true;
+    const asleep = new Promise<void>((isReached) => {
+      disarm = armDebugPoint('finance.payment.after-charge', () => {
+        if (!isFirst) return;
+        isFirst = false;
+        isReached();
+        return new Promise((resolve) => {
+          wakeUp = resolve;
+        });
+      });
+    });
+    const sleeping = paid.payments().processPayment(request);
+    await asleep;
+    const { network: joins, settings } = paid;
+    const other = await startNetwork(['finance.payment'], { joins, settings });
+    outliveLease();
+    await other.settle();
+    const { paymentId } = await paid.paymentOf(request.orderId);
+    await other
+      .client(PaymentService, 'finance.payment', { service: 'commerce.order' })
+      .refundPayment({ requestId: uuidv7(), paymentId, amountMinor: 1n });
+    const before = await paid.paymentOf(request.orderId);
+    wakeUp();
+    await sleeping;
+    await paid.settle();
+    expect(await paid.paymentOf(request.orderId)).toEqual(before);
+    await other.stop();
+  });
+});
+
+describe('a provider that is away', () => {
+  test('is said to be, within the deadline, and the payment is settled when it is back', async () => {
+    await paid.stopProvider();
+    const request = paid.asked();
+    const startedAt = performance.now();
+    await expect(paid.payments().processPayment(request, { timeoutMs: 500 })).rejects.toMatchObject(
+      { code: 'unavailable', reason: 'PROVIDER_UNAVAILABLE' },
+    );
+    expect(performance.now() - startedAt).toBeLessThan(600);
+    expect((await paid.paymentOf(request.orderId)).status).toBe(PaymentStatus.PROCESSING);
+    await paid.startProvider();
+    await paid.settle();
+    const { payment } = await paid.payments().processPayment(request);
+    expect(payment!.status).toBe(PaymentStatus.CAPTURED);
+    expect(await paid.chargesOf(request.orderId)).toBe(1);
+  });
+
+  test('keeps a void waiting, not its caller', async () => {
+    const request = paid.asked();
+    await paid.payments().processPayment(request);
+    await paid.stopProvider();
+    const { orderId } = request;
+    const { payment } = await paid.payments().voidPayment({ requestId: uuidv7(), orderId });
+    expect(payment).toMatchObject({ status: PaymentStatus.CAPTURED, refundedMinor: 1999n });
+    await paid.startProvider();
+    await paid.settle();
+    expect((await paid.paymentOf(orderId)).status).toBe(PaymentStatus.REFUNDED);
+  });
+
+  test('because it was killed, three times in the middle of 200 payments, has lost none of them', async () => {
+    await paid.stopProvider();
+    const { PROVIDER_URL, PROVIDER_WEBHOOK_SECRET } = paid.settings['finance.payment']!;
+    const env = {
+      ...process.env,
+      DATABASE_URL: paid.databaseUrl,
+      SANDBOX_PORT: new URL(PROVIDER_URL!).port,
+      PROVIDER_WEBHOOK_SECRET,
+      LOG_LEVEL: 'silent',
+    };
+    const entry = fileURLToPath(new URL('./sandbox/main.ts', import.meta.url));
+    const requests = Array.from({ length: 200 }, () => paid.asked());
+    let sent = 0;
+    async function caller(): Promise<void> {
+      for (let request = requests[sent++]; request; request = requests[sent++]) {
+        await paid
+          .payments()
+          .processPayment(request, { timeoutMs: 1_000 })
+          .catch(() => {});
+      }
+    }
+    let callers: Promise<void>[] = [];
+    for (let life = 1; life <= 4; life += 1) {
+      const provider = fork(entry, { env, stdio: 'ignore' });
+      await new Promise((resolve) => provider.once('message', resolve));
+      if (callers.length === 0) callers = Array.from({ length: 8 }, caller);
+      if (life <= 3) await expect.poll(() => sent, { timeout: 10_000 }).toBeGreaterThan(life * 50);
+      else await Promise.all(callers);
+      const ended = new Promise((resolve) => provider.once('exit', resolve));
+      provider.kill('SIGKILL');
+      await ended;
+    }
+    await paid.startProvider();
+    // Nobody waits out the pauses between tries.
+    paid.network.clock.advance({ minutes: 10 });
+    await paid.settle();
+    for (const { orderId } of requests) {
+      expect((await paid.paymentOf(orderId)).status).toBe(PaymentStatus.CAPTURED);
+      expect(await paid.chargesOf(orderId)).toBe(1);
+    }
+  }, 60_000);
+});
