@@ -56,6 +56,9 @@ export const limits = {
   /** Items in one batch: past this a batch only adds latency (facts/ledger.md, section 3). */
   coalesceBatchMax: 500,
 
+  /** How often certificates are looked at on file systems that do not tell of changes. */
+  tlsFilesLookMs: 60_000,
+
   /** How long a draining server waits for the calls in flight, and for balancers to see NOT_SERVING. */
   drainMsMax: 10_000,
   drainNoticeMs: 150,

@@ -3,9 +3,13 @@ import { systemClock } from '#kit/clock.ts';
 import { readConfig, readSettings } from '#kit/config.ts';
 import { armDebugPointsFromEnv } from '#kit/debug.ts';
 import { type Host, startHost } from '#kit/host.ts';
+import { createAccessTokenVerifier } from '#kit/identity/access-token.ts';
+import { loadKeysFrom } from '#kit/identity/key-source.ts';
+import { createRevocations } from '#kit/identity/revocations.ts';
 import { createServiceTokenVerifier } from '#kit/identity/service-token.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
 import { createWays } from '#kit/placement.ts';
+import type { Channel } from '#kit/rpc/channel.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { registrationOf } from './registry.ts';
@@ -19,6 +23,20 @@ const addressOf = (service: string) =>
   `${config.host}:${config.portBase + registrationOf(service).port}`;
 
 let host: Host | undefined;
+const ways = createWays({
+  transport: config.transport,
+  engine: grpcJsEngine,
+  addressesOf: (service) => [addressOf(service)],
+  dispatcherOf: (service) => host!.services.get(service)!.server.dispatcher,
+});
+const revocations = createRevocations();
+let toIssuer: Channel | undefined;
+
+/** The way to the service that issues access tokens, as anybody: its keys are public. */
+function issuer(): Channel {
+  toIssuer ??= ways(undefined, 'platform.user');
+  return toIssuer;
+}
 
 async function start(): Promise<void> {
   host = await startHost(await Promise.all(registrations.map(({ load }) => load())), {
@@ -31,15 +49,14 @@ async function start(): Promise<void> {
     logLevel: config.logLevel,
     identity: createIdentityVerifier({
       serviceTokens: createServiceTokenVerifier(config.serviceKey),
-      accessTokens: undefined,
+      accessTokens: createAccessTokenVerifier({
+        loadKeys: () => loadKeysFrom(issuer()),
+        revocations,
+      }),
     }),
+    revocations,
     serviceToken: (service) => config.serviceTokens[service],
-    channel: createWays({
-      transport: config.transport,
-      engine: grpcJsEngine,
-      addressesOf: (service) => [addressOf(service)],
-      dispatcherOf: (service) => host!.services.get(service)!.server.dispatcher,
-    }),
+    channel: ways,
     listenAddress: addressOf,
     settings: (service) => readSettings(process.env, registrationOf(service).settings),
   });
@@ -49,7 +66,10 @@ let stopping: Promise<void> | undefined;
 
 /** Drains and stops; the process ends by itself when nothing is left to do. */
 function stop(): void {
-  stopping ??= (host?.stop() ?? Promise.resolve()).finally(() => process.disconnect?.());
+  stopping ??= (host?.stop() ?? Promise.resolve()).finally(() => {
+    toIssuer?.close();
+    process.disconnect?.();
+  });
 }
 
 process.on('SIGTERM', stop);

@@ -48,9 +48,9 @@ export function createCached<Schema extends DescMessage>(
     const stored = await cache.read(keys.map(cacheKey));
     const missing: string[] = [];
     keys.forEach((key, i) => {
-      const bytes = stored[i];
-      if (bytes === undefined) missing.push(key);
-      else out.set(key, fromBinary(schema, bytes));
+      const message = read(stored[i]);
+      if (message === undefined) missing.push(key);
+      else out.set(key, message);
     });
     if (missing.length === 0) return out;
     const loaded = await options.load(missing);
@@ -61,6 +61,15 @@ export function createCached<Schema extends DescMessage>(
     void cache.fill(entries, ttlMs);
     for (const [key, message] of loaded) out.set(key, message);
     return out;
+  }
+
+  /** What cannot be read was damaged, or written by another version: a miss. */
+  function read(bytes: Uint8Array | undefined): MessageShape<Schema> | undefined {
+    try {
+      return bytes && fromBinary(schema, bytes);
+    } catch {
+      return undefined;
+    }
   }
 
   return {

@@ -18,15 +18,17 @@ export interface User {
 export const nobody: Caller = { service: undefined, user: undefined };
 
 const prefix = 'spiffe://meshwork/';
+const shape = /^spiffe:\/\/meshwork\/([^/.]+)\/([^/]+)$/;
 
-/** The name of a service in a certificate or a service token. */
+/** The name of a service in its certificate: "spiffe://meshwork/commerce/order" for "commerce.order". */
 export function spiffeId(service: string): string {
   return `${prefix}${service.replace('.', '/')}`;
 }
 
-/** The service that a SPIFFE id names; undefined for an id of another trust domain. */
+/** The service that a SPIFFE id names; undefined for an id of another trust domain or another shape. */
 export function serviceOfSpiffeId(id: string): string | undefined {
-  return id.startsWith(prefix) ? id.slice(prefix.length).replace('/', '.') : undefined;
+  const parts = shape.exec(id);
+  return parts === null ? undefined : `${parts[1]}.${parts[2]}`;
 }
 
 export function isStaff(user: User): boolean {

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts';
+import { spiffeId } from '../identity/caller.ts';
 import { createEndpoint, type Endpoint, type Kind, type Rank, ranks } from './endpoint.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 import { engineLimits } from './engine-limits.ts';
@@ -16,7 +17,7 @@ export interface Balancer {
 }
 
 export interface BalancerOptions {
-  /** The service's name, for metrics. */
+  /** The service's name: what its certificate must say, and for metrics. */
   target?: string;
   resolver?: Resolver;
   /** Addresses that never change, instead of a resolver. */
@@ -61,6 +62,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
   const { target = '', engine, engineOptions = engineLimits, clock = systemClock } = options;
   const { random = Math.random } = options;
   const resolver = options.resolver ?? createStaticResolver(options.addresses ?? []);
+  const serverId = options.target === undefined ? undefined : spiffeId(options.target);
   const outliers = createOutlierDetector({ target, clock });
   const members = new Map<string, Member>();
   let endpoints: readonly Endpoint[] = [];
@@ -69,7 +71,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
 
   function join(address: string): Member {
     const suspicion = outliers.join();
-    const connection = engine.connect(address, engineOptions);
+    const connection = engine.connect(address, { ...engineOptions, serverId });
     return { suspicion, endpoint: createEndpoint({ connection, suspicion, clock }) };
   }
 

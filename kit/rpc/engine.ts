@@ -2,6 +2,7 @@
  * The engine moves one call over one connection, as bytes. It knows HTTP/2 and gRPC framing; it knows no messages, no
  * policy, no balancing and no retries: those lie above it and are the same on every engine.
  */
+import type { TlsSource } from '../identity/tls-files.ts';
 import type { Cancellation } from '../scope.ts';
 
 /**
@@ -66,7 +67,7 @@ export interface Connection {
 export interface Peer {
   /** "127.0.0.1:5012" */
   address: string;
-  /** SPIFFE ids from the URI names of a verified client certificate; empty without mTLS. */
+  /** The URI names of a verified client certificate; empty without mTLS. */
   names: readonly string[];
 }
 
@@ -111,19 +112,17 @@ export interface Listener {
   close(): void;
 }
 
-/** Certificates as PEM text. With `ca` the peer must present a certificate that it signed. */
-export interface TlsFiles {
-  certificate: string;
-  key: string;
-  ca: string;
-}
-
 export interface EngineOptions {
   messageBytesMax: number;
   headerBytesMax: number;
   streamsPerConnectionMax: number;
-  /** Calls `onChange` with the current files and whenever they were rotated; absent means plaintext. */
-  tls?: { current(): TlsFiles; onChange(listener: (files: TlsFiles) => void): () => void };
+  /**
+   * With certificates both sides present one and want one that `ca` signed; absent means plaintext. A rotation drops no
+   * call: new connections use the new certificate.
+   */
+  tls?: TlsSource;
+  /** For `connect` with certificates: the SPIFFE id that the server's certificate must carry. */
+  serverId?: string;
 }
 
 export interface Engine {

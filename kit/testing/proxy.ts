@@ -5,7 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 export interface Proxy {
   /** The server's URL, by way of this proxy. */
   readonly url: string;
-  /** Breaks all connections and refuses new ones. */
+  /** Breaks all connections, as the death of the server's machine does, and refuses new ones. */
   cut(): void;
   /** Lets connections through again. */
   mend(): void;
@@ -41,7 +41,7 @@ export async function startProxy(targetUrl: string): Promise<Proxy> {
   url.hostname = '127.0.0.1';
   url.port = String((server.address() as AddressInfo).port);
   const breakAll = () => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) socket.resetAndDestroy();
   };
   return {
     url: url.toString(),

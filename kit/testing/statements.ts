@@ -25,8 +25,9 @@ export function countStatements(network: Network, service: string): CountedDatab
   return {
     database,
     async statementsOf(work) {
-      // The driver asks for the types once, at the first statement of all.
+      // The driver asks each new connection for the types that it has.
       await database.check();
+      await database.transaction((tx) => tx`select 1`);
       const before = sent;
       await work();
       return sent - before;

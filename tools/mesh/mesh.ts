@@ -9,7 +9,7 @@ import { registrationOf } from '#services/registry.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 import { groupsOf, type Placement } from './placements.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
-import { createServiceIdentity, localSecrets } from './secrets.ts';
+import { createServiceIdentity, type LocalSecrets, localSecrets } from './secrets.ts';
 
 export interface MeshOptions {
   /** Everything that survives a restart. */
@@ -29,6 +29,7 @@ export interface MeshOptions {
 
 export interface Mesh {
   readonly servers: Servers;
+  readonly secrets: LocalSecrets;
   readonly processes: readonly MeshProcess[];
   /** Where a service listens. */
   addressOf(service: string): string;
@@ -43,6 +44,8 @@ export interface Mesh {
 }
 
 const host = '127.0.0.1';
+/** Offset of the sandbox provider from the first port; services are below 90 (services/registry.ts). */
+const sandboxPort = 90;
 
 /**
  * Starts the servers, then the processes of the placement, and resolves when all serve. Throws ServerStartError or
@@ -60,6 +63,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     onProgress,
   });
   const identity = createServiceIdentity();
+  const secrets = localSecrets(dataDir);
   const processes: MeshProcess[] = [];
   const addressOf = (service: string) => `${host}:${portBase + registrationOf(service).port}`;
   const env = (group: { name: string; services: string[] }): Record<string, string> => ({
@@ -74,9 +78,32 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       Object.fromEntries(group.services.map((service) => [service, identity.token(service)])),
     ),
     LOG_LEVEL: options.logLevel ?? 'info',
-    ...localSecrets(dataDir),
+    PROVIDER_URL: `http://${host}:${portBase + sandboxPort}`,
+    ...secrets,
     ...options.env,
   });
+
+  /** The card provider that stands in for a real one. */
+  function startSandbox(): Promise<MeshProcess> {
+    return startProcess({
+      name: 'sandbox',
+      entry: 'services/finance/payment/sandbox/main.ts',
+      args: [],
+      env: {
+        DATABASE_URL: servers.databaseUrl,
+        PROVIDER_WEBHOOK_SECRET: secrets.PROVIDER_WEBHOOK_SECRET,
+        SANDBOX_PORT: String(portBase + sandboxPort),
+        SANDBOX_WEBHOOK_TARGET: `grpc://${addressOf('finance.payment')}`,
+        LOG_LEVEL: options.logLevel ?? 'info',
+        ...options.env,
+      },
+      logFile: join(dataDir, 'logs', 'sandbox.log'),
+      onExit,
+    });
+  }
+
+  const onExit = (name: string, cause: string) =>
+    onProgress(`${name} ended (${cause}); starting it again`);
 
   async function stop(): Promise<void> {
     for (const running of processes.toReversed()) await running.stop();
@@ -93,10 +120,11 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
           args: group.services,
           env: env(group),
           logFile: join(dataDir, 'logs', `${group.name}.log`),
-          onExit: (name, cause) => onProgress(`${name} ended (${cause}); starting it again`),
+          onExit,
         }),
       ),
     );
+    if (services.includes('finance.payment')) processes.push(await startSandbox());
     for (const result of started) if (result.status === 'fulfilled') processes.push(result.value);
     const failed = started.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
@@ -116,6 +144,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
   return {
     servers,
+    secrets,
     processes,
     addressOf,
     client(service, target, as = {}) {

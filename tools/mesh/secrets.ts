@@ -7,6 +7,9 @@ import { signServiceToken } from '#kit/identity/service-token.ts';
 export interface LocalSecrets {
   SIGNING_KEY_SECRET: string;
   PROVIDER_WEBHOOK_SECRET: string;
+  /** The first member of the staff; with these, `npm start` puts the demo shop up. */
+  BOOTSTRAP_STAFF_EMAIL: string;
+  BOOTSTRAP_STAFF_PASSWORD: string;
 }
 
 /** Reads the secrets of a data folder, or makes them at the first start; the file is for its owner only. */
@@ -20,6 +23,8 @@ export function localSecrets(dataDir: string): LocalSecrets {
   const made: LocalSecrets = {
     SIGNING_KEY_SECRET: randomBytes(32).toString('base64'),
     PROVIDER_WEBHOOK_SECRET: randomBytes(32).toString('base64'),
+    BOOTSTRAP_STAFF_EMAIL: 'staff@meshwork.example',
+    BOOTSTRAP_STAFF_PASSWORD: randomBytes(18).toString('base64url'),
   };
   mkdirSync(dataDir, { recursive: true });
   writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: 'wx' });

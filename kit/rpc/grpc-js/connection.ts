@@ -1,5 +1,6 @@
-import { Channel, type ChannelOptions, connectivityState, credentials } from '@grpc/grpc-js';
+import { Channel, type ChannelOptions, connectivityState } from '@grpc/grpc-js';
 import type { Connection, ConnectionState, EngineOptions } from '../engine.ts';
+import { channelCredentials } from './credentials.ts';
 import { beginStream, beginUnary } from './outbound.ts';
 
 const states: Record<number, ConnectionState> = {
@@ -10,16 +11,31 @@ const states: Record<number, ConnectionState> = {
   [connectivityState.SHUTDOWN]: 'closed',
 };
 
+/** Connects with a grpc-js channel, which finds its way back to its address by itself. */
 export function connectGrpcJs(address: string, options: EngineOptions): Connection {
   let channel = open(address, options);
+  let successor: Channel | undefined;
   let closed = false;
-  // A channel cannot change its certificates, so a rotation opens the next one; calls in flight end on the old.
-  const stopWatching = options.tls?.onChange(() => {
-    const old = channel;
-    channel = open(address, options);
-    old.close();
-  });
 
+  /** A channel cannot change its certificate. The next one takes over when it stands; calls in flight end on the old. */
+  function rotate() {
+    successor?.close();
+    const next = open(address, options);
+    successor = next;
+    const isReady = channel.getConnectivityState(false) === connectivityState.READY;
+    if (isReady) whenReady(next, () => takeOver(next));
+    else takeOver(next);
+  }
+
+  function takeOver(next: Channel) {
+    if (successor !== next) return;
+    const old = channel;
+    channel = next;
+    successor = undefined;
+    old.close();
+  }
+
+  const stopWatching = options.tls?.onChange(rotate);
   return {
     address,
     get state() {
@@ -30,13 +46,13 @@ export function connectGrpcJs(address: string, options: EngineOptions): Connecti
     close() {
       closed = true;
       stopWatching?.();
+      successor?.close();
       channel.close();
     },
   };
 }
 
 function open(address: string, options: EngineOptions): Channel {
-  const tls = options.tls?.current();
   const channelOptions: ChannelOptions = {
     'grpc.max_receive_message_length': options.messageBytesMax,
     'grpc.max_send_message_length': options.messageBytesMax,
@@ -51,17 +67,18 @@ function open(address: string, options: EngineOptions): Channel {
     'grpc.keepalive_timeout_ms': 5_000,
     'grpc.enable_channelz': 0,
     'grpc.use_local_subchannel_pool': 1,
-    ...(tls === undefined ? {} : { 'grpc.ssl_target_name_override': 'localhost' }),
   };
-  const using =
-    tls === undefined
-      ? credentials.createInsecure()
-      : credentials.createSsl(
-          Buffer.from(tls.ca),
-          Buffer.from(tls.key),
-          Buffer.from(tls.certificate),
-          // The name to check is the SPIFFE id, which the caller of the engine does by service, not by host.
-          { checkServerIdentity: () => undefined },
-        );
-  return new Channel(`ipv4:${address}`, using, channelOptions);
+  return new Channel(`ipv4:${address}`, channelCredentials(options), channelOptions);
+}
+
+/** Makes a channel connect, and calls `then` when it has. A channel that is closed before never calls. */
+function whenReady(channel: Channel, then: () => void): void {
+  const state = channel.getConnectivityState(true);
+  if (state === connectivityState.READY) {
+    then();
+  } else if (state !== connectivityState.SHUTDOWN) {
+    channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, (error) => {
+      if (!error) whenReady(channel, then);
+    });
+  }
 }

@@ -4,6 +4,7 @@ import {
   type ServerInterceptingCallInterface,
   status as statusCodes,
 } from '@grpc/grpc-js';
+import { uriNamesOf } from '../../identity/certificate-names.ts';
 import { Cancellation } from '../../scope.ts';
 import type { Dispatcher, Inbound, Peer, ReplyStatus } from '../engine.ts';
 import { createQueue } from '../queue.ts';
@@ -140,13 +141,17 @@ function toInbound(
   };
 }
 
+/** The peer of a connection never changes, and to read its certificate costs more than the rest of a call. */
+const peers = new WeakMap<object, Peer>();
+
 function peerOf(call: ServerInterceptingCallInterface): Peer {
+  const { session } = (call as unknown as { stream: { session?: object } }).stream;
+  const known = session && peers.get(session);
+  if (known !== undefined) return known;
   const certificate = call.getAuthContext().sslPeerCertificate;
-  const names = (certificate?.subjectaltname ?? '')
-    .split(', ')
-    .filter((name) => name.startsWith('URI:'))
-    .map((name) => name.slice('URI:'.length));
-  return { address: call.getPeer(), names };
+  const peer = { address: call.getPeer(), names: uriNamesOf(certificate?.subjectaltname) };
+  if (session !== undefined) peers.set(session, peer);
+  return peer;
 }
 
 function toGrpcStatus({ code, message, details, trailers }: ReplyStatus) {

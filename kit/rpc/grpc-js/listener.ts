@@ -1,10 +1,6 @@
-import {
-  Server,
-  ServerCredentials,
-  type ServerInterceptingCall,
-  type ServerInterceptor,
-} from '@grpc/grpc-js';
+import { Server, type ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
 import type { Dispatcher, EngineOptions, Listener } from '../engine.ts';
+import { serverCredentials } from './credentials.ts';
 import { acceptStream, acceptUnary } from './inbound.ts';
 
 const identity = (bytes: Buffer) => bytes;
@@ -50,18 +46,11 @@ function takeOver(dispatcher: Dispatcher, options: EngineOptions): ServerInterce
 }
 
 function bind(server: Server, address: string, options: EngineOptions): Promise<number> {
-  const tls = options.tls;
-  const files = tls?.current();
-  const using =
-    files === undefined
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(
-          Buffer.from(files.ca),
-          [{ private_key: Buffer.from(files.key), cert_chain: Buffer.from(files.certificate) }],
-          true,
-        );
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, using, (error, port) => (error ? reject(error) : resolve(port)));
+    server.bindAsync(address, serverCredentials(options), (error, port) => {
+      if (error) reject(error);
+      else resolve(port);
+    });
   });
 }
 

@@ -56,7 +56,10 @@ export const product: ServiceModule = {
         subscription({
           name: 'invalidation',
           schema: ProductChangedSchema,
-          handle: (events) => products.invalidate(events.map(({ key }) => key)),
+          handle(events) {
+            const edits = events.filter(({ message }) => message.product!.version > 1n);
+            return products.invalidate(edits.map(({ key }) => key));
+          },
         }),
       ],
     };

@@ -130,9 +130,9 @@ export function createStore(database: Database): Store {
         tx`select pg_advisory_xact_lock(hashtextextended(${`stock ${database.schema}`}, 0))`,
         tx<{ sku: string; product_id: string }[]>`
           select v.sku, v.product_id from variant v
-          join unnest(${[...inStock.keys()]}::text[], ${[...inStock.values()]}::boolean[])
+          join unnest(${[...inStock.keys()]}::text[], ${[...inStock.values()].map(String)}::text[])
             as t (sku, in_stock) on t.sku = v.sku
-          where v.in_stock is distinct from t.in_stock`,
+          where v.in_stock is distinct from t.in_stock::boolean`,
       ]);
       return rows.map((row) => ({ sku: row.sku, productId: row.product_id }));
     },

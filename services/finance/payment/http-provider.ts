@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import type { Logger } from '#kit/telemetry/log.ts';
 import { limits } from './domain.ts';
 import type { Provider, ProviderAnswer } from './provider.ts';
@@ -25,12 +25,11 @@ export function createHttpProvider(options: {
   async function ask(method: 'GET' | 'POST', path: string, body?: Record<string, string>) {
     try {
       const text = body === undefined ? null : JSON.stringify(body);
-      const response = await pool.request({ method, path, headers, body: text });
-      const said = await response.body.text();
-      if (response.statusCode === 404) return 'none';
-      const fact = response.statusCode === 200 ? factOf(JSON.parse(said)) : undefined;
+      const { status, said } = await send(pool, { method, path, headers, body: text });
+      if (status === 404) return 'none';
+      const fact = status === 200 ? factOf(JSON.parse(said)) : undefined;
       if (fact !== undefined) return [fact];
-      log.warn({ path, status: response.statusCode }, 'payment.provider_answer_unclear');
+      log.warn({ path, status }, 'payment.provider_answer_unclear');
     } catch (error) {
       log.debug({ path, error }, 'payment.provider_silent');
     }
@@ -51,6 +50,32 @@ export function createHttpProvider(options: {
     lookup: (key) => ask('GET', `/v1/operations/${encodeURIComponent(key)}`),
     close: () => pool.destroy(),
   };
+}
+
+/** One call with nothing around it: the streams of `pool.request` cost more than the call itself. */
+function send(
+  pool: Pool,
+  options: Dispatcher.DispatchOptions,
+): Promise<{ status: number; said: string }> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let status = 0;
+    pool.dispatch(options, {
+      onRequestStart() {},
+      onResponseStart(_, statusCode) {
+        status = statusCode;
+      },
+      onResponseData(_, chunk) {
+        chunks.push(chunk);
+      },
+      onResponseEnd() {
+        resolve({ status, said: Buffer.concat(chunks).toString() });
+      },
+      onResponseError(_, error) {
+        reject(error);
+      },
+    });
+  });
 }
 
 function toBody<Call extends { amountMinor: bigint }>({ amountMinor, ...rest }: Call) {

@@ -1,4 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf';
+import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
 import { createRedisRateLimiter } from '#kit/cache/redis-rate-limit.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { forwardTo, isPublic } from './forward.ts';
@@ -19,11 +20,13 @@ export function createGateway(upstreams: readonly Upstream[]): ServiceModule {
           .filter(isPublic)
           .map((service) => forwardTo(service, client(service, name, { forwardsUser: true }))),
       );
+      const issuer = client(KeyService, 'platform.user');
+      const keys = async () => (await issuer.getJwks({})).jwksJson;
       return {
         implementations,
         edge: {
           cors: { origins: (settings.CORS_ORIGINS ?? '').split(',').filter(Boolean) },
-          routes: {},
+          routes: { '/.well-known/jwks.json': async () => ({ status: 200, body: await keys() }) },
           rateLimiter: createRedisRateLimiter(redis, `${bus.namespace}:rate`),
         },
       };

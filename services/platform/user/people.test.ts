@@ -261,15 +261,17 @@ describe('a status', () => {
   });
 
   test('that changes while a sign-in is under way leaves no session open', async () => {
-    const { email, userId } = await clients.signUp();
-    const disarm = armDebugPoint('platform.user.attempt-taken', async () => {
-      disarm();
-      await change.suspend(userId);
-    });
-    await expect(clients.signIn(email)).rejects.toMatchObject({ reason: 'USER_NOT_ACTIVE' });
-    const rows = await network.sql`
-      select from platform_user.session where user_id = ${userId} and ended_at is null`;
-    expect(rows).toHaveLength(0);
+    for (const place of ['platform.user.attempt-taken', 'platform.user.password-proven']) {
+      const { email, userId } = await clients.signUp();
+      const disarm = armDebugPoint(place, async () => {
+        disarm();
+        await change.suspend(userId);
+      });
+      await expect(clients.signIn(email)).rejects.toMatchObject({ reason: 'USER_NOT_ACTIVE' });
+      const rows = await network.sql`
+        select from platform_user.session where user_id = ${userId} and ended_at is null`;
+      expect(rows).toHaveLength(0);
+    }
   });
 
   test('that changes while sign-ins and refreshes race leaves no session open', async () => {

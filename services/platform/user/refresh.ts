@@ -17,7 +17,7 @@ import { signAccessToken } from './tokens.ts';
 /**
  * Trades a refresh token for the next pair. The session row itself remembers the last request and, encrypted, its answer:
  * an answer that was lost is given again for a while, and no token lies in the log of requests. Racing requests meet at
- * the row's lock: the first wins, the same request again gets the same answer, any other ends the session.
+ * the person's lock: the first wins, the same request again gets the same answer, any other ends the session.
  */
 export async function refresh(
   deps: UserDeps,
@@ -31,7 +31,7 @@ export async function refresh(
 
   const answer = await database.transaction(async (tx) => {
     const { user } = await users.lockAccount(tx, owner);
-    const session = await sessions.lock(tx, presented.sessionId);
+    const session = await sessions.read(tx, presented.sessionId);
     if (session === undefined || user.status !== 'ACTIVE') throw new RefreshTokenInvalid();
     const decision = decideRefresh(session, presented, clock.now());
     switch (decision.verdict) {

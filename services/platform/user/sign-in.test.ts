@@ -120,6 +120,17 @@ describe('a sign-in', () => {
     expect(reasons.filter((reason) => reason !== locked.reason)).toHaveLength(limits.attemptsMax);
   });
 
+  test('whose password changes after the proof is refused', async () => {
+    const { email, headers } = await clients.person();
+    const disarm = armDebugPoint('platform.user.password-proven', async () => {
+      disarm();
+      const request = { requestId: uuidv7(), currentPassword: password, newPassword: 'a new one!' };
+      await clients.users.changePassword(request, { headers });
+    });
+    await expect(attempt(email, password)).rejects.toMatchObject(wrong);
+    await expect(attempt(email, 'a new one!')).resolves.toBeDefined();
+  });
+
   test('that dies after its attempt was taken has spent it', async () => {
     const { email } = await clients.signUp();
     const disarm = armDebugPoint('platform.user.attempt-taken', () => {

@@ -29,6 +29,7 @@ export async function signIn(deps: UserDeps, request: AuthenticateRequest, call:
   await debugPoint('platform.user.attempt-taken');
   const isRepeat = await isAnswered(database, key);
   const proven = isRepeat ? undefined : await prove(deps, email, request.password);
+  await debugPoint('platform.user.password-proven');
   // Not inside the transaction: reading the keys takes a connection of its own.
   const signer = await keyring.signer();
   const response = await answerOnce<typeof AuthenticateResponseSchema>(

@@ -30,7 +30,12 @@ let isStopping = false;
 function stop(): void {
   if (isStopping) return;
   isStopping = true;
-  void (sandbox?.stop() ?? Promise.resolve()).finally(() => process.disconnect?.());
+  void (sandbox?.stop() ?? Promise.resolve()).finally(leave);
+}
+
+/** Without the launcher's channel nothing is left that keeps the process. */
+function leave(): void {
+  if (process.connected) process.disconnect();
 }
 
 process.on('SIGTERM', stop);
@@ -46,5 +51,5 @@ try {
   log.error({ error }, 'sandbox.start_failed');
   process.send?.({ failed: error instanceof Error ? error.message : String(error) });
   process.exitCode = 1;
-  process.disconnect?.();
+  leave();
 }

@@ -42,7 +42,7 @@ export function createSessionRpc(deps: UserDeps): Handlers<typeof SessionService
         requestKey(call, request),
         async (tx) => {
           await users.lockAccount(tx, user.id);
-          const session = await sessions.lock(tx, sessionId);
+          const session = await sessions.read(tx, sessionId);
           if (session?.userId !== user.id) throw new SessionNotFound({ session_id: sessionId });
           await endSessions(deps, tx, user.id, (id) => id === sessionId);
           await debugPoint('platform.user.signing-out');

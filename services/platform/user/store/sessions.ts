@@ -7,8 +7,8 @@ export type OpenSession = Omit<Session, 'tokenDigest' | 'previous' | 'isEnded'>;
 export interface SessionStore {
   /** Whose session it is, whatever became of it. */
   findOwner(sessionId: string): Promise<string | undefined>;
-  /** Locks a session. Its person is locked before, by everybody who locks both. */
-  lock(tx: Tx, sessionId: string): Promise<Session | undefined>;
+  /** Reads a session whose person is locked: sessions change under that lock only. */
+  read(tx: Tx, sessionId: string): Promise<Session | undefined>;
   insert(tx: Tx, session: Session): Promise<void>;
   /** Makes another refresh token the good one, and keeps the answer that told of it. */
   rotate(tx: Tx, session: Session, previous: Rotation): Promise<void>;
@@ -53,9 +53,8 @@ export function createSessionStore({ sql }: Database): SessionStore {
       return row?.user_id;
     },
 
-    async lock(tx, sessionId) {
-      const [row] = await tx<SessionRow[]>`
-        select * from session where session_id = ${sessionId} for no key update`;
+    async read(tx, sessionId) {
+      const [row] = await tx<SessionRow[]>`select * from session where session_id = ${sessionId}`;
       return row && toSession(row);
     },
 

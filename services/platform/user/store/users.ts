@@ -14,7 +14,7 @@ export interface UserStore {
   findById(userId: string): Promise<Account | undefined>;
   /** Answers false when the address belongs to somebody. Waits for a sign-up with it that is under way. */
   insertUser(tx: Tx, account: Account): Promise<boolean>;
-  /** Locks a person: the first lock of every change, before those of sessions. Throws UserNotFound. */
+  /** Locks a person, for any change to them, their addresses or their sessions. Throws UserNotFound. */
   lockAccount(tx: Tx, userId: string): Promise<Account>;
   writeUser(tx: Tx, user: User): Promise<void>;
   writePassword(tx: Tx, userId: string, passwordHash: string): Promise<void>;

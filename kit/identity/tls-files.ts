@@ -1,0 +1,99 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFileSync, watch } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Clock, systemClock } from '../clock.ts';
+import { limits } from '../limits.ts';
+
+/** PEM text: a certificate with those that lead to its authority, its private key, and the authorities to trust. */
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
+/** Certificates as they are now, and from now on. */
+export interface TlsSource {
+  current(): TlsFiles;
+  /** Calls `listener` after each rotation. The answer unsubscribes. */
+  onChange(listener: (files: TlsFiles) => void): () => void;
+}
+
+/** Where the files are. */
+export type TlsPaths = Readonly<Record<keyof TlsFiles, string>>;
+
+/**
+ * Reads certificate, key and authorities from files, and again whenever one of them changes, whether it is written anew,
+ * renamed into place or swapped by a symbolic link. Files are rotated one after the other, so a set counts only once it
+ * fits together; until then the last good one stays. Watching does not keep the process alive.
+ *
+ * Throws when the files cannot be read at the start, or do not fit together.
+ */
+export function watchTlsFiles(
+  paths: TlsPaths,
+  clock: Clock = systemClock,
+): TlsSource & { close(): void } {
+  let files = read(paths);
+  const listeners = new Set<(files: TlsFiles) => void>();
+
+  function look() {
+    const next = tryRead(paths);
+    if (next === undefined || isSame(next, files)) return;
+    files = next;
+    for (const listener of listeners) listener(files);
+  }
+
+  const folders = new Set(Object.values(paths).map((path) => dirname(path)));
+  const watchers = [...folders].map((folder) => watch(folder, { persistent: false }, look));
+  // Not every file system tells of changes.
+  let cancelLook = () => {};
+  function lookNowAndThen() {
+    cancelLook = clock.after(limits.tlsFilesLookMs, () => {
+      look();
+      lookNowAndThen();
+    });
+  }
+  lookNowAndThen();
+
+  return {
+    current: () => files,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close() {
+      for (const watcher of watchers) watcher.close();
+      cancelLook();
+      listeners.clear();
+    },
+  };
+}
+
+/** The certificate does not belong to the key. */
+export class TlsFilesMismatch extends Error {}
+
+function read(paths: TlsPaths): TlsFiles {
+  const files = {
+    certificate: readFileSync(paths.certificate, 'utf8'),
+    key: readFileSync(paths.key, 'utf8'),
+    ca: readFileSync(paths.ca, 'utf8'),
+  };
+  const certificate = new X509Certificate(files.certificate);
+  if (!certificate.checkPrivateKey(createPrivateKey(files.key))) {
+    throw new TlsFilesMismatch(`${paths.certificate} does not belong to ${paths.key}`);
+  }
+  new X509Certificate(files.ca);
+  return files;
+}
+
+/** Undefined for files that are half written, or of which only some are new. */
+function tryRead(paths: TlsPaths): TlsFiles | undefined {
+  try {
+    return read(paths);
+  } catch {
+    return undefined;
+  }
+}
+
+function isSame(one: TlsFiles, other: TlsFiles): boolean {
+  return one.certificate === other.certificate && one.key === other.key && one.ca === other.ca;
+}
