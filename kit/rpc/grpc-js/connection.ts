@@ -67,6 +67,8 @@ function open(address: string, options: EngineOptions): Channel {
     'grpc.keepalive_timeout_ms': 5_000,
     'grpc.enable_channelz': 0,
     'grpc.use_local_subchannel_pool': 1,
+    // Otherwise the address would be the TLS server name, which must not be a number.
+    ...(options.tls === undefined ? {} : { 'grpc.ssl_target_name_override': 'meshwork' }),
   };
   return new Channel(`ipv4:${address}`, channelCredentials(options), channelOptions);
 }
