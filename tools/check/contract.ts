@@ -46,7 +46,16 @@ function faultsOf(method: DescMethod, names: ReadonlySet<string>): string[] {
 }
 
 /** Services that the design names and the registry does not have yet; their callers are in the contract already. */
-const plannedServices = new Set(['platform.audit', 'platform.search', 'platform.recommendation']);
+const plannedServices = new Set([
+  'finance.account',
+  'finance.compliance',
+  'finance.risk',
+  'platform.audit',
+  'platform.notification',
+  'platform.recommendation',
+  'platform.search',
+  'social.profile',
+]);
 
 /** A provider's event has an id of its own, inside the signed payload; a sign-out names the session it ends. */
 const ownIds = new Set(['HandleProviderEvent']);

@@ -14,6 +14,7 @@ interface Rule {
 /** Parts of the kit without I/O, clock or randomness: what a domain.ts may use. */
 const purePartsOfKit = new Set([
   'kit/errors.ts',
+  'kit/limits.ts',
   'kit/mesh-errors.ts',
   'kit/money.ts',
   'kit/page.ts',

@@ -1,6 +1,6 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Sealer } from '#kit/sealer.ts';
-import { countAttempt } from './session-rules.ts';
+import { countAttempt } from './domain/sessions.ts';
 import type { AttemptStore } from './store/attempts.ts';
 
 /**

@@ -2,7 +2,7 @@
 import { DomainError } from '#kit/errors.ts';
 import { limits as kitLimits } from '#kit/limits.ts';
 import { FieldsInvalid } from '#kit/mesh-errors.ts';
-import { commonPasswords } from './common-passwords.ts';
+import { commonPasswords } from './domain/common-passwords.ts';
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;

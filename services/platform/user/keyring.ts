@@ -4,8 +4,14 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import { accessTokenRules } from '#kit/identity/access-token.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { SealBroken, type Sealer } from '#kit/sealer.ts';
+import {
+  isRotationDue,
+  type KeyTimes,
+  nextKeyOf,
+  retiredKeys,
+  signingKeyOf,
+} from './domain/keys.ts';
 import { limits } from './domain.ts';
-import { isRotationDue, type KeyTimes, nextKeyOf, retiredKeys, signingKeyOf } from './key-rules.ts';
 import type { KeyStore, StoredKey } from './store/keys.ts';
 
 /** The secret of the settings is not the one under which the keys in the database were encrypted. */

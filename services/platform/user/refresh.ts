@@ -8,10 +8,10 @@ import type { Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { endSessions } from './changes.ts';
 import type { UserDeps } from './deps.ts';
+import { decideRefresh, type Session, sessionExpiry } from './domain/sessions.ts';
 import { RefreshTokenInvalid, RefreshTokenReused, type User } from './domain.ts';
 import type { Signer } from './keyring.ts';
 import { tokensToProto } from './proto.ts';
-import { decideRefresh, type Session, sessionExpiry } from './session-rules.ts';
 import { signAccessToken } from './tokens.ts';
 
 /**

@@ -10,10 +10,10 @@ import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Call } from '#kit/rpc/call.ts';
 import type { UserDeps } from './deps.ts';
+import { type Session, sessionExpiry, sessionsToEnd } from './domain/sessions.ts';
 import { CredentialsWrong, normalizeEmail, type User, UserNotActive } from './domain.ts';
 import { sessionsRevoked } from './events.ts';
 import { tokensToProto, userToProto } from './proto.ts';
-import { type Session, sessionExpiry, sessionsToEnd } from './session-rules.ts';
 import type { Account } from './store/users.ts';
 import { signAccessToken } from './tokens.ts';
 

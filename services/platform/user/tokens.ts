@@ -1,8 +1,8 @@
 import { SignJWT } from 'jose';
 import { accessTokenRules } from '#kit/identity/access-token.ts';
+import { accessExpiry } from './domain/sessions.ts';
 import type { User } from './domain.ts';
 import type { Signer } from './keyring.ts';
-import { accessExpiry } from './session-rules.ts';
 
 export interface AccessToken {
   token: string;

@@ -439,7 +439,8 @@ export const SessionService: GenService<{
     output: typeof ListSessionsResponseSchema;
   },
   /**
-   * SignOut ends one of the caller's sessions. One that has ended already stays so.
+   * SignOut ends one of the caller's sessions. One that has ended already stays so. A repeat that comes in the session
+   * that it ended is refused as SESSION_REVOKED, which says that it is done.
    *
    * Errors:
    *   NOT_FOUND       SESSION_NOT_FOUND, metadata: session_id
@@ -453,7 +454,8 @@ export const SessionService: GenService<{
     output: typeof SignOutResponseSchema;
   },
   /**
-   * SignOutEverywhere ends all of the caller's sessions, this one included.
+   * SignOutEverywhere ends all of the caller's sessions, this one included. A repeat that comes after the end is refused
+   * as SESSION_REVOKED, which says that it is done.
    *
    * Errors:
    *   ALREADY_EXISTS  REQUEST_ID_REUSED

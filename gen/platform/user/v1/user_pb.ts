@@ -1385,8 +1385,8 @@ export const UserService: GenService<{
     output: typeof ReinstateUserResponseSchema;
   },
   /**
-   * DeactivateUser closes the caller's own account and ends all of its sessions, this one included. Staff can
-   * reinstate it.
+   * DeactivateUser closes the caller's own account and ends all of its sessions, this one included: a repeat that comes
+   * after the end is refused as SESSION_REVOKED. Staff can reinstate the account.
    *
    * Errors:
    *   NOT_FOUND            USER_NOT_FOUND, metadata: user_id

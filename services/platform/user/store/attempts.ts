@@ -1,6 +1,6 @@
 import type { Database } from '#kit/db/database.ts';
+import type { AttemptWindow } from '../domain/sessions.ts';
 import { limits } from '../domain.ts';
-import type { AttemptWindow } from '../session-rules.ts';
 
 export interface AttemptStore {
   /**

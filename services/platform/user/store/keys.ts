@@ -1,5 +1,5 @@
 import type { Database, Tx } from '#kit/db/database.ts';
-import type { KeyTimes } from '../key-rules.ts';
+import type { KeyTimes } from '../domain/keys.ts';
 
 export interface StoredKey extends KeyTimes {
   readonly keyId: string;

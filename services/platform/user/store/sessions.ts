@@ -1,6 +1,6 @@
 import type { Database, Tx } from '#kit/db/database.ts';
+import type { Rotation, Session } from '../domain/sessions.ts';
 import { limits } from '../domain.ts';
-import type { Rotation, Session } from '../session-rules.ts';
 
 export type OpenSession = Omit<Session, 'tokenDigest' | 'previous' | 'isEnded'>;
 

@@ -1,5 +1,5 @@
 /** When a signing key is published, signs and goes. Pure. */
-import { limits } from './domain.ts';
+import { limits } from '../domain.ts';
 
 export interface KeyTimes {
   /** Milliseconds since the epoch, both. */

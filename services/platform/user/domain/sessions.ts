@@ -1,5 +1,5 @@
 /** Attempts, sessions and refresh tokens: what may happen to them, and when. Pure. */
-import { limits, RefreshTokenInvalid, TooManyAttempts } from './domain.ts';
+import { limits, RefreshTokenInvalid, TooManyAttempts } from '../domain.ts';
 
 /** Passwords that were tried for one address since `startedAt`. */
 export interface AttemptWindow {

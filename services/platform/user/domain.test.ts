@@ -2,6 +2,22 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ErrorReasonSchema } from '#gen/platform/user/v1/user_pb.ts';
 import { DomainError } from '#kit/errors.ts';
+import {
+  isRotationDue,
+  type KeyTimes,
+  nextKeyOf,
+  retiredKeys,
+  signingKeyOf,
+} from './domain/keys.ts';
+import {
+  type AttemptWindow,
+  accessExpiry,
+  countAttempt,
+  decideRefresh,
+  type Session,
+  sessionExpiry,
+  sessionsToEnd,
+} from './domain/sessions.ts';
 import * as domain from './domain.ts';
 import {
   changeStatus,
@@ -15,16 +31,6 @@ import {
   type UserStatus,
   updateProfile,
 } from './domain.ts';
-import { isRotationDue, type KeyTimes, nextKeyOf, retiredKeys, signingKeyOf } from './key-rules.ts';
-import {
-  type AttemptWindow,
-  accessExpiry,
-  countAttempt,
-  decideRefresh,
-  type Session,
-  sessionExpiry,
-  sessionsToEnd,
-} from './session-rules.ts';
 
 const ada: User = {
   userId: 'ada',
