@@ -1,4 +1,5 @@
 /** Hosts services in this process: their databases, servers, relays, consumers and jobs, from start to drain. */
+import type { DescService } from '@bufbuild/protobuf';
 import type { Redis } from 'ioredis';
 import { type Bus, connectBus } from './bus/bus.ts';
 import { type Consumer, startConsumer } from './bus/consumer.ts';
@@ -8,7 +9,6 @@ import type { Clock } from './clock.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { createRelay, type Relay } from './db/outbox.ts';
-import { createEdgeEngine } from './edge/engine.ts';
 import type { Caller } from './identity/caller.ts';
 import {
   followRevocations,
@@ -25,7 +25,13 @@ import { createClient } from './rpc/client.ts';
 import type { Engine } from './rpc/engine.ts';
 import { createLoadGauge, type LoadGauge } from './rpc/interceptors/load-shedding.ts';
 import { createServer, type Server } from './rpc/server.ts';
-import { type ServiceDeps, type ServiceModule, type ServiceParts, schemaOf } from './service.ts';
+import {
+  type EdgeParts,
+  type ServiceDeps,
+  type ServiceModule,
+  type ServiceParts,
+  schemaOf,
+} from './service.ts';
 import { createLogger, type LogDestination, type Logger } from './telemetry/log.ts';
 
 /** What surrounds the services of one process. */
@@ -189,7 +195,7 @@ async function startService(
   });
   const stopEnding = endRevokedStreams(server, around.revocations);
   const services = parts.implementations.map(({ service }) => service);
-  const engine = parts.edge ? createEdgeEngine(services, parts.edge) : around.engine;
+  const engine = parts.edge ? await edgeEngine(services, parts.edge) : around.engine;
   const listener = await server.listen(around.listenAddress(name), engine);
   const relay = createRelay({ database, send: (events) => bus.send(events), service: name, log });
   for (const subscription of parts.subscriptions ?? []) {
@@ -223,6 +229,12 @@ async function startService(
       await database.close();
     },
   };
+}
+
+/** Loaded only by the process that is the door: connect-node takes 30 MB. */
+async function edgeEngine(services: readonly DescService[], edge: EdgeParts): Promise<Engine> {
+  const { createEdgeEngine } = await import('./edge/engine.ts');
+  return createEdgeEngine(services, edge);
 }
 
 /** What could not be published now is in the outbox and will be after the next start. */

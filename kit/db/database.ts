@@ -1,4 +1,3 @@
-import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres, { type Sql, type TransactionSql } from 'postgres';
 import { limits } from '../limits.ts';
 import { DeadlineTooShort } from '../mesh-errors.ts';
@@ -23,8 +22,6 @@ export interface Database {
    * are not those of the transactions, so neither waits for the other.
    */
   readonly sql: Sql<Types>;
-  /** Typed queries for the rest. It has connections of its own, for drizzle changes how its client reads dates. */
-  readonly orm: PostgresJsDatabase;
   /**
    * Runs `work` in one transaction whose statements end when the budget of the current scope does. Throws what `work`
    * throws, after a rollback. READ COMMITTED: lock rows before reading what you decide by.
@@ -58,19 +55,12 @@ export function createDatabase(options: DatabaseOptions): Database {
   const { schema } = options;
   const sql = open(options, limits.databaseReadersMax);
   const transactions = open(options, options.connectionsMax ?? limits.databaseConnectionsMax);
-  let ormClient: Sql<Types> | undefined;
-  let orm: PostgresJsDatabase | undefined;
   const listeners: (() => void)[] = [];
   const publishing = new WeakSet<Tx>();
 
   return {
     schema,
     sql,
-    get orm() {
-      ormClient ??= open(options, 2);
-      orm ??= drizzle(ormClient);
-      return orm;
-    },
     async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
       let didPublish = false;
       const result = await inTransaction(transactions, async (tx) => {
@@ -98,8 +88,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       await sql`select 1`;
     },
     async close() {
-      const pools = [sql, transactions, ormClient];
-      await Promise.all(pools.map((pool) => pool?.end({ timeout: 5 })));
+      await Promise.all([sql, transactions].map((pool) => pool.end({ timeout: 5 })));
     },
   };
 }

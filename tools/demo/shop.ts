@@ -1,0 +1,97 @@
+/** The shopping story: sign up, look around, buy, run out of luck with a card, change one's mind. */
+import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import {
+  CancelReason,
+  type Order,
+  OrderService,
+  OrderStatus,
+} from '#gen/commerce/order/v1/order_pb.ts';
+import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
+import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
+import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
+import { UserService } from '#gen/platform/user/v1/user_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import type { Channel } from '#kit/rpc/channel.ts';
+import { createClient } from '#kit/rpc/client.ts';
+
+type Say = (line: string) => void;
+
+const password = 'a-story-worth-telling';
+const shippingAddress = {
+  recipient: 'Grace Hopper',
+  lines: ['1 Harbour Street'],
+  city: 'Hamburg',
+  postalCode: '20457',
+  countryCode: 'DE',
+};
+
+export async function playShop(gateway: Channel, say: Say): Promise<void> {
+  const clients = {
+    users: createClient(UserService, gateway),
+    sessions: createClient(SessionService, gateway),
+    products: createClient(ProductService, gateway),
+    inventory: createClient(InventoryService, gateway),
+    orders: createClient(OrderService, gateway),
+    payments: createClient(PaymentService, gateway),
+  };
+  const { users, sessions, products, inventory, orders, payments } = clients;
+
+  const email = `grace.${Date.now()}@meshwork.example`;
+  await users.createUser({ requestId: uuidv7(), email, password, name: 'Grace Hopper' });
+  const { tokens } = await sessions.authenticate({ requestId: uuidv7(), email, password });
+  const as = { headers: { authorization: `Bearer ${tokens!.accessToken}` } };
+  say(`1. signed up and in as ${email}`);
+
+  const page = await products.listProducts({ category: 'shoes/running', pageSize: 3 });
+  for (const product of page.products) {
+    say(`2. sees ${product.title} / ${product.localizedTexts['zh-Hans']?.title ?? ''}`);
+  }
+  const { sku } = page.products[0]!.variants[0]!;
+  const stockLine = async () => {
+    const { stock } = await inventory.getStock({ sku });
+    return `${sku}: ${stock!.onHand} on hand, ${stock!.reserved} reserved`;
+  };
+  say(`   ${await stockLine()}`);
+
+  const buy = (paymentToken: string, quantity: bigint) =>
+    orders.createOrder(
+      { requestId: uuidv7(), lines: [{ sku, quantity }], paymentToken, shippingAddress },
+      as,
+    );
+  const bought = (await buy('tok_visa', 2n)).order!;
+  say(`3. buys two: ${tell(bought)}`);
+  const { payment } = await payments.getPayment(
+    { key: { case: 'orderId', value: bought.orderId } },
+    as,
+  );
+  say(`   payment ${name(PaymentStatus, payment!.status)}`);
+  say(`   ${await stockLine()}`);
+
+  say(`4. tries a card without funds: ${tell((await buy('tok_insufficient_funds', 1n)).order!)}`);
+  say(`5. wants more than there is: ${tell((await buy('tok_visa', 5_000n)).order!)}`);
+
+  const cancel = { requestId: uuidv7(), orderId: bought.orderId };
+  say(`6. changes her mind: ${tell((await orders.cancelOrder(cancel, as)).order!)}`);
+  for (let refunded = false; !refunded; ) {
+    const key = { case: 'orderId' as const, value: bought.orderId };
+    const now = (await payments.getPayment({ key }, as)).payment!;
+    refunded = now.status === PaymentStatus.REFUNDED;
+    if (refunded) say(`   payment REFUNDED: ${now.refundedMinor} minor units`);
+  }
+  say(`   ${await stockLine()}`);
+}
+
+function tell(order: Order): string {
+  const total = order.total!;
+  const amount = `${(Number(total.amountMinor) / 100).toFixed(2)} ${total.currencyCode}`;
+  const reason =
+    order.cancelReason === CancelReason.UNSPECIFIED
+      ? ''
+      : ` because ${name(CancelReason, order.cancelReason)} ${order.cancelDetail}`;
+  return `order ${order.orderId}, ${amount}, ${name(OrderStatus, order.status)}${reason}`;
+}
+
+/** Generated enums have no reverse look-up. */
+function name(values: Record<string, number>, value: number): string {
+  return Object.entries(values).find(([, number]) => number === value)?.[0] ?? String(value);
+}
