@@ -16,7 +16,7 @@ export const limits = {
   lockoutMs: 15 * minuteMs,
 
   hashesAtOnceMax: 2, // of the 4 threads that Node shares among files, names and hashes
-  hashQueueMax: 200, // about 3 s of work: whoever waits longer has given up
+  hashQueueMax: 200, // a second or two of work
 
   accessTokenMs: kitLimits.accessTokenMsMax,
   sessionIdleMsMax: 30 * dayMs, // without a refresh
