@@ -128,7 +128,7 @@ export interface Priced {
   readonly title: string;
   readonly currency: string;
   readonly unitMinor: bigint;
-  /** "AVAILABLE" when it may be sold. */
+  /** The product's status. */
   readonly status: string;
 }
 
@@ -161,10 +161,13 @@ export function priceLines(
   return { lines, currency, totalMinor };
 }
 
+/** The catalogue learns of the stock a moment later; whether there is any, inventory says when it is asked to hold it. */
+const statusesForSale = new Set(['AVAILABLE', 'OUT_OF_STOCK']);
+
 function pricedOf(catalogue: ReadonlyMap<string, Priced>, sku: string): Priced {
   const priced = catalogue.get(sku);
   if (priced === undefined) throw new SkuNotFound({ sku });
-  if (priced.status !== 'AVAILABLE') throw new SkuNotForSale({ sku, status: priced.status });
+  if (!statusesForSale.has(priced.status)) throw new SkuNotForSale({ sku, status: priced.status });
   return priced;
 }
 

@@ -671,7 +671,7 @@ export const ErrorReason = {
   SKU_NOT_FOUND: 3,
 
   /**
-   * ERROR_REASON_SKU_NOT_FOR_SALE: the product is not AVAILABLE. Metadata: sku, status.
+   * ERROR_REASON_SKU_NOT_FOR_SALE: the product is DISCONTINUED. Metadata: sku, status.
    *
    * @generated from enum value: ERROR_REASON_SKU_NOT_FOR_SALE = 4;
    */

@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { envoyConfig } from '#tools/envoy/config.ts';
+import { findPeer } from '#tools/peers.ts';
+import type { TestMesh } from './mesh.ts';
+
+export interface Envoy {
+  /** "http://127.0.0.1:…" */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const readyMsMax = 20_000;
+
+/** A real Envoy before a mesh, configured as the contract says; undefined where there is none to be had. */
+export async function startEnvoy(mesh: TestMesh): Promise<Envoy | undefined> {
+  const binary = await findPeer('envoy');
+  if (binary === undefined) return undefined;
+  const [port, adminPort] = await Promise.all([freePort(), freePort()]);
+  const config = envoyConfig({
+    port,
+    adminPort,
+    addressOf: mesh.addressOf,
+    isStatic: true,
+    corsOriginRegex: 'https://shop\\.example',
+  });
+  const file = join(mesh.dataDir, 'envoy.json');
+  writeFileSync(file, JSON.stringify(config));
+  // One base id per run: Envoys on one machine otherwise share memory.
+  const args = ['-c', file, '--use-dynamic-base-id', '--log-level', 'warn', '--concurrency', '1'];
+  const child = spawn(binary, args, { stdio: 'ignore' });
+  await untilReady(`http://127.0.0.1:${adminPort}/ready`, child);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    stop: () =>
+      new Promise((resolve) => {
+        child.once('exit', () => resolve());
+        child.kill('SIGTERM');
+      }),
+  };
+}
+
+async function untilReady(url: string, child: ChildProcess): Promise<void> {
+  const until = Date.now() + readyMsMax;
+  for (;;) {
+    const answer = await fetch(url).catch(() => undefined);
+    if (answer?.ok) return;
+    if (child.exitCode !== null) throw new Error(`Envoy ended with code ${child.exitCode}`);
+    if (Date.now() > until) throw new Error('Envoy was not ready in time');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
