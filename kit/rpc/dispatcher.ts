@@ -31,6 +31,8 @@ export interface MessageDispatcher extends Dispatcher {
     requests: AsyncIterable<Message>,
     send: (message: Message) => Promise<void>,
   ): Promise<ReplyStatus>;
+  /** Takes further services in, before the next listener begins. Throws PolicyMissing when a method has no policy. */
+  offer(implementations: readonly Implementation[]): void;
   readonly openStreams: ReadonlySet<ServerCall>;
   /** Resolves when no handler works any more, those whose callers have gone included. */
   idle(): Promise<void>;
@@ -46,16 +48,19 @@ interface Entry {
 
 export function createDispatcher(options: DispatcherOptions): MessageDispatcher {
   const entries = new Map<string, Entry>();
-  for (const { service, handlers } of options.implementations) {
-    for (const method of service.methods) {
-      const path = pathOf(method);
-      const handler = handlers[method.localName]!.bind(handlers);
-      entries.set(path, { path, method, policy: policyOf(method), handler });
-    }
-  }
   const chain = options.interceptors;
   const openStreams = new Set<ServerCall>();
   const busy = createBusyCount();
+
+  function offer(implementations: readonly Implementation[]): void {
+    for (const { service, handlers } of implementations) {
+      for (const method of service.methods) {
+        const path = pathOf(method);
+        const handler = handlers[method.localName]!.bind(handlers);
+        entries.set(path, { path, method, policy: policyOf(method), handler });
+      }
+    }
+  }
 
   /** Goes on from the interceptor that was reached; answers a promise only when one of them does. */
   function start(call: ServerCall): void | Promise<void> {
@@ -220,11 +225,15 @@ export function createDispatcher(options: DispatcherOptions): MessageDispatcher 
     if (closing !== undefined) busy.track(closing);
   }
 
+  offer(options.implementations);
   return {
-    methods: [...entries.values()].map(({ path, method }) => ({
-      path,
-      kind: method.methodKind === 'unary' ? 'unary' : 'stream',
-    })),
+    get methods() {
+      return [...entries.values()].map(({ path, method }) => ({
+        path,
+        kind: method.methodKind === 'unary' ? ('unary' as const) : ('stream' as const),
+      }));
+    },
+    offer,
     openStreams,
     unary: (inbound, body) => unary(bytesForm, inbound, body),
     unaryDirect: (inbound, request) => unary(messageForm, inbound, request),

@@ -4,6 +4,7 @@
  */
 import type { TlsSource } from '../identity/tls-files.ts';
 import type { Cancellation } from '../scope.ts';
+import type { Implementation } from './handlers.ts';
 
 /**
  * Headers or trailers: lower-case names, one value each; several values of one name are joined by ", ". Names ending in
@@ -129,4 +130,6 @@ export interface Engine {
   readonly name: string;
   connect(address: string, options: EngineOptions): Connection;
   listen(address: string, dispatcher: Dispatcher, options: EngineOptions): Promise<Listener>;
+  /** Services by which the engine tells of itself, such as channelz; a server that listens on it offers them. */
+  implementations?(): readonly Implementation[];
 }

@@ -7,6 +7,8 @@ export interface Policy {
   audience: 'internal' | 'public' | 'user' | 'staff';
   /** Services that may call as themselves. */
   services: ReadonlySet<string>;
+  /** Whether every service of the mesh may. */
+  isOpenToServices: boolean;
   /** Milliseconds a call gets by default; for streams the longest life. */
   deadlineMs: number;
   rateLimit: { calls: number; periodMs: number } | undefined;
@@ -23,25 +25,27 @@ const audiences: Record<number, Policy['audience'] | undefined> = {
   [Audience.STAFF]: 'staff',
 };
 
-/** The protocols of others cannot carry our options: what operators and probes use is open to whoever has the port. */
-const foreign: Record<string, Policy> = Object.fromEntries(
-  [
-    'grpc.health.v1.Health',
-    'grpc.reflection.v1.ServerReflection',
-    'grpc.reflection.v1alpha.ServerReflection',
-    'grpc.channelz.v1.Channelz',
-  ].map((service) => [
-    service,
-    {
-      audience: 'public',
-      services: new Set<string>(),
-      deadlineMs: 3_600_000,
-      rateLimit: undefined,
-      auditAction: '',
-      isRepeatable: true,
-    },
-  ]),
-);
+const operators: Policy = {
+  audience: 'staff',
+  services: new Set(),
+  isOpenToServices: true,
+  deadlineMs: 3_600_000,
+  rateLimit: undefined,
+  auditAction: '',
+  isRepeatable: true,
+};
+const everybody: Policy = { ...operators, audience: 'public' };
+
+/**
+ * The protocols of others cannot carry our options. What probes and tools need to find their way is open to whoever has
+ * the port; who talks to whom, which channelz shows, is for staff and for services.
+ */
+const foreign: Record<string, Policy | undefined> = {
+  'grpc.health.v1.Health': everybody,
+  'grpc.reflection.v1.ServerReflection': everybody,
+  'grpc.reflection.v1alpha.ServerReflection': everybody,
+  'grpc.channelz.v1.Channelz': operators,
+};
 
 const cache = new WeakMap<DescMethod, Policy>();
 
@@ -66,6 +70,7 @@ function read(method: DescMethod): Policy {
   return {
     audience,
     services: new Set(option.services),
+    isOpenToServices: false,
     deadlineMs: option.deadlineMs,
     rateLimit: option.rateLimit && {
       calls: option.rateLimit.calls,

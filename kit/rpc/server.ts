@@ -98,6 +98,7 @@ export function createServer(options: ServerOptions): Server {
     dispatcher,
     health,
     async listen(address, engine, engineOptions = engineLimits) {
+      dispatcher.offer(engine.implementations?.() ?? []);
       const listener = await engine.listen(address, dispatcher, engineOptions);
       listeners.push(listener);
       return listener;

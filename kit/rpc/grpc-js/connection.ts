@@ -65,7 +65,6 @@ function open(address: string, options: EngineOptions): Channel {
     'grpc.max_reconnect_backoff_ms': 1_000,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 5_000,
-    'grpc.enable_channelz': 0,
     'grpc.use_local_subchannel_pool': 1,
     // Otherwise the address would be the TLS server name, which must not be a number.
     ...(options.tls === undefined ? {} : { 'grpc.ssl_target_name_override': 'meshwork' }),

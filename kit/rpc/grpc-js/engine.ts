@@ -1,5 +1,6 @@
 /** The first engine: @grpc/grpc-js, used below its client API so that a call makes no stack trace and no emitter. */
 import type { Engine } from '../engine.ts';
+import { createChannelz } from './channelz.ts';
 import { connectGrpcJs } from './connection.ts';
 import { listenGrpcJs } from './listener.ts';
 
@@ -7,4 +8,5 @@ export const grpcJsEngine: Engine = {
   name: 'grpc-js',
   connect: connectGrpcJs,
   listen: listenGrpcJs,
+  implementations: () => [createChannelz()],
 };

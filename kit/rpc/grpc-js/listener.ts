@@ -20,7 +20,6 @@ export async function listenGrpcJs(
     'grpc.max_concurrent_streams': options.streamsPerConnectionMax,
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': 10_000,
-    'grpc.enable_channelz': 1,
     interceptors: [takeOver(dispatcher, options)],
   });
   for (const { path } of dispatcher.methods) {

@@ -17,7 +17,7 @@ export function policyInterceptor(): ServerInterceptor {
 export function admit(policy: Policy, caller: Caller): void {
   const { user, service } = caller;
   if (policy.audience === 'public') return;
-  if (service !== undefined && policy.services.has(service)) return;
+  if (service !== undefined && (policy.isOpenToServices || policy.services.has(service))) return;
   if (policy.audience === 'internal') throw new CallerNotAllowed();
   if (user === undefined) throw new CredentialsRequired();
   if (policy.audience === 'staff' && !isStaff(user)) throw new CallerNotAllowed();
