@@ -1,5 +1,4 @@
 // Starts the whole platform on this machine and stays until Ctrl-C: npm start [-- --placement service --port-base 9000]
-import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { registry } from '#services/registry.ts';
 import { type Mesh, startMesh } from './mesh/mesh.ts';
@@ -11,15 +10,13 @@ const usage = `npm start -- [options]
   --placement ${placements.join(' | ')}   how services are spread over processes (domain)
   --port-base <port>              first port of the services (7000)
   --data-dir <folder>             where everything is kept (.meshwork/data)
-  --empty                         without demo data
-  --reset                         begin anew: removes the data first`;
+  --empty                         without demo data`;
 
 const options = {
   placement: { type: 'string', default: 'domain' },
   'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7000' },
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
   empty: { type: 'boolean', default: false },
-  reset: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -29,7 +26,6 @@ async function main(): Promise<void> {
   if (!placements.includes(values.placement as Placement)) throw new UsageError(usage);
   const startedAt = performance.now();
   const dataDir = values['data-dir'];
-  if (values.reset) rmSync(dataDir, { recursive: true, force: true });
   const portBase = Number(values['port-base']);
   const mesh = await startMesh({
     dataDir,
