@@ -62,14 +62,15 @@ async function start(): Promise<void> {
   });
 }
 
-let stopping: Promise<void> | undefined;
+let isStopping = false;
 
 /** Drains and stops; the process ends by itself when nothing is left to do. */
-function stop(): void {
-  stopping ??= (host?.stop() ?? Promise.resolve()).finally(() => {
-    toIssuer?.close();
-    process.disconnect?.();
-  });
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  await host?.stop();
+  toIssuer?.close();
+  process.disconnect?.();
 }
 
 process.on('SIGTERM', stop);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { detached } from '../scope.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
-import { type Database, TransactionOver, type Tx } from './database.ts';
+import type { Database } from './database.ts';
 import { MigrationChanged, migrate } from './migrate.ts';
 
 let testing: TestSchema;

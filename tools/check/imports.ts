@@ -28,19 +28,21 @@ const isTest = (path: string) => /\.test\.ts$|\/testing\/|\/testing\.ts$/.test(p
 
 const rules: Rule[] = [
   {
-    files: /^services\/[^/]+\/[^/]+\/(?!.*\.test\.ts$)/,
+    files: /^services\/[^/]+\/[^/]+\//,
     forbids: (target, from) =>
-      target.startsWith('services/')
+      !isTest(from) &&
+      (target.startsWith('services/')
         ? serviceOf(target) !== serviceOf(from)
-        : /^(tools|tests)\//.test(target),
+        : /^(tools|tests)\//.test(target)),
     why: 'a service imports its own files, kit and gen only; it calls others by their generated client',
   },
   {
     files: /^services\/[^/]+\/[^/]+\/domain(\/.*)?\.ts$/,
     forbids: (target, from) =>
-      target.startsWith('services/')
+      !isTest(from) &&
+      (target.startsWith('services/')
         ? !/\/domain(\/|\.ts$)/.test(target.slice(serviceOf(from)!.length - 1))
-        : !purePartsOfKit.has(target),
+        : !purePartsOfKit.has(target)),
     why: 'domain.ts is pure: its own parts and the pure parts of the kit only',
   },
   {

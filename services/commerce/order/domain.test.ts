@@ -50,12 +50,12 @@ const asked: OrderEvent[] = [
   { kind: 'deliver' },
 ];
 
-const after = (...events: OrderEvent[]) =>
+const orderAfter = (...events: OrderEvent[]) =>
   events.reduce((order, event) => next(order, event, 1), pending);
 
 describe('an order', () => {
   test('goes from pending to delivered', () => {
-    const paid = after(told[0]!, told[2]!, told[5]!);
+    const paid = orderAfter(told[0]!, told[2]!, told[5]!);
     expect(paid).toMatchObject({ status: 'PAID', step: 'DONE', paymentId: 'payment' });
     expect(next(next(paid, asked[1]!, 1), asked[2]!, 1)).toMatchObject({
       status: 'DELIVERED',
@@ -65,7 +65,7 @@ describe('an order', () => {
   });
 
   test('whose card is declined gives its stock back', () => {
-    expect(after(told[0]!, told[3]!)).toMatchObject({
+    expect(orderAfter(told[0]!, told[3]!)).toMatchObject({
       status: 'CANCELLED',
       step: 'COMPENSATE',
       cancelReason: 'PAYMENT_DECLINED',
@@ -74,7 +74,7 @@ describe('an order', () => {
   });
 
   test('that is paid but has lost its stock is cancelled and refunded', () => {
-    expect(after(told[0]!, told[2]!, told[6]!)).toMatchObject({
+    expect(orderAfter(told[0]!, told[2]!, told[6]!)).toMatchObject({
       status: 'CANCELLED',
       step: 'COMPENSATE',
       cancelReason: 'RESERVATION_EXPIRED',
@@ -82,9 +82,9 @@ describe('an order', () => {
   });
 
   test('cannot be shipped before its stock is sold, nor cancelled after it left', () => {
-    const paid = after(told[0]!, told[2]!);
+    const paid = orderAfter(told[0]!, told[2]!);
     expect(() => next(paid, asked[1]!, 1)).toThrow(OrderStatusConflict);
-    const shipped = after(told[0]!, told[2]!, told[5]!, asked[1]!);
+    const shipped = orderAfter(told[0]!, told[2]!, told[5]!, asked[1]!);
     expect(() => next(shipped, asked[0]!, 1)).toThrow(OrderStatusConflict);
   });
 
