@@ -5,6 +5,7 @@ export interface Caller {
   readonly user: User | undefined;
 }
 
+/** A signed-in person, as their access token says. */
 export interface User {
   /** The person's UUID. */
   readonly id: string;
@@ -15,6 +16,7 @@ export interface User {
   readonly issuedAt: number;
 }
 
+/** A caller who showed no credentials. */
 export const nobody: Caller = { service: undefined, user: undefined };
 
 const prefix = 'spiffe://meshwork/';
@@ -31,6 +33,7 @@ export function serviceOfSpiffeId(id: string): string | undefined {
   return parts === null ? undefined : `${parts[1]}.${parts[2]}`;
 }
 
+/** Whether a person may call what the contract keeps for staff. */
 export function isStaff(user: User): boolean {
   return user.roles.includes('staff');
 }

@@ -11,6 +11,7 @@ export function signServiceToken(service: string, expiresAt: number, key: KeyObj
   return `${claims}:${sign(null, Buffer.from(claims), key).toString('base64url')}`;
 }
 
+/** Tells which service a token speaks for. */
 export interface ServiceTokenVerifier {
   /** The service that a token names. Throws CredentialsInvalid or CredentialsExpired. */
   verify(token: string): string;

@@ -11,6 +11,10 @@ export interface IdentityVerifier {
   user(authorization: string): User | Promise<User>;
 }
 
+/**
+ * Joins the ways to prove who one is: certificates, service tokens and access tokens. What is left undefined is not
+ * accepted: a credential of that kind is CredentialsInvalid.
+ */
 export function createIdentityVerifier(options: {
   serviceTokens: ServiceTokenVerifier | undefined;
   accessTokens: AccessTokenVerifier | undefined;

@@ -1,11 +1,15 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { DomainError, type RpcError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { ejections } from '../telemetry/metrics.ts';
-import { createEchoServer } from '../testing/echo.ts';
+import { createEchoServer, echoHandlers } from '../testing/echo.ts';
 import { failure, read, signal, texts } from '../testing/echo-fixture.ts';
 import { callMany, startFleet } from '../testing/fleet.ts';
 import { transports } from '../testing/transports.ts';
+import { createDispatcher } from './dispatcher.ts';
+import { engineLimits } from './engine-limits.ts';
+import { implement } from './handlers.ts';
 
 class Broken extends DomainError {
   readonly code = 'unavailable';
@@ -277,6 +281,30 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     expect(await calls()).toBe(0);
     first!.server.health.set(true);
     await expect.poll(calls).toBe(12);
+  });
+
+  test('a peer that knows no health service counts as serving', async () => {
+    let calls = 0;
+    const echo = () => {
+      calls += 1;
+      return {};
+    };
+    const dispatcher = createDispatcher({
+      implementations: [implement(EchoService, echoHandlers({ echo }))],
+      interceptors: [],
+      forwardsErrors: false,
+    });
+    const listener = await engine.listen('127.0.0.1:0', dispatcher, engineLimits);
+    onTestFinished(() => listener.close());
+    const { client, addresses, backends } = await startFleet(engine);
+    addresses.set([listener.address, backends[0]!.address]);
+    await expect
+      .poll(async () => {
+        calls = 0;
+        await callMany(20, 1, () => client.echo({}));
+        return calls;
+      })
+      .toBe(10);
   });
 
   test('when none serves, calls fail at once and say that they never left', async () => {

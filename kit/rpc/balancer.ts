@@ -16,6 +16,7 @@ export interface Balancer {
   close(): void;
 }
 
+/** Where the addresses come from, and what carries the calls. */
 export interface BalancerOptions {
   /** The service's name: what its certificate must say, and for metrics. */
   target?: string;
@@ -65,6 +66,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
   const serverId = options.target === undefined ? undefined : spiffeId(options.target);
   const outliers = createOutlierDetector({ target, clock });
   const members = new Map<string, Member>();
+  const retired = new Set<Endpoint>();
   let endpoints: readonly Endpoint[] = [];
   const candidates: Endpoint[] = [];
   let turn = 0;
@@ -81,7 +83,8 @@ export function createBalancer(options: BalancerOptions): Balancer {
       if (addresses.has(address)) continue;
       members.delete(address);
       member.suspicion.leave();
-      member.endpoint.retire();
+      retired.add(member.endpoint);
+      member.endpoint.retire(() => retired.delete(member.endpoint));
     }
     for (const address of addresses) {
       if (!members.has(address)) members.set(address, join(address));
@@ -131,7 +134,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
     },
     close() {
       unsubscribe();
-      for (const endpoint of endpoints) endpoint.close();
+      for (const endpoint of [...endpoints, ...retired]) endpoint.close();
       endpoints = [];
     },
   };

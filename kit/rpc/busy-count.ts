@@ -8,6 +8,7 @@ export interface BusyCount {
   idle(): Promise<void>;
 }
 
+/** A count that starts at nothing. */
 export function createBusyCount(): BusyCount {
   let count = 0;
   let waiting: (() => void)[] = [];

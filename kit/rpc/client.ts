@@ -55,6 +55,7 @@ type ClientMethod<Method> = Method extends {
           ) => AsyncIterable<MessageShape<Output>>
   : never;
 
+/** In whose name a client calls. */
 export interface ClientOptions {
   /** Says which service calls; absent for people and tools. Asked for each call, so that it may be renewed. */
   serviceToken?: () => string | undefined;

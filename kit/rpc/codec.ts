@@ -9,6 +9,7 @@ import {
 } from '@bufbuild/protobuf';
 import { FieldsInvalid } from '../mesh-errors.ts';
 
+/** Reads requests and writes responses in one of the forms. */
 export interface Form<Body> {
   /** Throws FieldsInvalid when the body is no message of this type. */
   read(schema: DescMessage, body: Body): Message;
@@ -16,6 +17,7 @@ export interface Form<Body> {
   write(schema: DescMessage, message: MessageInitShape<DescMessage>): Body;
 }
 
+/** Messages as they come over a wire. */
 export const bytesForm: Form<Uint8Array> = {
   read(schema, body) {
     try {
@@ -28,6 +30,7 @@ export const bytesForm: Form<Uint8Array> = {
   write: (schema, message) => toBinary(schema, create(schema, message)),
 };
 
+/** Messages that never leave the process. */
 export const messageForm: Form<Message> = {
   read: (_, body) => body,
   write: create,

@@ -13,6 +13,7 @@ import { mapError } from './interceptors/error-mapping.ts';
 import { type Policy, pathOf, policyOf } from './policy.ts';
 import { notProcessedTrailers } from './status.ts';
 
+/** What a dispatcher answers with, and what stands before it. */
 export interface DispatcherOptions {
   implementations: readonly Implementation[];
   interceptors: readonly ServerInterceptor[];
@@ -23,6 +24,7 @@ export interface DispatcherOptions {
 /** The answer of a unary call: a response as bytes or as a message, or how it was refused. */
 export type Answer<Body> = { body: Body; status?: undefined } | { status: ReplyStatus };
 
+/** A dispatcher that also takes messages as they are, and that a server can drain. */
 export interface MessageDispatcher extends Dispatcher {
   /** A call that stays in the process: messages in, messages out, everything else as over the wire. */
   unaryDirect(inbound: Inbound, request: Message): Promise<Answer<Message>>;
@@ -46,6 +48,10 @@ interface Entry {
   handler: (request: any, call: ServerCall) => any;
 }
 
+/**
+ * Builds the pipeline of a server: for each call the interceptors in order, the handler in the scope of the call, and the
+ * interceptors' ends in reverse. Throws PolicyMissing when a method has no policy.
+ */
 export function createDispatcher(options: DispatcherOptions): MessageDispatcher {
   const entries = new Map<string, Entry>();
   const chain = options.interceptors;

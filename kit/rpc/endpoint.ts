@@ -21,8 +21,8 @@ export interface Endpoint {
   /** Asks the peer how it is, from now on. */
   watch(): void;
   unwatch(): void;
-  /** Nothing new is sent there: the connection closes when the last that is under way has ended. */
-  retire(): void;
+  /** Nothing new is sent there: the connection closes when the last that is under way has ended, and says so. */
+  retire(onClosed: () => void): void;
   /** Closes the connection at once. */
   close(): void;
 }
@@ -33,11 +33,13 @@ export interface Endpoint {
  * says so at once or is just connecting again. A peer that says it is not serving is believed.
  */
 export const ranks = { good: 0, unproven: 1, ejected: 2, down: 3, never: 4 } as const;
+/** One place in that order. */
 export type Rank = (typeof ranks)[keyof typeof ranks];
 
 /** What each further call leaves of the peak: it is forgotten after some dozens. */
 const peakKept = 31 / 32;
 
+/** Puts an address under observation: its calls are counted and judged, and its health is followed when asked to. */
 export function createEndpoint(options: {
   connection: Connection;
   suspicion: Suspicion;
@@ -47,11 +49,13 @@ export function createEndpoint(options: {
   const inFlight = { call: 0, stream: 0 };
   let health: 'unknown' | 'serving' | 'not serving' = 'unknown';
   let healthWatch: HealthWatch | undefined;
-  let isRetired = false;
+  let onRetired: (() => void) | undefined;
   let recentPeak = 0;
 
   function closeWhenIdle() {
-    if (isRetired && inFlight.call + inFlight.stream === 0) connection.close();
+    if (onRetired === undefined || inFlight.call + inFlight.stream > 0) return;
+    connection.close();
+    onRetired();
   }
 
   return {
@@ -91,8 +95,8 @@ export function createEndpoint(options: {
       healthWatch = undefined;
       health = 'unknown';
     },
-    retire() {
-      isRetired = true;
+    retire(onClosed) {
+      onRetired = onClosed;
       healthWatch?.stop();
       closeWhenIdle();
     },

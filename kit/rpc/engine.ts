@@ -12,8 +12,10 @@ import type { Implementation } from './handlers.ts';
  */
 export type Metadata = Record<string, string>;
 
+/** `failed` means that the last attempt to connect failed; the connection tries again by itself. */
 export type ConnectionState = 'idle' | 'connecting' | 'ready' | 'failed' | 'closed';
 
+/** One call on its way out. */
 export interface WireCall {
   /** "/package.Service/Method" */
   path: string;
@@ -35,6 +37,7 @@ export interface WireStatus {
   notProcessed: boolean;
 }
 
+/** How a unary call ended, with its answer. */
 export interface WireReply extends WireStatus {
   /** Present exactly when `code` is 0. */
   body: Uint8Array | undefined;
@@ -46,7 +49,7 @@ export interface WireStream {
   send(body: Uint8Array): Promise<void>;
   /** No more requests follow. */
   end(): void;
-  /** Gives up: the peer sees CANCELLED. */
+  /** Gives up: the peer sees CANCELLED, and not for a moment the end of the requests. Does nothing once it is over. */
   cancel(): void;
   /** The bodies that the peer sends; ends with the call, whatever its status. */
   readonly bodies: AsyncIterable<Uint8Array>;
@@ -61,6 +64,7 @@ export interface Connection {
   /** Never rejects: a failure is a reply with a code. */
   unary(call: WireCall, body: Uint8Array): Promise<WireReply>;
   stream(call: WireCall): WireStream;
+  /** Takes no more calls; those under way end as they would have. */
   close(): void;
 }
 
@@ -84,11 +88,13 @@ export interface Inbound {
 
 /** The server side of a streaming call. */
 export interface InboundStream extends Inbound {
+  /** Ends when the peer has sent all, or after `cancellation` fired when it broke off. */
   readonly bodies: AsyncIterable<Uint8Array>;
-  /** Resolves when the transport takes more. */
+  /** Resolves when the transport takes more, and at once when the call was cancelled. */
   send(body: Uint8Array): Promise<void>;
 }
 
+/** How a call is answered. `code` is the gRPC status number, `details` a serialised google.rpc.Status. */
 export interface ReplyStatus {
   code: number;
   message: string;
@@ -96,6 +102,7 @@ export interface ReplyStatus {
   trailers: Metadata | undefined;
 }
 
+/** The answer of a unary call, or its refusal. */
 export type Reply = { body: Uint8Array; status?: undefined } | { status: ReplyStatus };
 
 /** What a listener hands its calls to. Neither ever rejects. */
@@ -105,16 +112,21 @@ export interface Dispatcher {
   stream(inbound: InboundStream): Promise<ReplyStatus>;
 }
 
+/** A port that takes calls. */
 export interface Listener {
   /** "127.0.0.1:7001", with the port that was really bound. */
   readonly address: string;
-  /** Takes no new connections, sends GOAWAY, resolves when the calls in flight are answered. */
+  /** Takes no new connections, sends GOAWAY, resolves when the calls in flight are answered or the time is over. */
   drain(timeoutMs: number): Promise<void>;
+  /** Closes the port and all connections at once. */
   close(): void;
 }
 
+/** What an engine holds both sides to. What is too large is RESOURCE_EXHAUSTED, whoever notices. */
 export interface EngineOptions {
+  /** Of one message, without its frame. */
   messageBytesMax: number;
+  /** Of all headers of one call, as HTTP/2 counts them (RFC 9113, section 6.5.2). */
   headerBytesMax: number;
   streamsPerConnectionMax: number;
   /**
@@ -126,6 +138,7 @@ export interface EngineOptions {
   serverId?: string;
 }
 
+/** A way to move calls, chosen once for a process. */
 export interface Engine {
   readonly name: string;
   connect(address: string, options: EngineOptions): Connection;

@@ -9,6 +9,10 @@ type Bidi<I, O> = (requests: AsyncIterable<I>, call: Call) => AsyncIterable<O>;
 /**
  * The implementation of a whole service: one function per method, typed by the contract. Forgetting a method does not
  * compile. Handlers take messages and answer with messages or their initialisers; they throw DomainErrors.
+ *
+ * Requests of a client stream that broke off end with an error. NOTE: strangers that use Node's HTTP/2 as it is (grpc-js
+ * without this kit) end a stream before they reset it, so an upload that they cancel may look complete: what must be whole
+ * says its size or its hash.
  */
 export type Handlers<Service extends DescService> = {
   [Name in keyof Service['method']]: Handler<Service['method'][Name]>;

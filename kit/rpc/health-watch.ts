@@ -12,6 +12,7 @@ import { Cancellation } from '../scope.ts';
 import type { Connection } from './engine.ts';
 import { pathOf } from './policy.ts';
 
+/** A watch under way. */
 export interface HealthWatch {
   stop(): void;
 }

@@ -25,6 +25,7 @@ class UnknownService extends DomainError<{ service: string }> {
   readonly reason = 'SERVICE_NOT_FOUND';
 }
 
+/** The health of a server with these services, by full name. It serves nothing until it is told that it does. */
 export function createHealth(serviceNames: readonly string[]): Health {
   const names = new Set(['', ...serviceNames]);
   const watchers = new Set<() => void>();

@@ -81,6 +81,7 @@ function read(method: DescMethod): Policy {
   };
 }
 
+/** A method of the contract says nothing of who may call it. */
 export class PolicyMissing extends Error {
   constructor(method: string) {
     super(`${method} has no platform.policy.v1.method option: say who may call it`);
@@ -92,6 +93,7 @@ export function pathOf(method: DescMethod): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
 
+/** Every method of a service with its policy, in the order of the contract. */
 export function policiesOf(service: DescService): [DescMethod, Policy][] {
   return service.methods.map((method) => [method, policyOf(method)]);
 }

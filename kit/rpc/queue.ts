@@ -9,6 +9,7 @@ export interface Queue<Item> extends AsyncIterable<Item> {
   readonly length: number;
 }
 
+/** An empty queue, without a bound of its own: whoever pushes minds `length` or waits for `onTake`. */
 export function createQueue<Item>(): Queue<Item> {
   const items: Item[] = [];
   let ended = false;

@@ -5,6 +5,7 @@ import type { OutgoingCall } from './channel.ts';
 import type { WireStatus } from './engine.ts';
 import { isNotProcessed } from './status.ts';
 
+/** An attempt that failed. */
 export interface Failure {
   call: OutgoingCall;
   reply: WireStatus;

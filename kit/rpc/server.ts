@@ -20,6 +20,7 @@ import { telemetryInterceptor } from './interceptors/telemetry.ts';
 import { validationInterceptor } from './interceptors/validation.ts';
 import { createReflection } from './reflection.ts';
 
+/** What a server needs: its services, and what all servers of a process share. */
 export interface ServerOptions {
   /** The service's name: "commerce.order". */
   name: string;

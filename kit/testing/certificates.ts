@@ -3,6 +3,7 @@ import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:cry
 import { spiffeId } from '../identity/caller.ts';
 import type { TlsFiles, TlsSource } from '../identity/tls-files.ts';
 
+/** An authority that tests trust, or do not. */
 export interface Authority {
   /** PEM. */
   readonly ca: string;
@@ -12,6 +13,7 @@ export interface Authority {
 
 const hourMs = 3_600_000;
 
+/** Makes an authority with a key of its own. */
 export function createAuthority(name = 'test authority'): Authority {
   const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ca = certify({

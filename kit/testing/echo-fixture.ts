@@ -10,6 +10,7 @@ import type { Server } from '../rpc/server.ts';
 import { createEchoServer } from './echo.ts';
 import { openEchoClient, type Transport } from './transports.ts';
 
+/** A server and a client of it. */
 export interface Echo {
   server: Server;
   client: Client<typeof EchoService>;

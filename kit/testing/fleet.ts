@@ -11,6 +11,7 @@ import type { Server } from '../rpc/server.ts';
 import { createChannel } from '../rpc/wire-channel.ts';
 import { createEchoServer } from './echo.ts';
 
+/** One of the servers. */
 export interface Backend {
   server: Server;
   address: string;
@@ -18,6 +19,7 @@ export interface Backend {
   calls: number;
 }
 
+/** The servers, a client that balances over them, and the clock of its balancer. */
 export interface Fleet {
   backends: Backend[];
   client: Client<typeof EchoService>;

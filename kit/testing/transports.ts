@@ -9,6 +9,7 @@ import { createStaticResolver } from '../rpc/resolver.ts';
 import type { Server } from '../rpc/server.ts';
 import { createChannel } from '../rpc/wire-channel.ts';
 
+/** A way from a client to a server. */
 export interface Transport {
   readonly name: string;
   /** The engine below, where bytes travel. */
@@ -41,6 +42,7 @@ const direct: Transport = {
   },
 };
 
+/** All of them. An engine that joins here is held to every suite of kit/rpc. */
 export const transports: readonly Transport[] = [overEngine(grpcJsEngine), direct];
 
 /** A client of an echo server that says it is `caller`. */

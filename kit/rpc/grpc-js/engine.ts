@@ -4,6 +4,7 @@ import { createChannelz } from './channelz.ts';
 import { connectGrpcJs } from './connection.ts';
 import { listenGrpcJs } from './listener.ts';
 
+/** gRPC over HTTP/2 by @grpc/grpc-js, with its own channelz. */
 export const grpcJsEngine: Engine = {
   name: 'grpc-js',
   connect: connectGrpcJs,

@@ -10,6 +10,7 @@ import type { Dispatcher, Inbound, Peer, ReplyStatus } from '../engine.ts';
 import { createQueue } from '../queue.ts';
 import { asBuffer, fromGrpc, headerBytes, toGrpc, withDetails } from './metadata.ts';
 
+/** A call that grpc-js has just received. */
 export interface Accepted {
   path: string;
   call: ServerInterceptingCallInterface;

@@ -12,6 +12,7 @@ export function toGrpc(metadata: Metadata): GrpcMetadata {
   return out;
 }
 
+/** Headers or trailers as the kit has them: one value each, binary ones in base64. */
 export function fromGrpc(metadata: GrpcMetadata): Metadata {
   // toHttp2Headers decodes nothing that we would have to encode again, and its object is ours to keep.
   const headers = metadata.toHttp2Headers();
@@ -37,6 +38,7 @@ export function detailsOf(metadata: GrpcMetadata): Uint8Array | undefined {
   return value instanceof Buffer ? value : undefined;
 }
 
+/** Adds the serialised google.rpc.Status of a failure to its trailers. */
 export function withDetails(metadata: GrpcMetadata, details: Uint8Array | undefined): GrpcMetadata {
   if (details !== undefined) metadata.set(detailsKey, asBuffer(details));
   return metadata;

@@ -2,6 +2,7 @@ import { nobody } from '../../identity/caller.ts';
 import type { IdentityVerifier } from '../../identity/verifier.ts';
 import type { ServerInterceptor } from '../interceptor.ts';
 
+/** The header that carries a service token, where there are no certificates. */
 export const serviceTokenHeader = 'x-meshwork-service';
 
 /**

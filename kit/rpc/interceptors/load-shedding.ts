@@ -10,6 +10,7 @@ export interface LoadGauge {
   stop(): void;
 }
 
+/** Samples the event loop of this process every limits.loopLagSampleMs, until it is stopped. */
 export function createLoadGauge(): LoadGauge {
   let lagMs = 0;
   let last = performance.now();
@@ -29,6 +30,7 @@ export function createLoadGauge(): LoadGauge {
   };
 }
 
+/** The interceptor that sheds, with what it counts. */
 export interface LoadShedder extends ServerInterceptor {
   readonly callsInFlight: number;
   readonly streamsOpen: number;
