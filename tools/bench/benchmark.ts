@@ -90,3 +90,34 @@ export async function closedLoop(options: {
   const elapsedSeconds = (performance.now() - startedAt) / 1000;
   return { perSecond: latenciesMs.length / elapsedSeconds, latenciesMs };
 }
+
+/**
+ * Starts calls at fixed times, whether or not earlier ones were answered (open loop): a slow answer then cannot hide
+ * the ones behind it. Latencies in milliseconds count from the time at which a call was due.
+ */
+export async function openLoop(options: {
+  perSecond: number;
+  seconds: number;
+  call: (n: number) => Promise<void>;
+}): Promise<{ latenciesMs: number[]; failures: number }> {
+  const { perSecond, seconds, call } = options;
+  const latenciesMs: number[] = [];
+  let failures = 0;
+  const startedAt = performance.now();
+  const calls: Promise<void>[] = [];
+  const total = Math.floor(perSecond * seconds);
+  for (let n = 0; n < total; n += 1) {
+    const dueAt = startedAt + (n * 1000) / perSecond;
+    while (performance.now() < dueAt) await new Promise((resolve) => setTimeout(resolve, 1));
+    calls.push(
+      call(n).then(
+        () => void latenciesMs.push(performance.now() - dueAt),
+        () => {
+          failures += 1;
+        },
+      ),
+    );
+  }
+  await Promise.all(calls);
+  return { latenciesMs, failures };
+}

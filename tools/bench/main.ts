@@ -4,6 +4,7 @@ import { say } from '../run.ts';
 import { type Benchmark, meets, rounded } from './benchmark.ts';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  orders: async () => (await import('./orders.ts')).orders,
   reserve: async () => (await import('./reserve.ts')).reserve,
 };
 

@@ -1,0 +1,230 @@
+/** Complete paid orders through the order service of a running mesh, load generator included. */
+import { rmSync } from 'node:fs';
+import postgres from 'postgres';
+import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
+import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
+import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
+import { UserService } from '#gen/platform/user/v1/user_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import { type Mesh, startMesh } from '../mesh/mesh.ts';
+import type { Placement } from '../mesh/placements.ts';
+import { root } from '../run.ts';
+import { signInAsStaff } from '../seed/seed.ts';
+import {
+  type Benchmark,
+  type BenchOptions,
+  closedLoop,
+  type Figures,
+  median,
+  openLoop,
+  percentile,
+} from './benchmark.ts';
+import { cpuSeconds } from './cpu.ts';
+import { countBrokenBooks } from './order-books.ts';
+import { addOldOrders } from './order-history.ts';
+
+const callers = 64;
+const skuCount = 500;
+/** People are held to 120 orders a minute: so many that nobody meets that. */
+const customersMax = 400;
+const customersAtOnce = 8;
+const fewOrders = 1_000;
+const manyOrders = 1_000_000;
+
+export const orders: Benchmark = {
+  name: 'orders',
+  title: `paid orders per second, ${callers} callers, durable, in each placement`,
+  targets: {
+    ordersPerSecond: { atLeast: 500 },
+    p99MsAtHalf: { atMost: 250 },
+    growthRatio: { atMost: 1.2 },
+  },
+  run,
+};
+
+async function run(options: BenchOptions): Promise<Figures> {
+  const { seconds, say } = options;
+  const figures: Record<string, number> = {};
+  let violations = 0;
+  say('  placement   orders/s   median ms   p99 ms   cores');
+  for (const placement of ['service', 'single', 'domain'] as const) {
+    const bench = await startBench(placement);
+    try {
+      await bench.load(Math.min(3, seconds));
+      const peak = await bench.measure(seconds);
+      say(
+        `  ${placement.padEnd(9)} ${peak.perSecond.toFixed(0).padStart(10)} ` +
+          `${median(peak.latenciesMs).toFixed(1).padStart(11)} ` +
+          `${percentile(peak.latenciesMs, 0.99).toFixed(1).padStart(8)} ${peak.cores.toFixed(2).padStart(7)}`,
+      );
+      figures[`${placement}PerSecond`] = peak.perSecond;
+      if (placement === 'domain') Object.assign(figures, await inDepth(bench, peak, options));
+      violations += await bench.violations(say);
+    } finally {
+      await bench.stop();
+    }
+  }
+  return { figures, violations };
+}
+
+type Bench = Awaited<ReturnType<typeof startBench>>;
+type Peak = Awaited<ReturnType<Bench['measure']>>;
+
+/** What is asked of the default placement only: latency at half of the peak, CPU per process, growth. */
+async function inDepth(
+  bench: Bench,
+  peak: Peak,
+  { seconds, say }: BenchOptions,
+): Promise<Record<string, number>> {
+  const half = await openLoop({ perSecond: peak.perSecond / 2, seconds, call: bench.order });
+  say(`  at half of it: ${half.failures} failed of ${half.latenciesMs.length}`);
+  for (const [name, ms] of Object.entries(peak.cpuMsPerOrder)) {
+    say(`  ${name.padEnd(12)} ${ms.toFixed(2)} CPU ms per order`);
+  }
+  await bench.addOldOrders(fewOrders);
+  const few = await bench.measure(seconds);
+  await bench.addOldOrders(manyOrders);
+  await bench.load(Math.min(3, seconds));
+  const many = await bench.measure(seconds);
+  say(
+    `  CPU ms per order: ${few.cpuMs.toFixed(2)} with few orders stored, ${many.cpuMs.toFixed(2)} with ${manyOrders}`,
+  );
+  return {
+    ordersPerSecond: peak.perSecond,
+    medianMs: median(peak.latenciesMs),
+    p99Ms: percentile(peak.latenciesMs, 0.99),
+    p99MsAtHalf: percentile(half.latenciesMs, 0.99),
+    cpuMsPerOrder: peak.cpuMs,
+    growthRatio: many.cpuMs / few.cpuMs,
+  };
+}
+
+async function startBench(placement: Placement) {
+  const dataDir = `${root}.meshwork/bench-orders`;
+  rmSync(dataDir, { recursive: true, force: true });
+  const mesh = await startMesh({
+    dataDir,
+    portBase: 18_000,
+    placement,
+    durable: true,
+    logLevel: 'warn',
+    // The provider's events say what its answers said already.
+    env: { SANDBOX_WEBHOOK_TARGET: '', SANDBOX_DELAY_MS: '0' },
+  });
+  const sql = postgres(mesh.servers.databaseUrl, { max: 1, onnotice: () => {} });
+  const skus = await stock(mesh);
+  const tokens = await signUp(mesh);
+  const client = mesh.client(OrderService, 'commerce.order');
+  let made = 0;
+  let paid = 0;
+
+  async function order(): Promise<void> {
+    made += 1;
+    const { order: answer } = await client.createOrder(
+      {
+        requestId: uuidv7(),
+        lines: [
+          { sku: skus[made % skus.length]!, quantity: 1n },
+          { sku: skus[(made * 7 + 1) % skus.length]!, quantity: 2n },
+        ],
+        paymentToken: 'tok_visa',
+        shippingAddress: address,
+      },
+      { headers: { authorization: tokens[made % tokens.length]! } },
+    );
+    if (answer!.status === OrderStatus.PAID) paid += 1;
+  }
+
+  /** Process ids by name: ours, the servers', and this one, which makes the load. */
+  function pids(): [string, number][] {
+    const ours = mesh.processes.map(({ name, pid }) => [name, pid ?? 0] as [string, number]);
+    const servers = mesh.servers.managed.map(({ name, pid }) => [name, pid] as [string, number]);
+    return [...ours, ...servers];
+  }
+
+  const load = (seconds: number) => closedLoop({ callers, seconds, call: order });
+
+  return {
+    order,
+    load,
+    async measure(seconds: number) {
+      const before = pids().map(([name, pid]) => ({ name, pid, cpu: cpuSeconds(pid) }));
+      const own = process.cpuUsage();
+      const startedAt = performance.now();
+      const { perSecond, latenciesMs } = await load(seconds);
+      const elapsed = (performance.now() - startedAt) / 1000;
+      const used = process.cpuUsage(own);
+      const count = latenciesMs.length;
+      const cpuMsPerOrder: Record<string, number> = {
+        load: (used.user + used.system) / 1000 / count,
+      };
+      for (const { name, pid, cpu } of before) {
+        cpuMsPerOrder[name] = ((cpuSeconds(pid) - cpu) * 1000) / count;
+      }
+      const cpuMs = Object.values(cpuMsPerOrder).reduce((sum, ms) => sum + ms, 0);
+      return {
+        perSecond,
+        latenciesMs,
+        cpuMsPerOrder,
+        cpuMs,
+        cores: (cpuMs * count) / 1000 / elapsed,
+      };
+    },
+    addOldOrders: (count: number) => addOldOrders(sql, count),
+    violations: (say: (line: string) => void) => countBrokenBooks(sql, paid, say),
+    async stop() {
+      await sql.end();
+      await mesh.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+const address = {
+  recipient: 'Ada Lovelace',
+  lines: ['12 St James Square'],
+  city: 'London',
+  postalCode: 'SW1Y 4JH',
+  countryCode: 'GB',
+};
+
+async function stock(mesh: Mesh): Promise<string[]> {
+  const staff = await signInAsStaff(mesh);
+  const products = mesh.client(ProductService, 'commerce.product');
+  const inventory = mesh.client(InventoryService, 'commerce.inventory');
+  const skus = Array.from({ length: skuCount }, (_, i) => `BENCH-${i}`);
+  const perProduct = 50;
+  for (let from = 0; from < skus.length; from += perProduct) {
+    const variants = skus.slice(from, from + perProduct).map((sku) => ({
+      sku,
+      unitPrice: { currencyCode: 'EUR', amountMinor: 1_250n },
+    }));
+    const product = { title: `Bench ${from}`, category: 'bench', brand: 'bench', variants };
+    await products.createProduct({ requestId: uuidv7(), product }, staff);
+  }
+  await Promise.all(
+    skus.map((sku) =>
+      inventory.setStock({ requestId: uuidv7(), sku, onHand: 100_000_000n }, staff),
+    ),
+  );
+  return skus;
+}
+
+async function signUp(mesh: Mesh): Promise<string[]> {
+  const users = mesh.client(UserService, 'platform.user');
+  const sessions = mesh.client(SessionService, 'platform.user');
+  const tokens: string[] = [];
+  const password = 'correct horse battery staple';
+  await Promise.all(
+    Array.from({ length: customersAtOnce }, async () => {
+      while (tokens.length < customersMax) {
+        const email = `bench-${uuidv7()}@example.com`;
+        await users.createUser({ requestId: uuidv7(), email, password, name: 'Bench' });
+        const answer = await sessions.authenticate({ requestId: uuidv7(), email, password });
+        tokens.push(`Bearer ${answer.tokens!.accessToken}`);
+      }
+    }),
+  );
+  return tokens;
+}
