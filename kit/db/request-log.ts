@@ -22,6 +22,7 @@ import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
 import type { Sealer } from '../sealer.ts';
 import type { Database, Tx } from './database.ts';
 import { isUndone, sqlState } from './errors.ts';
+import { together } from './together.ts';
 
 /** What identifies a request, and what tells whether it is the same one. */
 export interface RequestKey {
@@ -221,7 +222,7 @@ async function attempt<Item>(
     const items = entries.map((entry) => entry.item);
     const outcomes = await work(tx, items, (write) => writes.push(write));
     const records = entries.map((entry, i) => toRecord(entry, domain, outcomes[i]!));
-    await Promise.all([...writes, record(tx, entries, records)]);
+    await together([...writes, record(tx, entries, records)]);
     entries.forEach((entry, i) => {
       recorded.set(idOf(entry.key), { hash: entry.key.hash, ...records[i]! });
     });

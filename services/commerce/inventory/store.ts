@@ -1,6 +1,7 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
 import { asCollision, Collision } from '#kit/db/request-log.ts';
+import { together } from '#kit/db/together.ts';
 import {
   type Book,
   type Command,
@@ -82,7 +83,7 @@ export function createStore(database: Database): Store {
     async writeBook(tx, book) {
       const stocks = book.changedStocks();
       // Sent together: the connection keeps their order, and one round trip is enough.
-      await Promise.all([
+      await together([
         writeStocks(tx, stocks),
         insertReservations(tx, book.newReservations()),
         updateReservations(tx, book.changedReservations()),

@@ -4,10 +4,11 @@ import type { Outcome } from '#kit/coalesce.ts';
 import type { Answer } from '#kit/db/request-log.ts';
 import { DomainError } from '#kit/errors.ts';
 import { Conflict, RequestIdReused } from '#kit/mesh-errors.ts';
+import type { PaymentRecord, StoredFact } from './domain/record.ts';
+import { next } from './domain/reducer.ts';
+import { isTaken, workLeft } from './domain/work.ts';
 import { paymentToProto } from './proto.ts';
-import { next } from './reducer.ts';
-import type { OwnedOperation, PaymentRecord, StoredFact } from './store.ts';
-import { isTaken, workLeft } from './work.ts';
+import type { OwnedOperation } from './store.ts';
 import type { Change, PaymentRequest, Written } from './writer.ts';
 
 /**

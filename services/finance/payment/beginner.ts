@@ -5,8 +5,9 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import { findAnswers, recordAnswers, retryCollisions } from '#kit/db/request-log.ts';
 import { assert } from '#kit/errors.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
+import type { PaymentRecord } from './domain/record.ts';
 import { limits, PaymentExists, PaymentVoided } from './domain.ts';
-import type { PaymentRecord, Store } from './store.ts';
+import type { Store } from './store.ts';
 import type { PaymentRequest } from './writer.ts';
 
 type Refusal = PaymentVoided | PaymentExists;
@@ -43,9 +44,11 @@ export function createBeginner({
     timeoutMs: batchMsMax,
     itemsMax: limits.batchMax,
     async run(items) {
-      const begun = await store.begin(
-        items.map(({ record }) => record),
-        items.map(({ request }) => request.key),
+      const begun = await retryCollisions(() =>
+        store.begin(
+          items.map(({ record }) => record),
+          items.map(({ request }) => request.key),
+        ),
       );
       const rest = items.filter(({ record }) => !begun.has(record.paymentId));
       const others = rest.length === 0 ? [] : await lookCloser(rest);

@@ -6,10 +6,11 @@ import { assert } from '#kit/errors.ts';
 import { currentScope, detached } from '#kit/scope.ts';
 import type { Job } from '#kit/service.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
+import type { PaymentRecord } from './domain/record.ts';
+import { keyOf, nextStep, originOf, type Step } from './domain/work.ts';
 import { limits } from './domain.ts';
 import type { Provider, ProviderAnswer } from './provider.ts';
-import type { PaymentRecord, Store } from './store.ts';
-import { keyOf, nextStep, originOf, type Step } from './work.ts';
+import type { Store } from './store.ts';
 import type { PaymentRequest, PaymentWriter, SourcedFact } from './writer.ts';
 
 export interface Driver {
@@ -64,7 +65,8 @@ export function createDriver(deps: {
       await debugPoint(`finance.payment.after-${step.kind}`);
       const of = { paymentId: record.paymentId };
       const open = answer === undefined ? request : undefined;
-      const written = await writer.do({ of, facts, holder, request: open });
+      const change = { of, facts, holder, request: open, isFirst: !isTakeover };
+      const written = await writer.do(change);
       await debugPoint('finance.payment.after-record');
       answer ??= written.answer;
       assert(written.record !== undefined, 'a payment never goes');

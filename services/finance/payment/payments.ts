@@ -3,8 +3,7 @@ import type { Outcome } from '#kit/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
 import type { Beginner, Beginning } from './beginner.ts';
-import { PaymentNotFound } from './domain.ts';
-import type { Driver } from './driver.ts';
+import { closedNow, type PaymentRecord } from './domain/record.ts';
 import {
   type Asked,
   isCaptured,
@@ -12,10 +11,11 @@ import {
   requestCapture,
   requestRefund,
   requestVoid,
-} from './requests.ts';
-import type { PaymentRecord } from './store.ts';
+} from './domain/requests.ts';
+import { putToWork } from './domain/work.ts';
+import { PaymentNotFound } from './domain.ts';
+import type { Driver } from './driver.ts';
 import type { Waiters } from './waiters.ts';
-import { idle, putToWork } from './work.ts';
 import type { PaymentRequest, PaymentWriter } from './writer.ts';
 
 type Request = Omit<PaymentRequest, 'isKnown'>;
@@ -134,7 +134,7 @@ export function createPayments(deps: {
         request: { ...request, isKnown: () => true },
         ask: (before, now) =>
           before === undefined
-            ? closedOrder({ orderId, paymentId, now })
+            ? closedNow({ orderId, paymentId }, now)
             : before.voidRequested
               ? before
               : putToWork(requestVoid(before), now),
@@ -146,31 +146,6 @@ export function createPayments(deps: {
       }
       return unwrap(answer!);
     },
-  };
-}
-
-/** An order without a payment may still ask for one, in a message that is under way: it must find the door closed. */
-function closedOrder(of: { orderId: string; paymentId: string; now: number }): PaymentRecord {
-  return {
-    paymentId: of.paymentId,
-    orderId: of.orderId,
-    userId: undefined,
-    currency: '',
-    amountMinor: 0n,
-    intent: 'NONE',
-    status: 'VOIDED',
-    authorizedMinor: 0n,
-    capturedMinor: 0n,
-    declineCode: '',
-    voidRequested: true,
-    isReleased: false,
-    operations: [],
-    version: 1n,
-    token: undefined,
-    request: undefined,
-    work: idle,
-    createdAt: of.now,
-    updatedAt: of.now,
   };
 }
 

@@ -1,8 +1,8 @@
 /** Domain to proto. */
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
+import type { PaymentRecord } from './domain/record.ts';
 import { refundedMinor } from './domain.ts';
-import type { PaymentRecord } from './store.ts';
 
 export function paymentToProto(record: PaymentRecord) {
   const { paymentId, orderId, userId, currency, amountMinor, version } = record;

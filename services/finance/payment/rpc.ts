@@ -1,13 +1,15 @@
-import type { DescMessage, Message } from '@bufbuild/protobuf';
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import {
   type AuthorizePaymentRequest,
   AuthorizePaymentResponseSchema,
   type CapturePaymentRequest,
+  CapturePaymentResponseSchema,
   PaymentService,
   type ProcessPaymentRequest,
   ProcessPaymentRequestSchema,
   ProcessPaymentResponseSchema,
   type RefundPaymentRequest,
+  RefundPaymentResponseSchema,
   VoidPaymentResponseSchema,
 } from '#gen/finance/payment/v1/payment_pb.ts';
 import { batchResults } from '#kit/batch.ts';
@@ -20,13 +22,12 @@ import { FieldsInvalid } from '#kit/mesh-errors.ts';
 import type { Call } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { Beginning } from './beginner.ts';
+import { begunNow, type PaymentRecord } from './domain/record.ts';
+import { isSettled } from './domain/requests.ts';
 import { limits, PaymentNotFound, ProviderUnavailable } from './domain.ts';
 import type { OperationAsked, Payments } from './payments.ts';
 import { paymentToProto } from './proto.ts';
 import { readEvent } from './provider-wire.ts';
-import { isSettled } from './requests.ts';
-import type { PaymentRecord } from './store.ts';
-import { idle, taken } from './work.ts';
 import type { PaymentWriter } from './writer.ts';
 
 export interface RpcDeps {
@@ -49,46 +50,37 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
   ): Beginning {
     const { amount, paymentToken } = asked;
     const now = clock.now();
-    const record: PaymentRecord = {
+    const payment = {
       paymentId: uuidv7(now),
       orderId: asked.orderId.toLowerCase(),
       userId: asked.userId.toLowerCase(),
       currency: amount!.currencyCode,
       amountMinor: positive(amount!.amountMinor),
       intent: response === AuthorizePaymentResponseSchema ? 'AUTHORIZE' : 'CHARGE',
-      status: 'PROCESSING',
-      authorizedMinor: 0n,
-      capturedMinor: 0n,
-      declineCode: '',
-      voidRequested: false,
-      isReleased: false,
-      operations: [],
-      version: 1n,
       token: paymentToken,
       request: { key: uuidOf(key.scope, key.requestId), hash: key.hash },
-      work: taken(idle, now),
-      createdAt: now,
-      updatedAt: now,
-    };
+    } as const;
+    const record = begunNow(payment, now);
     return { record, request: { key, response, isKnown: isSettled } };
   }
 
-  async function begin(
+  async function begin<Response extends DescMessage>(
     asked: ProcessPaymentRequest | AuthorizePaymentRequest,
     call: Call,
-    response: DescMessage,
-  ): Promise<Message> {
+    response: Response,
+  ): Promise<MessageShape<Response>> {
     const begun = beginning(asked, { key: requestKey(call, asked), response });
     const found = await within(call, (until) => payments.begin(begun, until));
     if ('open' in found) throw new ProviderUnavailable();
-    return found.answer;
+    return found.answer as MessageShape<Response>;
   }
 
-  async function operate(
+  async function operate<Response extends DescMessage>(
     operation: 'capture' | 'refund',
     asked: CapturePaymentRequest | RefundPaymentRequest,
     call: Call,
-  ): Promise<Message> {
+    response: Response,
+  ): Promise<MessageShape<Response>> {
     const key = requestKey(call, asked);
     const full: OperationAsked = {
       paymentId: asked.paymentId.toLowerCase(),
@@ -98,11 +90,11 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
         reason: 'reason' in asked ? asked.reason : '',
         requestHash: key.hash.toString('hex'),
       },
-      request: { key, response: call.method.output },
+      request: { key, response },
     };
     const answer = await within(call, (until) => payments[operation](full, until));
     if (answer === undefined) throw new ProviderUnavailable();
-    return answer;
+    return answer as MessageShape<Response>;
   }
 
   return {
@@ -115,7 +107,7 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
       return { payment: paymentToProto(record) };
     },
 
-    processPayment: (asked, call) => begin(asked, call, ProcessPaymentResponseSchema) as never,
+    processPayment: (asked, call) => begin(asked, call, ProcessPaymentResponseSchema),
 
     async batchProcessPayments({ requests, settleMs }, call) {
       const waitMs = settleMs || limits.settleMsDefault;
@@ -136,17 +128,18 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
       return { results };
     },
 
-    authorizePayment: (asked, call) => begin(asked, call, AuthorizePaymentResponseSchema) as never,
+    authorizePayment: (asked, call) => begin(asked, call, AuthorizePaymentResponseSchema),
 
-    capturePayment: (asked, call) => operate('capture', asked, call) as never,
+    capturePayment: (asked, call) => operate('capture', asked, call, CapturePaymentResponseSchema),
 
     voidPayment: (asked, call) => {
       const orderId = asked.orderId.toLowerCase();
       const request = { key: requestKey(call, asked), response: VoidPaymentResponseSchema };
-      return payments.void({ orderId, paymentId: uuidv7(clock.now()), request }) as never;
+      const answer = payments.void({ orderId, paymentId: uuidv7(clock.now()), request });
+      return answer as Promise<MessageShape<typeof VoidPaymentResponseSchema>>;
     },
 
-    refundPayment: (asked, call) => operate('refund', asked, call) as never,
+    refundPayment: (asked, call) => operate('refund', asked, call, RefundPaymentResponseSchema),
 
     async handleProviderEvent(event) {
       const { eventId, fact } = readEvent(event, { secret: webhookSecret, now: clock.now() });

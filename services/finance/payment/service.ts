@@ -4,12 +4,13 @@ import { assert } from '#kit/errors.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import type { ServiceDeps, ServiceModule } from '#kit/service.ts';
 import { createBeginner } from './beginner.ts';
+import type { PaymentRecord } from './domain/record.ts';
 import { limits } from './domain.ts';
 import { createDriver } from './driver.ts';
 import { createHttpProvider } from './http-provider.ts';
 import { createPayments } from './payments.ts';
 import { createPaymentRpc } from './rpc.ts';
-import { createStore, type PaymentRecord, type Store } from './store.ts';
+import { createStore, type Store } from './store.ts';
 import { createWaiters } from './waiters.ts';
 import { createPaymentWriter } from './writer.ts';
 

@@ -1,27 +1,9 @@
 import type { Database, Tx } from '#kit/db/database.ts';
-import { Collision } from '#kit/db/request-log.ts';
-import { type Fact, limits, type Operation, type Payment, refundedMinor } from './domain.ts';
-import type { Verdict } from './reducer.ts';
-import { type OperationRow, type PaymentRow, toOperation, toRecord } from './rows.ts';
-import type { Work } from './work.ts';
-
-/** A payment with all that belongs to working on it. Times are milliseconds since the epoch. */
-export interface PaymentRecord extends Payment {
-  /** The provider's token for the card, until the call that needs it is known to have ended. */
-  readonly token: string | undefined;
-  /** The request that began it: a UUID of caller, method and request id, and what it said. Undefined for a void. */
-  readonly request: { readonly key: string; readonly hash: Buffer } | undefined;
-  readonly work: Work;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-}
-
-/** A fact with where it came from and what it did. */
-export interface StoredFact extends Fact {
-  source: 'ANSWER' | 'EVENT' | 'LOOKUP';
-  eventId: string | undefined;
-  verdict: Verdict;
-}
+import type { PaymentRecord, StoredFact } from './domain/record.ts';
+import { limits, type Operation } from './domain.ts';
+import { findWaiting, writeFacts, writeOperations } from './store/facts.ts';
+import { begin, insert, update } from './store/payments.ts';
+import { type OperationRow, type PaymentRow, toOperation, toRecord } from './store/rows.ts';
 
 export interface Wanted {
   paymentIds: readonly string[];
@@ -97,51 +79,19 @@ export function createStore({ sql }: Database): Store {
       position: row.position,
       operation: toOperation(row),
     }));
-    const records = rows.map((row) =>
-      toRecord(
+    const byPayment = Map.groupBy(operations, ({ paymentId }) => paymentId);
+    const records = rows.map((row) => {
+      const own = byPayment.get(row.payment_id) ?? [];
+      return toRecord(
         row,
-        operations.filter((one) => one.paymentId === row.payment_id).map((one) => one.operation),
-      ),
-    );
+        own.map(({ operation }) => operation),
+      );
+    });
     return { records, operations };
   }
 
   return {
-    async begin(records, scopes) {
-      const begun = await sql<{ payment_id: string }[]>`
-        insert into payment (payment_id, order_id, user_id, currency, amount_minor, intent, status,
-          payment_token, request_key, request_hash, due_at, leased_until, epoch, created_at,
-          updated_at)
-        select payment_id, order_id, user_id, currency, amount_minor, intent, 'PROCESSING', token,
-          request_key, request_hash::bytea, to_timestamp(due_ms / 1000.0),
-          to_timestamp(leased_ms / 1000.0), epoch, to_timestamp(created_ms / 1000.0),
-          to_timestamp(created_ms / 1000.0)
-        from unnest(
-          ${records.map((r) => r.paymentId)}::uuid[],
-          ${records.map((r) => r.orderId)}::uuid[],
-          ${records.map((r) => r.userId ?? null)}::uuid[],
-          ${records.map((r) => r.currency)}::text[],
-          ${records.map((r) => String(r.amountMinor))}::bigint[],
-          ${records.map((r) => r.intent)}::text[],
-          ${records.map((r) => r.token ?? null)}::text[],
-          ${records.map((r) => r.request!.key)}::uuid[],
-          ${records.map((r) => `\\x${r.request!.hash.toString('hex')}`)}::text[],
-          ${records.map((r) => String(r.work.dueAt))}::bigint[],
-          ${records.map((r) => String(r.work.leasedUntil))}::bigint[],
-          ${records.map((r) => String(r.work.epoch))}::integer[],
-          ${records.map((r) => String(r.createdAt))}::bigint[],
-          ${scopes.map((s) => s.requestId)}::uuid[],
-          ${scopes.map((s) => s.scope)}::text[]
-        ) as t (payment_id, order_id, user_id, currency, amount_minor, intent, token, request_key,
-          request_hash, due_ms, leased_ms, epoch, created_ms, request_id, scope)
-        where not exists (select from request_log l
-          where l.request_id = t.request_id and l.scope = t.scope)
-        -- Two processes that begin the same payments wait for each other in one order.
-        order by order_id
-        on conflict do nothing
-        returning payment_id`;
-      return new Set(begun.map((row) => row.payment_id));
-    },
+    begin: (records, scopes) => begin(sql, records, scopes),
 
     async findRivals(tx, records) {
       const rows = await tx<PaymentRow[]>`
@@ -164,97 +114,11 @@ export function createStore({ sql }: Database): Store {
       return withOperations(tx, rows, operationIds);
     },
 
-    async insert(tx, records) {
-      if (records.length === 0) return;
-      const made = await tx`
-        insert into payment (payment_id, order_id, currency, amount_minor, intent, status,
-          void_requested, version, created_at, updated_at)
-        select payment_id, order_id, '', 0, 'NONE', 'VOIDED', true, 1,
-          to_timestamp(created_ms / 1000.0), to_timestamp(created_ms / 1000.0)
-        from unnest(
-          ${records.map((r) => r.paymentId)}::uuid[],
-          ${records.map((r) => r.orderId)}::uuid[],
-          ${records.map((r) => String(r.createdAt))}::bigint[]
-        ) as t (payment_id, order_id, created_ms)
-        order by order_id
-        on conflict do nothing`;
-      if (made.count !== records.length) throw new Collision();
-    },
-
-    async update(tx, records) {
-      if (records.length === 0) return;
-      await tx`
-        update payment p set status = t.status, authorized_minor = t.authorized_minor,
-          captured_minor = t.captured_minor, refunded_minor = t.refunded_minor,
-          decline_code = t.decline_code, void_requested = t.void_requested::boolean,
-          is_released = t.is_released::boolean, operation_count = t.operation_count,
-          payment_token = case when t.status = 'PROCESSING' then p.payment_token end,
-          due_at = to_timestamp(t.due_ms / 1000.0),
-          leased_until = to_timestamp(t.leased_ms / 1000.0), epoch = t.epoch,
-          attempts = t.attempts, version = t.version,
-          updated_at = to_timestamp(t.updated_ms / 1000.0)
-        from unnest(
-          ${records.map((r) => r.paymentId)}::uuid[],
-          ${records.map((r) => r.status)}::text[],
-          ${records.map((r) => String(r.authorizedMinor))}::bigint[],
-          ${records.map((r) => String(r.capturedMinor))}::bigint[],
-          ${records.map((r) => String(refundedMinor(r)))}::bigint[],
-          ${records.map((r) => r.declineCode)}::text[],
-          ${records.map((r) => String(r.voidRequested))}::text[],
-          ${records.map((r) => String(r.isReleased))}::text[],
-          ${records.map((r) => String(r.operations.length))}::integer[],
-          ${records.map((r) => textOf(r.work.dueAt))}::bigint[],
-          ${records.map((r) => textOf(r.work.leasedUntil))}::bigint[],
-          ${records.map((r) => String(r.work.epoch))}::integer[],
-          ${records.map((r) => String(r.work.attempts))}::integer[],
-          ${records.map((r) => String(r.version))}::bigint[],
-          ${records.map((r) => String(r.updatedAt))}::bigint[]
-        ) as t (payment_id, status, authorized_minor, captured_minor, refunded_minor, decline_code,
-          void_requested, is_released, operation_count, due_ms, leased_ms, epoch, attempts, version,
-          updated_ms)
-        where p.payment_id = t.payment_id`;
-    },
-
-    async writeOperations(tx, operations) {
-      if (operations.length === 0) return;
-      const written = await tx`
-        insert into operation (${operationColumns})
-        select * from unnest(
-          ${operations.map(({ operation }) => operation.operationId)}::uuid[],
-          ${operations.map(({ paymentId }) => paymentId)}::uuid[],
-          ${operations.map(({ operation }) => operation.kind)}::text[],
-          ${operations.map(({ operation }) => String(operation.amountMinor))}::bigint[],
-          ${operations.map(({ operation }) => operation.state)}::text[],
-          ${operations.map(({ operation }) => operation.code)}::text[],
-          ${operations.map(({ operation }) => operation.reason)}::text[],
-          ${operations.map(({ operation }) => operation.requestHash)}::text[],
-          ${operations.map(({ position }) => String(position))}::integer[])
-        on conflict (operation_id) do update set state = excluded.state, code = excluded.code
-        where operation.payment_id = excluded.payment_id`;
-      if (written.count !== operations.length) throw new Collision();
-    },
-
-    async writeFacts(tx, facts) {
-      if (facts.length === 0) return;
-      await tx`
-        insert into provider_fact (payment_id, operation, kind, amount_minor, currency, code,
-          source, event_id, verdict)
-        select * from unnest(
-          ${facts.map((f) => f.paymentId)}::uuid[],
-          ${facts.map((f) => f.operation)}::text[],
-          ${facts.map((f) => f.kind)}::text[],
-          ${facts.map((f) => String(f.amountMinor))}::bigint[],
-          ${facts.map((f) => f.currency)}::text[],
-          ${facts.map((f) => f.code)}::text[],
-          ${facts.map((f) => f.source)}::text[],
-          ${facts.map((f) => f.eventId ?? null)}::text[],
-          ${facts.map((f) => f.verdict)}::text[]
-        ) as t (payment_id, operation, kind, amount_minor, currency, code, source, event_id,
-          verdict)
-        order by payment_id, operation, kind
-        on conflict (payment_id, operation, kind) do update set verdict = excluded.verdict
-        where provider_fact.verdict = 'WAITING' and excluded.verdict <> 'WAITING'`;
-    },
+    insert,
+    update,
+    writeOperations,
+    writeFacts,
+    findWaiting: () => findWaiting(sql),
 
     async read(by, ids) {
       const rows = await sql<PaymentRow[]>`
@@ -275,45 +139,10 @@ export function createStore({ sql }: Database): Store {
       return (await withOperations(sql, rows)).records;
     },
 
-    async findWaiting() {
-      const rows = await sql<FactRow[]>`
-        select f.payment_id, f.operation, f.kind, f.amount_minor, f.currency, f.code, f.source,
-          f.event_id, f.verdict
-        from provider_fact f join payment p using (payment_id)
-        where f.verdict = 'WAITING' order by f.created_at limit ${limits.claimMax}`;
-      return rows.map((row) => ({
-        paymentId: row.payment_id,
-        operation: row.operation,
-        kind: row.kind,
-        amountMinor: row.amount_minor,
-        currency: row.currency,
-        code: row.code,
-        source: row.source,
-        eventId: row.event_id ?? undefined,
-        verdict: row.verdict,
-      }));
-    },
-
     async countDue() {
       const [row] = await sql<{ count: bigint }[]>`
         select count(*) as count from payment where due_at is not null`;
       return Number(row!.count);
     },
   };
-}
-
-interface FactRow {
-  payment_id: string;
-  operation: string;
-  kind: Fact['kind'];
-  amount_minor: bigint;
-  currency: string;
-  code: string;
-  source: StoredFact['source'];
-  event_id: string | null;
-  verdict: Verdict;
-}
-
-function textOf(ms: number | undefined): string | null {
-  return ms === undefined ? null : String(ms);
 }

@@ -1,5 +1,5 @@
+import type { PaymentRecord } from './domain/record.ts';
 import { limits } from './domain.ts';
-import type { PaymentRecord } from './store.ts';
 
 /** Callers that wait for payments to come to something. */
 export interface Waiters {
@@ -14,25 +14,34 @@ export interface Waiters {
   stop(): void;
 }
 
+interface Waiting {
+  /** Milliseconds, by performance.now(). */
+  since: number;
+  hears: Set<(record: PaymentRecord) => void>;
+}
+
 /**
- * Hears of changes that this process writes at once; what other processes find out is looked up now and then, for all
- * who wait in one query.
+ * Hears of changes that this process writes at once; what other processes find out is looked up now and then, in one
+ * query for all who have waited for a while.
  */
 export function createWaiters(
   read: (paymentIds: readonly string[]) => Promise<readonly PaymentRecord[]>,
 ): Waiters {
-  const waiting = new Map<string, Set<(record: PaymentRecord) => void>>();
+  const waiting = new Map<string, Waiting>();
   let timer: NodeJS.Timeout | undefined;
 
   function tell(records: readonly PaymentRecord[]): void {
     if (waiting.size === 0) return;
-    for (const record of records)
-      for (const hear of waiting.get(record.paymentId) ?? []) hear(record);
+    for (const record of records) {
+      for (const hear of waiting.get(record.paymentId)?.hears ?? []) hear(record);
+    }
   }
 
   async function look(): Promise<void> {
+    const before = performance.now() - limits.lookMs;
+    const ids = [...waiting].filter(([, { since }]) => since <= before).map(([id]) => id);
     // A look that fails is repeated; those who wait have their own end.
-    tell(await read([...waiting.keys()]).catch(() => []));
+    if (ids.length > 0) tell(await read(ids).catch(() => []));
     timer = undefined;
     schedule();
   }
@@ -43,23 +52,22 @@ export function createWaiters(
 
   return {
     tell,
-    async wait(paymentId, isDone, until) {
-      const heard = new Promise<boolean>((resolve) => {
+    wait(paymentId, isDone, until) {
+      return new Promise((resolve) => {
+        const entry = waiting.get(paymentId) ?? { since: performance.now(), hears: new Set() };
+        waiting.set(paymentId, entry);
         const hear = (record: PaymentRecord) => {
           if (isDone(record)) leave(true);
         };
         const leave = (isFound: boolean) => {
-          const others = waiting.get(paymentId);
-          others?.delete(hear);
-          if (others?.size === 0) waiting.delete(paymentId);
+          entry.hears.delete(hear);
+          if (entry.hears.size === 0 && waiting.get(paymentId) === entry) waiting.delete(paymentId);
           resolve(isFound);
         };
-        const listeners = waiting.get(paymentId) ?? new Set();
-        waiting.set(paymentId, listeners.add(hear));
+        entry.hears.add(hear);
         void until.then(() => leave(false));
         schedule();
       });
-      return heard;
     },
     stop: () => clearTimeout(timer),
   };

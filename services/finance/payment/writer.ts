@@ -10,11 +10,13 @@ import {
   recordAnswers,
   retryCollisions,
 } from '#kit/db/request-log.ts';
+import { together } from '#kit/db/together.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
 import { type Batch, openBatch } from './batch.ts';
+import type { PaymentRecord, StoredFact } from './domain/record.ts';
 import { type Fact, limits, type Payment } from './domain.ts';
 import { paymentChanged } from './events.ts';
-import type { PaymentRecord, Store, StoredFact } from './store.ts';
+import type { Store } from './store.ts';
 
 /** A request whose answer is the payment, once that is known. */
 export interface PaymentRequest {
@@ -38,6 +40,8 @@ export interface Change {
   /** The operation that `ask` makes. */
   operationId?: string;
   request?: PaymentRequest;
+  /** We have begun the request ourselves just now, so there is no earlier answer; unless another process was faster. */
+  isFirst?: boolean;
 }
 
 export type SourcedFact = Fact & Pick<StoredFact, 'source' | 'eventId'>;
@@ -69,25 +73,27 @@ export function createPaymentWriter(deps: {
 }): PaymentWriter {
   const { database, store, clock, log, tell } = deps;
 
-  async function read(tx: Tx, changes: readonly Change[], now: number): Promise<Batch> {
-    const requests = changes.flatMap(({ request }) => (request === undefined ? [] : [request]));
+  async function read(tx: Tx, changes: readonly Change[], isRetry: boolean): Promise<Batch> {
+    const requests = changes.flatMap(({ request, isFirst }) =>
+      request === undefined || (isFirst && !isRetry) ? [] : [request],
+    );
     const wanted = {
       paymentIds: changes.flatMap(({ of }) => ('paymentId' in of ? [of.paymentId] : [])),
       orderIds: changes.flatMap(({ of }) => ('orderId' in of ? [of.orderId] : [])),
       operationIds: changes.flatMap(({ operationId }) => operationId ?? []),
     };
     // Sent together: answers are looked for when the payments are locked.
-    const [locked, answers] = await Promise.all([
+    const [locked, answers] = await together([
       store.lock(tx, wanted),
       requests.length === 0 ? [] : findAnswers(tx, requests),
     ]);
     const answered = new Map(requests.map((request, i) => [request, answers[i]]));
-    return openBatch({ ...locked, answered, now });
+    return openBatch({ ...locked, answered, now: clock.now() });
   }
 
   async function write(tx: Tx, batch: Batch): Promise<void> {
     const changed = batch.changed();
-    await Promise.all([
+    await together([
       store.insert(tx, batch.inserted()),
       store.update(tx, changed),
       store.writeOperations(tx, batch.changedOperations()),
@@ -102,9 +108,11 @@ export function createPaymentWriter(deps: {
     timeoutMs: batchMsMax,
     itemsMax: limits.batchMax,
     async run(changes) {
+      let attempts = 0;
       const { batch, outcomes } = await retryCollisions(() =>
         database.transaction(async (tx) => {
-          const opened = await read(tx, changes, clock.now());
+          attempts += 1;
+          const opened = await read(tx, changes, attempts > 1);
           const applied = changes.map((change) => opened.apply(change));
           await write(tx, opened);
           return { batch: opened, outcomes: applied };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Fact, mustBeUndone, type Payment, refundedMinor, transitions } from './domain.ts';
+import { type Fact, mustBeUndone, type Payment, refundedMinor, transitions } from '../domain.ts';
 import { next } from './reducer.ts';
 import { requestCapture, requestRefund, requestVoid } from './requests.ts';
 import {

@@ -1,6 +1,5 @@
 /** What the provider's facts make of a payment. Pure. */
 import { assert } from '#kit/errors.ts';
-import { uuidOf } from '#kit/ids.ts';
 import {
   type Fact,
   limits,
@@ -12,7 +11,7 @@ import {
   type Status,
   sumOf,
   transitions,
-} from './domain.ts';
+} from '../domain.ts';
 
 /**
  * What a fact did: it changed the payment; or it was known, or overtaken; or it must wait for another fact; or it
@@ -127,9 +126,14 @@ export function settleUp<P extends Payment>(payment: P): P {
   if (owed === 0n || !mustBeUndone(payment)) return payment;
   const count = payment.operations.length;
   if (count >= limits.operationsMax + limits.undosMax) return payment;
-  const operationId = uuidOf(payment.paymentId, 'undo', String(count));
+  const operationId = undoIdOf(payment.paymentId, count);
   const undo = { operationId, kind: 'REFUND', amountMinor: owed, reason: 'undone' } as const;
   return promise(payment, { ...undo, requestHash: '' });
+}
+
+/** The id of a refund that nobody asked for: the payment's own, as version 8, with a number for its last digits. */
+function undoIdOf(paymentId: string, n: number): string {
+  return `${paymentId.slice(0, 14)}8${paymentId.slice(15, 33)}${n.toString(16).padStart(3, '0')}`;
 }
 
 function endCaptures<P extends Payment>(payment: P, state: 'DONE' | 'REFUSED', code: string): P {

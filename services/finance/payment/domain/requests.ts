@@ -13,7 +13,7 @@ import {
   RefundTooLarge,
   refundedMinor,
   TooManyRefunds,
-} from './domain.ts';
+} from '../domain.ts';
 import { settleUp } from './reducer.ts';
 
 /** The order wants no payment: whatever is or will be taken is given back. */

@@ -1,5 +1,5 @@
 /** What is still to be done about a payment, and who does it until when. Pure. */
-import { limits, mustBeUndone, type Payment } from './domain.ts';
+import { limits, mustBeUndone, type Payment } from '../domain.ts';
 
 /** The one thing that the provider must be asked next. */
 export type Step =

@@ -1,6 +1,7 @@
 /** Rows to domain. */
-import type { Operation, Payment, Status } from './domain.ts';
-import type { PaymentRecord } from './store.ts';
+
+import type { PaymentRecord } from '../domain/record.ts';
+import type { Operation, Payment, Status } from '../domain.ts';
 
 export interface PaymentRow {
   payment_id: string;
