@@ -5,6 +5,7 @@ import { type Benchmark, meets, rounded } from './benchmark.ts';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   orders: async () => (await import('./orders.ts')).orders,
+  rpc: async () => (await import('./rpc.ts')).rpc,
   reserve: async () => (await import('./reserve.ts')).reserve,
 };
 

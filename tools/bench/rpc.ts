@@ -1,0 +1,121 @@
+/** CPU per unary call: the kit with every interceptor on, against bare grpc-js and connect-node, the same message. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import {
+  type Benchmark,
+  type BenchOptions,
+  closedLoop,
+  type Figures,
+  median,
+} from './benchmark.ts';
+import {
+  type CallOnce,
+  caller,
+  createCredentials,
+  directCaller,
+  kitServer,
+  type Way,
+  ways,
+} from './rpc-peers.ts';
+
+const rounds = 5;
+const manyInFlight = 64;
+
+export const rpc: Benchmark = {
+  name: 'rpc',
+  title: `CPU per unary call, ${manyInFlight} and 1 in flight, client and server in separate processes`,
+  targets: {
+    serverRatio: { atMost: 1.5 },
+    clientRatio: { atMost: 1.3 },
+    connectRatio: { atLeast: 3 },
+    singleRatio: { atLeast: 5 },
+  },
+  run,
+};
+
+/** Microseconds of CPU per call, and microseconds by the clock. */
+interface Cost {
+  client: number;
+  server: number;
+  wall: number;
+}
+
+async function run({ seconds, say }: BenchOptions): Promise<Figures> {
+  const identity = createCredentials();
+  const entry = fileURLToPath(new URL('./rpc-server.ts', import.meta.url));
+  const child = fork(entry, [JSON.stringify(identity)]);
+  const [{ addresses }] = (await once(child, 'message')) as [{ addresses: Record<Way, string> }];
+  const calls = Object.fromEntries(
+    ways.map((way) => [way, caller(way, addresses[way], identity)]),
+  ) as Record<Way, CallOnce>;
+  const direct = directCaller(kitServer(identity));
+  const each = seconds / rounds / 7;
+  let failures = 0;
+
+  async function measure(call: CallOnce, callers: number): Promise<Cost> {
+    const server = await cpuOf(child);
+    const own = process.cpuUsage();
+    const { latenciesMs, perSecond } = await closedLoop({
+      callers,
+      seconds: each,
+      call: async () => {
+        await call().catch(() => {
+          failures += 1;
+        });
+      },
+    });
+    const used = process.cpuUsage(own);
+    const count = latenciesMs.length;
+    return {
+      client: (used.user + used.system) / count,
+      server: ((await cpuOf(child)) - server) / count,
+      wall: 1_000_000 / perSecond,
+    };
+  }
+
+  const variants: [string, CallOnce, number][] = [
+    ...ways.flatMap((way): [string, CallOnce, number][] => [
+      [`${way} ${manyInFlight}`, calls[way], manyInFlight],
+      [`${way} 1`, calls[way], 1],
+    ]),
+    ['direct', direct, manyInFlight],
+  ];
+  for (const [, call, callers] of variants) await measure(call, callers);
+  const costs = new Map<string, Cost[]>();
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, call, callers] of variants) {
+      costs.set(name, [...(costs.get(name) ?? []), await measure(call, callers)]);
+    }
+  }
+  child.disconnect();
+
+  const cost = (name: string, part: keyof Cost) => median(costs.get(name)!.map((c) => c[part]));
+  const both = (name: string) => cost(name, 'client') + cost(name, 'server');
+  for (const [name] of variants) {
+    const parts = (['server', 'client', 'wall'] as const).map(
+      (part) => `${part} ${cost(name, part).toFixed(0).padStart(5)} us`,
+    );
+    say(`  ${name.padEnd(11)} ${parts.join('   ')}`);
+  }
+  const many = String(manyInFlight);
+  return {
+    violations: failures,
+    figures: {
+      kitServerUs: cost(`kit ${many}`, 'server'),
+      kitClientUs: cost(`kit ${many}`, 'client'),
+      serverRatio: cost(`kit ${many}`, 'server') / cost(`bare ${many}`, 'server'),
+      clientRatio: cost(`kit ${many}`, 'client') / cost(`bare ${many}`, 'client'),
+      serverRatioOne: cost('kit 1', 'server') / cost('bare 1', 'server'),
+      clientRatioOne: cost('kit 1', 'client') / cost('bare 1', 'client'),
+      connectRatio: both(`connect ${many}`) / both(`kit ${many}`),
+      singleRatio: both(`kit ${many}`) / cost('direct', 'client'),
+    },
+  };
+}
+
+async function cpuOf(child: ChildProcess): Promise<number> {
+  child.send('cpu');
+  const [{ cpu }] = (await once(child, 'message')) as [{ cpu: NodeJS.CpuUsage }];
+  return cpu.user + cpu.system;
+}
