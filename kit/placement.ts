@@ -8,42 +8,44 @@ import { createRetryPolicy } from './rpc/retry.ts';
 import { createWireChannel } from './rpc/wire-channel.ts';
 
 export interface WaysOptions {
-  /** `wire`: gRPC to wherever a service listens. `direct`: a call within this process, which hosts them all. */
+  /** `wire`: gRPC to wherever a service listens. `direct`: a call within this process for what lives here. */
   transport: 'wire' | 'direct';
   engine: Engine;
   /** The addresses of a service: "127.0.0.1:7012". */
   addressesOf(service: string): readonly string[];
-  /** The dispatcher of a service in this process; asked at the first call, when all have started. */
-  dispatcherOf(service: string): MessageDispatcher;
+  /** The dispatcher of a service that lives in this process; undefined while it does not. */
+  dispatcherOf(service: string): MessageDispatcher | undefined;
 }
 
 /** Answers the way from a service (or, without `caller`, from outside of the mesh) to another. */
 export type Ways = (caller: string | undefined, target: string) => Channel;
 
-/** Services may be wired before all of them have started, so a way is opened at its first call. */
+/**
+ * Services are wired before all of them have started, so a way is opened at its first call; and where the called service
+ * lives is looked up for each call, so that one which starts later in this process is found there.
+ */
 export function createWays(options: WaysOptions): Ways {
   const { transport, engine, addressesOf, dispatcherOf } = options;
   return (caller, target) => {
-    if (transport === 'direct') {
-      return createDirectChannel({ target, caller, dispatcher: () => dispatcherOf(target) });
-    }
-    return lazyChannel(target, () => {
+    let wire: Channel | undefined;
+    const direct = createDirectChannel({ target, caller, dispatcher: () => dispatcherOf(target)! });
+
+    function openWire(): Channel {
       const balancer = createBalancer({ addresses: addressesOf(target), engine });
       return createWireChannel({ target, balancer, retry: createRetryPolicy() });
-    });
-  };
-}
+    }
 
-function lazyChannel(target: string, open: () => Channel): Channel {
-  let opened: Channel | undefined;
-  const get = () => {
-    opened ??= open();
-    return opened;
-  };
-  return {
-    target,
-    unary: (call, request) => get().unary(call, request),
-    stream: (call, requests) => get().stream(call, requests),
-    close: () => opened?.close(),
+    function way(): Channel {
+      if (transport === 'direct' && dispatcherOf(target) !== undefined) return direct;
+      wire ??= openWire();
+      return wire;
+    }
+
+    return {
+      target,
+      unary: (call, request) => way().unary(call, request),
+      stream: (call, requests) => way().stream(call, requests),
+      close: () => wire?.close(),
+    };
   };
 }

@@ -27,7 +27,7 @@ const ways = createWays({
   transport: config.transport,
   engine: grpcJsEngine,
   addressesOf: (service) => [addressOf(service)],
-  dispatcherOf: (service) => host!.services.get(service)!.server.dispatcher,
+  dispatcherOf: (service) => host?.services.get(service)?.server.dispatcher,
 });
 const revocations = createRevocations();
 let toIssuer: Channel | undefined;
