@@ -5,19 +5,19 @@
 // Package platform.ops.v1 is what an operator asks of any service, in the same words everywhere. The kit implements it
 // and every service offers it.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_platform_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file platform/ops/v1/ops.proto.
  */
 export const file_platform_ops_v1_ops: GenFile = /*@__PURE__*/
-  fileDesc("ChlwbGF0Zm9ybS9vcHMvdjEvb3BzLnByb3RvEg9wbGF0Zm9ybS5vcHMudjEimwEKCkRlYWRMZXR0ZXISEAoIZXZlbnRfaWQYASABKAkSEAoIY29uc3VtZXIYAiABKAkSEgoKZXZlbnRfdHlwZRgDIAEoCRIVCg1hdHRlbXB0X2NvdW50GAQgASgFEg8KB2ZhaWx1cmUYBSABKAkSLQoJZmFpbF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJVChZMaXN0RGVhZExldHRlcnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJlChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRIxCgxkZWFkX2xldHRlcnMYASADKAsyGy5wbGF0Zm9ybS5vcHMudjEuRGVhZExldHRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiXwoYUmVwbGF5RGVhZExldHRlcnNSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEiUKCWV2ZW50X2lkcxgCIAMoCUISukgPkgEMCAEQyAEiBXIDsAEBIk0KGVJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2USFgoOcmVwbGF5ZWRfY291bnQYASABKAUSGAoQZmFpbGVkX2V2ZW50X2lkcxgCIAMoCTKcAgoKT3BzU2VydmljZRJ4Cg9MaXN0RGVhZExldHRlcnMSJy5wbGF0Zm9ybS5vcHMudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBooLnBsYXRmb3JtLm9wcy52MS5MaXN0RGVhZExldHRlcnNSZXNwb25zZSISkAIBqrsYCwgEGIgnIgQIPBA8EpMBChFSZXBsYXlEZWFkTGV0dGVycxIpLnBsYXRmb3JtLm9wcy52MS5SZXBsYXlEZWFkTGV0dGVyc1JlcXVlc3QaKi5wbGF0Zm9ybS5vcHMudjEuUmVwbGF5RGVhZExldHRlcnNSZXNwb25zZSInkAICqrsYIAgEGLDqASIECDwQPCoSZGVhZF9sZXR0ZXIucmVwbGF5YgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_platform_policy_v1_policy]);
+  fileDesc("ChlwbGF0Zm9ybS9vcHMvdjEvb3BzLnByb3RvEg9wbGF0Zm9ybS5vcHMudjEimwEKCkRlYWRMZXR0ZXISEAoIZXZlbnRfaWQYASABKAkSEAoIY29uc3VtZXIYAiABKAkSEgoKZXZlbnRfdHlwZRgDIAEoCRIVCg1hdHRlbXB0X2NvdW50GAQgASgFEg8KB2ZhaWx1cmUYBSABKAkSLQoJZmFpbF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJVChZMaXN0RGVhZExldHRlcnNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUYyAEoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJlChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRIxCgxkZWFkX2xldHRlcnMYASADKAsyGy5wbGF0Zm9ybS5vcHMudjEuRGVhZExldHRlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiXwoYUmVwbGF5RGVhZExldHRlcnNSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEiUKCWV2ZW50X2lkcxgCIAMoCUISukgPkgEMCAEQyAEiBXIDsAEBIk0KGVJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2USFgoOcmVwbGF5ZWRfY291bnQYASABKAUSGAoQZmFpbGVkX2V2ZW50X2lkcxgCIAMoCSpTCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABImCiJFUlJPUl9SRUFTT05fREVBRF9MRVRURVJfTk9UX0ZPVU5EEAEynAIKCk9wc1NlcnZpY2USeAoPTGlzdERlYWRMZXR0ZXJzEicucGxhdGZvcm0ub3BzLnYxLkxpc3REZWFkTGV0dGVyc1JlcXVlc3QaKC5wbGF0Zm9ybS5vcHMudjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UiEpACAaq7GAsIBBiIJyIECDwQPBKTAQoRUmVwbGF5RGVhZExldHRlcnMSKS5wbGF0Zm9ybS5vcHMudjEuUmVwbGF5RGVhZExldHRlcnNSZXF1ZXN0GioucGxhdGZvcm0ub3BzLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2UiJ5ACAqq7GCAIBBiw6gEiBAg8EDwqEmRlYWRfbGV0dGVyLnJlcGxheWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_platform_policy_v1_policy]);
 
 /**
  * DeadLetter is one event that a consumer gave up on.
@@ -186,6 +186,40 @@ export type ReplayDeadLettersResponse = Message<"platform.ops.v1.ReplayDeadLette
  */
 export const ReplayDeadLettersResponseSchema: GenMessage<ReplayDeadLettersResponse> = /*@__PURE__*/
   messageDesc(file_platform_ops_v1_ops, 4);
+
+/**
+ * ErrorReason is why a service refuses an operator. On the wire the prefix is left out.
+ *
+ * @generated from enum platform.ops.v1.ErrorReason
+ */
+export const ErrorReason = {
+  /**
+   * ERROR_REASON_UNSPECIFIED is never sent.
+   *
+   * @generated from enum value: ERROR_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * ERROR_REASON_DEAD_LETTER_NOT_FOUND: the service has no such dead letter. Metadata: event_id.
+   *
+   * @generated from enum value: ERROR_REASON_DEAD_LETTER_NOT_FOUND = 1;
+   */
+  DEAD_LETTER_NOT_FOUND: 1,
+} as const;
+
+/**
+ * ErrorReason is why a service refuses an operator. On the wire the prefix is left out.
+ *
+ * @generated from enum platform.ops.v1.ErrorReason
+ */
+export type ErrorReason = (typeof ErrorReason)[keyof typeof ErrorReason] | UnknownEnum;
+
+/**
+ * Describes the enum platform.ops.v1.ErrorReason.
+ */
+export const ErrorReasonSchema: GenEnum<ErrorReason> = /*@__PURE__*/
+  enumDesc(file_platform_ops_v1_ops, 0);
 
 /**
  * OpsService lets an operator see and replay what a service could not process.

@@ -1,0 +1,161 @@
+/** Calls of any method of the mesh, chosen by its descriptor, and what every answer must look like. */
+import { createRegistry, type DescMethod, type DescService } from '@bufbuild/protobuf';
+import { expect } from 'vitest';
+import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
+import { ErrorReasonSchema } from '#gen/platform/policy/v1/policy_pb.ts';
+import { type Code, meshErrorDomain, RpcError } from '#kit/errors.ts';
+import type { CallOptions } from '#kit/rpc/client.ts';
+import { type Policy, policiesOf } from '#kit/rpc/policy.ts';
+import type { Network } from '#kit/testing/network.ts';
+import { registry } from '#services/registry.ts';
+import type { Init } from './requests.ts';
+
+/** One method of one service of the registry. */
+export interface Subject {
+  /** "commerce.order OrderService/GetOrder" */
+  title: string;
+  target: string;
+  method: DescMethod;
+  policy: Policy;
+  /** Whether the kit offers it at every service, rather than this service alone. */
+  isOps: boolean;
+}
+
+/** All methods of all services, those of operators included. */
+export function allMethods(): Subject[] {
+  return registry
+    .filter(({ contracts }) => contracts.length > 0)
+    .flatMap(({ name, contracts }) =>
+      [...contracts, OpsService].flatMap((service) =>
+        policiesOf(service).map(([method, policy]) => ({
+          title: `${name} ${service.name}/${method.name}`,
+          target: name,
+          method,
+          policy,
+          isOps: service === OpsService,
+        })),
+      ),
+    );
+}
+
+/** Who calls: a person, a service, or nobody. */
+export interface Who {
+  roles?: readonly string[];
+  service?: string;
+}
+
+export type Caller = (
+  subject: Subject,
+  who: Who,
+  request: Init,
+  door?: string,
+) => Promise<RpcError | undefined>;
+
+/** A stream that begins without a refusal is left after this. */
+const listenMs = 300;
+/** A shared machine may stand still for a moment; a shed call was not begun. */
+const attemptsMax = 20;
+
+/**
+ * Answers how a call was refused, undefined when it was not. Each call of a person is by somebody new, so that no rate
+ * limit mixes in. `door` is where the call arrives: the service itself unless told otherwise.
+ */
+export function createCaller(network: Network): Caller {
+  const clients = new Map<string, Record<string, AnyCall>>();
+
+  function clientOf(service: DescService, door: string, as: string | undefined) {
+    const key = `${service.typeName} ${door} ${as}`;
+    let client = clients.get(key);
+    if (client === undefined) {
+      const made = network.client(service, door, as === undefined ? {} : { service: as });
+      client = made as unknown as Record<string, AnyCall>;
+      clients.set(key, client);
+    }
+    return client;
+  }
+
+  return async (subject, { roles, service }, request, door = subject.target) => {
+    const { method } = subject;
+    const call = clientOf(method.parent, door, service)[method.localName]!;
+    const person = roles && (await network.person({ roles }));
+    for (let attempt = 1; ; attempt += 1) {
+      const refusal = await outcomeOf(method, call, request, { headers: person?.headers ?? {} });
+      if (refusal?.reason !== 'OVERLOADED' || attempt === attemptsMax) return refusal;
+    }
+  };
+}
+
+type AnyCall = (request: Init, options: CallOptions) => unknown;
+
+async function outcomeOf(
+  method: DescMethod,
+  call: AnyCall,
+  request: Init,
+  options: CallOptions,
+): Promise<RpcError | undefined> {
+  try {
+    if (method.methodKind === 'unary') await call(request, options);
+    else await first(call(request, { ...options, timeoutMs: listenMs }) as AsyncIterable<unknown>);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    const isQuiet = method.methodKind !== 'unary' && error.code === 'deadline_exceeded';
+    return isQuiet ? undefined : error;
+  }
+}
+
+async function first(messages: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of messages) return;
+}
+
+/** Somebody whom the policy of the method admits. */
+export function admitted({ policy }: Subject): Who {
+  if (policy.audience === 'internal') return { service: [...policy.services][0]! };
+  return { roles: [policy.audience === 'staff' ? 'staff' : 'customer'] };
+}
+
+/** Codes by which a caller learns what to do; INTERNAL, UNKNOWN and their like say only that we failed. */
+const speakingCodes: readonly Code[] = [
+  'invalid_argument',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'unauthenticated',
+  'failed_precondition',
+  'out_of_range',
+  'aborted',
+  'resource_exhausted',
+  'unavailable',
+  'deadline_exceeded',
+];
+
+const meshReasons = reasonsOf(ErrorReasonSchema.values);
+const contract = createRegistry(
+  ...registry.flatMap(({ contracts }) => contracts.map(({ file }) => file)),
+  OpsService.file,
+);
+
+/** The reasons that the package of a service declares, without their prefix. */
+export function declaredReasons(service: DescService): Set<string> {
+  const found = contract.getEnum(`${service.file.proto.package}.ErrorReason`);
+  return reasonsOf(found?.values ?? []);
+}
+
+function reasonsOf(values: readonly { name: string; number: number }[]): Set<string> {
+  const named = values.filter(({ number }) => number !== 0);
+  return new Set(named.map(({ name }) => name.replace('ERROR_REASON_', '')));
+}
+
+/** Words of drivers, statements and stacks. */
+const internals =
+  /\b(select|insert|update|delete) .*\b(from|into|set)\b|postgres|redis|nats|ECONN|constraint|relation "|node_modules|\.ts\b|\bat .+:\d+|undefined|\[object/i;
+
+/** A refusal must have a code that helps, a reason of the contract, and no word about what is inside. */
+export function expectTyped(refusal: RpcError, { method }: Subject, what: string): void {
+  expect(speakingCodes, `${what}: ${refusal.code}, ${refusal.message}`).toContain(refusal.code);
+  const reasons = refusal.domain === meshErrorDomain ? meshReasons : declaredReasons(method.parent);
+  expect([...reasons], `${what}: its reason`).toContain(refusal.reason);
+  if (refusal.domain !== meshErrorDomain) expect(refusal.domain).toBe(method.parent.typeName);
+  expect(refusal.message, what).not.toMatch(internals);
+  for (const value of Object.values(refusal.metadata)) expect(value, what).not.toMatch(internals);
+}
