@@ -174,10 +174,10 @@ describe('a provider that is away', () => {
     await paid.stopProvider();
     const request = paid.asked();
     const startedAt = performance.now();
-    await expect(paid.payments().processPayment(request, { timeoutMs: 500 })).rejects.toMatchObject(
-      { code: 'unavailable', reason: 'PROVIDER_UNAVAILABLE' },
-    );
-    expect(performance.now() - startedAt).toBeLessThan(600);
+    await expect(
+      paid.payments().processPayment(request, { timeoutMs: 2_000 }),
+    ).rejects.toMatchObject({ code: 'unavailable', reason: 'PROVIDER_UNAVAILABLE' });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
     expect((await paid.paymentOf(request.orderId)).status).toBe(PaymentStatus.PROCESSING);
     await paid.startProvider();
     await paid.settle();
@@ -232,8 +232,13 @@ describe('a provider that is away', () => {
     }
     await paid.startProvider();
     // Nobody waits out the pauses between tries.
-    paid.network.clock.advance({ minutes: 10 });
-    await paid.settle();
+    const open = async () => {
+      paid.network.clock.advance({ hours: 2 });
+      const rows = await paid.network.sql`
+        select from finance_payment.payment where due_at is not null`;
+      return rows.length;
+    };
+    await expect.poll(open, { timeout: 20_000 }).toBe(0);
     for (const { orderId } of requests) {
       expect((await paid.paymentOf(orderId)).status).toBe(PaymentStatus.CAPTURED);
       expect(await paid.chargesOf(orderId)).toBe(1);

@@ -9,7 +9,8 @@ export const limits = {
   providerCallsMax: 256, // connections to the provider, one call on each at a time
   providerTimeoutMsMax: 10_000, // of one call; a step may take two, and must end before its lease
   settleMsDefault: 250, // BatchProcessPayments waits so long for its slowest
-  answerReserveMs: 25, // what a caller's budget keeps for the way back
+  answerReserveMs: 25, // what a caller's budget keeps for the way back, at least, …
+  answerReserveShare: 0.05, // … and of long ones more, for a machine that is busy
   leaseMs: 30_000, // above the longest step: provider timeout, look-up and repetition, two transactions
   claimMax: 200, // payments that one round of the recovery takes over
   retryBackoffMs: [200, 1_000, 5_000, 15_000, 60_000, 300_000, 3_600_000],

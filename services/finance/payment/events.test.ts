@@ -40,14 +40,14 @@ describe('an event', () => {
     const signature = signEvent(payload, secret(), now);
     const changed = Buffer.from(payload.toString().replace('1999', '1998'));
     for (const refused of [
-      send(payload, { key: 'whsec_other' }),
-      send(payload, { at: now - 301_000 }),
-      send(payload, { at: now + 301_000 }),
-      anybody().handleProviderEvent({ payload: changed, signature }),
-      anybody().handleProviderEvent({ payload, signature: signature.replace('v1=', 'v0=') }),
-      anybody().handleProviderEvent({ payload, signature: 'x' }),
+      () => send(payload, { key: 'whsec_other' }),
+      () => send(payload, { at: now - 310_000 }),
+      () => send(payload, { at: now + 600_000 }),
+      () => anybody().handleProviderEvent({ payload: changed, signature }),
+      () => anybody().handleProviderEvent({ payload, signature: signature.replace('v1=', 'v0=') }),
+      () => anybody().handleProviderEvent({ payload, signature: 'x' }),
     ]) {
-      await expect(refused).rejects.toMatchObject({
+      await expect(refused()).rejects.toMatchObject({
         code: 'unauthenticated',
         reason: 'SIGNATURE_INVALID',
       });
@@ -140,18 +140,18 @@ test('a storm of events, each thrice, late and shuffled, leaves 200 payments as 
     'tok_limit_exceeded',
   ];
   const requests = Array.from({ length: 200 }, (_, i) => paid.asked(tokens[i % tokens.length]));
-  const results = await Promise.allSettled(
-    requests.map(async (request, i) => {
-      const { payment } = await paid.payments().processPayment(request);
-      const { paymentId, orderId } = payment!;
+  async function buyer(): Promise<void> {
+    for (let i = requests.length; requests.length > 0; i = requests.length) {
+      const { payment } = await paid.payments().processPayment(requests.pop()!);
+      const { paymentId, orderId, status } = payment!;
       const requestId = uuidv7();
-      if (i % 3 === 0)
+      const isPaid = status === PaymentStatus.CAPTURED;
+      if (isPaid && i % 3 === 0) {
         await paid.payments().refundPayment({ requestId, paymentId, amountMinor: 5n });
+      }
       if (i % 4 === 0) await paid.payments().voidPayment({ requestId, orderId });
-    }),
-  );
-  for (const result of results) {
-    if (result.status === 'rejected') expect(result.reason.reason).toBe('PAYMENT_NOT_CAPTURED');
+    }
   }
+  await Promise.all(Array.from({ length: 20 }, buyer));
   await paid.expectBalanced();
 });

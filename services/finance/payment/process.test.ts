@@ -92,7 +92,7 @@ describe('a process that is killed', () => {
   ])('at %s of a batch leaves every payment charged once', async (point) => {
     const requests = Array.from({ length: 100 }, () => paid.asked());
     const { client, ended } = await startProcess(`finance.payment.${point}`);
-    await expect(client.batchProcessPayments({ requests }, { timeoutMs: 5_000 })).rejects.toThrow();
+    await expect(client.batchProcessPayments({ requests, settleMs: 5_000 })).rejects.toThrow();
     await ended;
     paid.network.clock.advance({ milliseconds: limits.leaseMs + 1_000 });
     await paid.settle();

@@ -156,10 +156,11 @@ async function within<Result>(
   work: (until: Promise<unknown>) => Promise<Result>,
   waitMs: number = Number.POSITIVE_INFINITY,
 ): Promise<Result> {
-  const leftMs = call.deadlineAt - Date.now() - limits.answerReserveMs;
+  const budgetMs = call.deadlineAt - Date.now();
+  const reserveMs = Math.max(limits.answerReserveMs, budgetMs * limits.answerReserveShare);
   let timer: NodeJS.Timeout | undefined;
   const until = new Promise((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, Math.min(leftMs, waitMs)));
+    timer = setTimeout(resolve, Math.max(0, Math.min(budgetMs - reserveMs, waitMs)));
   });
   try {
     return await work(until);
