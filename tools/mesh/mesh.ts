@@ -1,5 +1,4 @@
 /** A whole mesh in processes of its own: what `npm start`, end-to-end tests, chaos runs and benchmarks stand on. */
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { DescService } from '@bufbuild/protobuf';
 import { createWays } from '#kit/placement.ts';
@@ -8,6 +7,7 @@ import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { registrationOf } from '#services/registry.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 import { groupsOf, type Placement } from './placements.ts';
+import { isFree, sandboxPort } from './ports.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
 import { createServiceIdentity, type LocalSecrets, localSecrets } from './secrets.ts';
 
@@ -31,6 +31,8 @@ export interface Mesh {
   readonly servers: Servers;
   readonly secrets: LocalSecrets;
   readonly processes: readonly MeshProcess[];
+  /** Where the card provider that stands in for a real one listens. */
+  readonly providerUrl: string;
   /** Where a service listens. */
   addressOf(service: string): string;
   /** A client of a service: as another service, or as nobody, with a person's token in the headers of a call. */
@@ -44,8 +46,6 @@ export interface Mesh {
 }
 
 const host = '127.0.0.1';
-/** Offset of the sandbox provider from the first port; services are below 90 (services/registry.ts). */
-const sandboxPort = 90;
 
 /**
  * Starts the servers, then the processes of the placement, and resolves when all serve. Throws ServerStartError or
@@ -66,6 +66,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const secrets = localSecrets(dataDir);
   const processes: MeshProcess[] = [];
   const addressOf = (service: string) => `${host}:${portBase + registrationOf(service).port}`;
+  const providerUrl = `http://${host}:${portBase + sandboxPort}`;
   const env = (group: { name: string; services: string[] }): Record<string, string> => ({
     DATABASE_URL: servers.databaseUrl,
     NATS_URL: servers.natsUrl,
@@ -78,7 +79,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
       Object.fromEntries(group.services.map((service) => [service, identity.token(service)])),
     ),
     LOG_LEVEL: options.logLevel ?? 'info',
-    PROVIDER_URL: `http://${host}:${portBase + sandboxPort}`,
+    PROVIDER_URL: providerUrl,
     ...secrets,
     ...options.env,
   });
@@ -146,6 +147,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     servers,
     secrets,
     processes,
+    providerUrl,
     addressOf,
     client(service, target, as = {}) {
       const token = as.service === undefined ? undefined : identity.token(as.service);
@@ -163,12 +165,4 @@ async function checkPorts(portBase: number, services: readonly string[]): Promis
     const remedy = `choose others, as in: npm start -- --port-base ${portBase + 1000}`;
     throw new MeshStartError(`port ${port} (${service}) is in use; ${remedy}`);
   }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, host, () => probe.close(() => resolve(true)));
-  });
 }

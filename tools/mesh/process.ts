@@ -14,6 +14,8 @@ export interface MeshProcess {
   ready(): Promise<void>;
   /** Ends it as a crash would; it comes back by itself unless `stop` was called. */
   kill(signal: NodeJS.Signals): void;
+  /** Gives its next lives an environment each, on top of its own: the first for the next, and so on. */
+  armLives(environments: readonly Record<string, string>[]): void;
   /** Drains and ends it; resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -47,13 +49,19 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
   let restarts = 0;
   let quickFailures = 0;
   let stopped = false;
+  let armed: Record<string, string>[] = [];
   mkdirSync(dirname(options.logFile), { recursive: true });
 
   function spawn(): Promise<void> {
     const log = createWriteStream(options.logFile, { flags: 'a' });
     const started = fork(`${root}${options.entry}`, options.args, {
       cwd: root,
-      env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...options.env },
+      env: {
+        NODE_COMPILE_CACHE: compileCache,
+        ...process.env,
+        ...options.env,
+        ...armed.shift(),
+      },
       execArgv: nodeFlags,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Its own group: Ctrl-C reaches the launcher alone, which then stops everything in order.
@@ -102,6 +110,9 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
     },
     ready: () => readyNow,
     kill: (signal) => child?.kill(signal),
+    armLives(environments) {
+      armed = [...environments];
+    },
     async stop() {
       stopped = true;
       const running = child;

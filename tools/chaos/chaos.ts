@@ -1,0 +1,116 @@
+/** One chaos run on a mesh: load, kills, quiet, and then the books. */
+import { percentile } from '../bench/benchmark.ts';
+import type { Mesh } from '../mesh/mesh.ts';
+import { openEvidence } from './evidence.ts';
+import { checkInvariants, type Finding, finding, type Page } from './invariants.ts';
+import { carryOut, describe, type Killed } from './killer.ts';
+import { type Load, startLoad } from './load.ts';
+import { Overdue, pause } from './patience.ts';
+import type { Kill } from './plan.ts';
+import { settle } from './settle.ts';
+import { openShop } from './shop.ts';
+
+export interface ChaosOptions {
+  callers: number;
+  seed: number;
+  say(line: string): void;
+}
+
+export interface ChaosResult extends Page {
+  deaths: number;
+  acknowledged: number;
+  /** Places of the plan that nobody came by. */
+  missed: string[];
+  figures: Record<string, number>;
+  /** Broken invariants, all together. */
+  violations: number;
+}
+
+const customersPerCaller = 6;
+const answeredMsMax = 120_000;
+const settledMsMax = 180_000;
+
+/** Carries out all kills under load, one after the other as the mesh recovers, and checks every invariant after. */
+export async function runChaos(
+  mesh: Mesh,
+  plan: readonly Kill[],
+  options: ChaosOptions,
+): Promise<ChaosResult> {
+  const { callers, seed, say } = options;
+  const shop = await openShop(mesh, callers * customersPerCaller);
+  const load = startLoad(mesh, shop, callers, seed);
+  const evidence = await openEvidence(mesh, shop, load);
+  const startedAt = performance.now();
+  try {
+    const { killed, overdue } = await killAll(mesh, load, plan, say);
+    const loadSeconds = (performance.now() - startedAt) / 1000;
+    await attempt(overdue, () => load.stop(answeredMsMax));
+    await attempt(overdue, () => settle(evidence, settledMsMax));
+    const { lines, findings } = await checkInvariants(evidence);
+    findings.push(finding('the mesh recovers and settles', overdue));
+    for (const line of lines) say(line);
+    const failures = [...load.failures].sort(([, a], [, b]) => b - a);
+    say(`failures on the way: ${failures.map(([name, n]) => `${n} ${name}`).join(', ')}`);
+    return { lines, findings, ...summaryOf(mesh, load, killed, loadSeconds, findings) };
+  } finally {
+    await evidence.close();
+  }
+}
+
+async function killAll(
+  mesh: Mesh,
+  load: Load,
+  plan: readonly Kill[],
+  say: ChaosOptions['say'],
+): Promise<{ killed: Killed[]; overdue: string[] }> {
+  const killed: Killed[] = [];
+  const overdue: string[] = [];
+  let deaths = 0;
+  for (const kill of plan) {
+    await pause(kill.pauseMs);
+    await attempt(overdue, async () => {
+      const outcome = await carryOut(mesh, load, kill);
+      killed.push(outcome);
+      deaths += outcome.deaths;
+      const missed = outcome.missed.map((name) => `, nobody came by ${name}`).join('');
+      const ms = Math.round(outcome.recoveryMs);
+      say(`kill ${deaths}: ${describe(kill)}: an order paid after ${ms} ms${missed}`);
+    });
+    // A mesh that does not come back cannot be killed any deader.
+    if (overdue.length > 0) break;
+  }
+  return { killed, overdue };
+}
+
+/** What is overdue is noted; the books are held against each other all the same. */
+async function attempt(overdue: string[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Overdue)) throw error;
+    overdue.push(error.message);
+  }
+}
+
+function summaryOf(
+  mesh: Mesh,
+  { acknowledged }: Load,
+  killed: readonly Killed[],
+  loadSeconds: number,
+  findings: readonly Finding[],
+): Omit<ChaosResult, keyof Page> {
+  const recoveries = killed.map(({ recoveryMs }) => recoveryMs);
+  const restarts = mesh.processes.reduce((sum, process) => sum + process.restarts, 0);
+  return {
+    deaths: killed.reduce((sum, { deaths }) => sum + deaths, 0),
+    acknowledged: acknowledged.length,
+    missed: killed.flatMap(({ missed }) => missed),
+    figures: {
+      recoveryMsP50: percentile(recoveries, 0.5),
+      recoveryMsP99: percentile(recoveries, 0.99),
+      answersPerSecond: acknowledged.length / loadSeconds,
+      restarts,
+    },
+    violations: findings.reduce((sum, { broken }) => sum + broken, 0),
+  };
+}

@@ -1,0 +1,43 @@
+/** What must hold once everything has settled, whatever died on the way. */
+import type { Evidence } from './evidence.ts';
+import { checkAnswers } from './invariants/answers.ts';
+import { checkMoney } from './invariants/money.ts';
+import { checkNotifications } from './invariants/notifications.ts';
+import { checkOrders } from './invariants/orders.ts';
+import { checkStock } from './invariants/stock.ts';
+
+/** One invariant, how often it is broken, and by what: a few cases, for whoever looks for the cause. */
+export interface Finding {
+  invariant: string;
+  broken: number;
+  examples: string[];
+}
+
+/** What one part of the books says. */
+export interface Page {
+  /** Sums for the reader, a line each. */
+  lines: string[];
+  findings: Finding[];
+}
+
+const examplesMax = 5;
+
+export function finding(invariant: string, cases: readonly unknown[]): Finding {
+  const examples = cases.slice(0, examplesMax).map((each) => JSON.stringify(each, asText));
+  return { invariant, broken: cases.length, examples };
+}
+
+function asText(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+/** Holds the books of all services, the provider and the callers against each other. */
+export async function checkInvariants(evidence: Evidence): Promise<Page> {
+  const checks = [checkMoney, checkStock, checkOrders, checkAnswers, checkNotifications];
+  const pages: Page[] = [];
+  for (const check of checks) pages.push(await check(evidence));
+  return {
+    lines: pages.flatMap(({ lines }) => lines),
+    findings: pages.flatMap(({ findings }) => findings),
+  };
+}

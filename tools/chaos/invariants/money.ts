@@ -1,0 +1,68 @@
+import type { Evidence } from '../evidence.ts';
+import { finding, type Page } from '../invariants.ts';
+
+interface Total {
+  currency: string;
+  taken: string;
+  booked: string;
+  sold: string;
+}
+
+/** What the provider took and did not give back is what payments say, is what paid orders cost. */
+export async function checkMoney({ sql, provider }: Evidence): Promise<Page> {
+  // The provider knows an operation by its key, which begins with the payment's id.
+  const perOrder = sql`
+    with taken as (
+      select split_part(key, ':', 1)::uuid as payment_id, currency,
+        sum(captured_minor - refunded_minor) as minor,
+        count(*) filter (where captured_minor > 0) as charges
+      from sandbox_provider.operation
+      where kind in ('charge', 'authorization') group by 1, 2),
+    booked as (
+      select order_id, payment_id, currency, captured_minor - refunded_minor as minor
+      from finance_payment.payment),
+    sold as (
+      select order_id, currency, status,
+        case when status in ('PAID', 'SHIPPED', 'DELIVERED') then total_minor else 0 end as minor
+      from commerce_order.customer_order)
+    select coalesce(booked.order_id, sold.order_id) as order_id,
+      coalesce(taken.payment_id, booked.payment_id) as payment_id, sold.status,
+      coalesce(taken.currency, booked.currency, sold.currency) as currency,
+      coalesce(taken.minor, 0) as taken, coalesce(taken.charges, 0) as charges,
+      coalesce(booked.minor, 0) as booked, coalesce(sold.minor, 0) as sold,
+      sold.currency is distinct from taken.currency and coalesce(taken.minor, 0) > 0 as is_mixed
+    from taken full join booked using (payment_id) full join sold using (order_id)`;
+  const unequal = await sql`
+    select * from (${perOrder}) as each
+    where taken <> booked or booked <> sold or charges > 1 or is_mixed`;
+  const orphans = await sql`
+    select * from (${perOrder}) as each where order_id is null and taken <> 0`;
+  const totals = await sql<Total[]>`
+    select currency, sum(taken)::text as taken, sum(booked)::text as booked,
+      sum(sold)::text as sold
+    from (${perOrder}) as each where currency <> '' group by currency order by currency`;
+  const told = await provider();
+  const untold = totals.filter(({ currency, taken }) => {
+    const { captured_minor = '0', refunded_minor = '0' } = told[currency] ?? {};
+    return BigInt(captured_minor) - BigInt(refunded_minor) !== BigInt(taken);
+  });
+  const unfinished = await sql`
+    select payment_id, status from finance_payment.payment
+    where due_at is not null or status not in ('CAPTURED', 'DECLINED', 'VOIDED', 'REFUNDED')`;
+  const contradictions = await sql`
+    select payment_id, operation, kind, verdict from finance_payment.provider_fact
+    where verdict in ('ILLEGAL', 'WAITING')`;
+  return {
+    lines: totals.map(
+      ({ currency, taken, booked, sold }) =>
+        `${currency} at the provider ${taken}, in payments ${booked}, in paid orders ${sold}`,
+    ),
+    findings: [
+      finding('each order costs what the provider took, once', unequal),
+      finding('no charge is without an order', orphans),
+      finding('the provider tells the sums that it keeps', untold),
+      finding('every payment is final', unfinished),
+      finding('no fact contradicts a payment', contradictions),
+    ],
+  };
+}

@@ -1,0 +1,108 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { OrderChangedSchema, OrderStatusSchema } from '#gen/commerce/order/v1/order_pb.ts';
+import { fromHeaders } from '#kit/bus/bus.ts';
+import { type Status, transitions } from '#services/commerce/order/domain.ts';
+import type { Evidence } from '../evidence.ts';
+import { finding, type Page } from '../invariants.ts';
+
+/** One change of an order, as the mesh was told of it. */
+interface Change {
+  eventId: string;
+  version: bigint;
+  status: Status;
+}
+
+interface Row {
+  order_id: string;
+  status: Status;
+  step: string;
+  version: string;
+}
+
+/** Every saga is done, and the events of an order tell its whole way: legal steps, each once, in order. */
+export async function checkOrders(evidence: Evidence): Promise<Page> {
+  const orders = await evidence.sql<Row[]>`
+    select order_id, status, step, version::text from commerce_order.customer_order`;
+  const { histories, repeats } = await readHistories(evidence);
+  const told = orders.map((order) => ({ order, changes: histories.get(order.order_id) ?? [] }));
+  const brief = ({ order, changes }: (typeof told)[number]) => ({
+    ...order,
+    told: changes.map(({ version, status }) => `${version} ${status}`),
+  });
+  const byStatus = Map.groupBy(orders, ({ status }) => status);
+  const counts = [...byStatus].map(([status, { length }]) => `${length} ${status}`);
+  return {
+    lines: [
+      `orders: ${counts.sort().join(', ')}`,
+      `events of orders: ${[...histories.values()].flat().length}, sent again ${repeats}`,
+    ],
+    findings: [
+      finding(
+        'every saga is done',
+        orders.filter(({ step }) => step !== 'DONE'),
+      ),
+      finding(
+        'each change of an order is told once',
+        told.filter(({ order, changes }) => !isComplete(order, changes)).map(brief),
+      ),
+      finding(
+        'the changes of an order are told in order',
+        told.filter(({ changes }) => !isAscending(changes)).map(brief),
+      ),
+      finding(
+        'an order goes legal ways only',
+        told.filter(({ order, changes }) => !isLegal(order, changes)).map(brief),
+      ),
+      finding(
+        'events tell of orders that exist',
+        [...histories.keys()].filter((id) => !orders.some(({ order_id }) => order_id === id)),
+      ),
+    ],
+  };
+}
+
+function isComplete({ version }: Row, changes: readonly Change[]): boolean {
+  const versions = new Set(changes.map((change) => change.version));
+  return changes.length === Number(version) && versions.size === changes.length;
+}
+
+function isAscending(changes: readonly Change[]): boolean {
+  return changes.every(({ version }, i) => i === 0 || changes[i - 1]!.version < version);
+}
+
+function isLegal({ status }: Row, changes: readonly Change[]): boolean {
+  const way = changes.toSorted((a, b) => Number(a.version - b.version));
+  return (
+    way[0]?.status === 'PENDING' &&
+    way.at(-1)?.status === status &&
+    way.every((to, i) => i === 0 || transitions[way[i - 1]!.status].includes(to.status))
+  );
+}
+
+/** All OrderChanged events on the bus, by order; an event that was sent twice counts once. */
+async function readHistories({ bus }: Evidence) {
+  const histories = new Map<string, Change[]>();
+  const seen = new Set<string>();
+  let repeats = 0;
+  const stream = bus.streamOf('commerce.order');
+  const consumer = await bus.js.consumers.get(stream, {
+    filter_subjects: [bus.subject(OrderChangedSchema.typeName)],
+  });
+  let { num_pending: left } = await consumer.info();
+  const messages = await consumer.consume();
+  for await (const message of left > 0 ? messages : []) {
+    const { id, payload } = fromHeaders(message.headers, message.data);
+    const order = fromBinary(OrderChangedSchema, payload).order!;
+    if (seen.has(id)) repeats += 1;
+    else {
+      const status = OrderStatusSchema.value[order.status]!.name.replace('ORDER_STATUS_', '');
+      const change = { eventId: id, version: order.version, status: status as Status };
+      histories.set(order.orderId, [...(histories.get(order.orderId) ?? []), change]);
+    }
+    seen.add(id);
+    left -= 1;
+    if (left <= 0) break;
+  }
+  await messages.close();
+  return { histories, repeats };
+}

@@ -1,0 +1,54 @@
+import type { Evidence } from '../evidence.ts';
+import { finding, type Page } from '../invariants.ts';
+
+interface Row {
+  sku: string;
+  on_hand: string;
+  reserved: string;
+  sold: string;
+  ordered: string;
+}
+
+/** Every unit that came in is on hand, or sold to an order that is paid. */
+export async function checkStock({ sql, shop }: Evidence): Promise<Page> {
+  const rows = await sql<Row[]>`
+    with ordered as (
+      select line ->> 0 as sku, sum((line ->> 3)::bigint) as units
+      from commerce_order.customer_order, jsonb_array_elements(lines) as line
+      where status in ('PAID', 'SHIPPED', 'DELIVERED') group by 1)
+    select sku, on_hand::text, reserved::text, sold::text,
+      coalesce(ordered.units, 0)::text as ordered
+    from commerce_inventory.stock full join ordered using (sku) order by sku`;
+  const known = rows.filter(({ sku }) => shop.stocked.has(sku));
+  const came = ({ sku }: Row) => shop.stocked.get(sku)!;
+  const reservations = await sql`
+    select r.order_id, r.state, o.status
+    from commerce_inventory.reservation r
+      full join commerce_order.customer_order o using (order_id)
+    where (coalesce(o.status in ('PAID', 'SHIPPED', 'DELIVERED'), false)
+        <> coalesce(r.state = 'COMMITTED', false)) or r.state = 'ACTIVE'`;
+  return {
+    lines: known.map(
+      (row) => `${row.sku} received ${came(row)}, on hand ${row.on_hand}, sold ${row.sold}`,
+    ),
+    findings: [
+      finding(
+        'no unit is lost or made',
+        known.filter((row) => BigInt(row.on_hand) + BigInt(row.sold) !== came(row)),
+      ),
+      finding(
+        'units sold are units of paid orders',
+        rows.filter(({ sold, ordered }) => sold !== ordered),
+      ),
+      finding(
+        'nothing stays reserved',
+        rows.filter(({ reserved }) => reserved !== '0'),
+      ),
+      finding(
+        'nothing is oversold',
+        known.filter((row) => BigInt(row.on_hand) < 0n || BigInt(row.sold) > came(row)),
+      ),
+      finding('an order holds its units exactly as long as it is paid', reservations),
+    ],
+  };
+}

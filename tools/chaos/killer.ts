@@ -1,0 +1,131 @@
+/** Kills, and waits until what was killed serves again. */
+import type { Mesh } from '../mesh/mesh.ts';
+import type { MeshProcess } from '../mesh/process.ts';
+import type { ManagedServer } from '../servers/servers.ts';
+import type { Load } from './load.ts';
+import { Overdue, until } from './patience.ts';
+import type { Kill, Point } from './plan.ts';
+
+/** What came of a kill. */
+export interface Killed {
+  deaths: number;
+  /** Milliseconds from the last death until an order that began after it was paid. */
+  recoveryMs: number;
+  /** Places that nobody came by in time. */
+  missed: string[];
+}
+
+const limits = {
+  readyMs: 60_000,
+  paidMs: 60_000,
+  /** How long a place may go without visitors: some are on rare ways. */
+  pointMs: 20_000,
+};
+
+/** Does one kill, and resolves when the mesh sells again. Throws Overdue when it does not. */
+export async function carryOut(mesh: Mesh, load: Load, kill: Kill): Promise<Killed> {
+  let deaths = 1;
+  let missed: string[] = [];
+  let diedAt = performance.now();
+  switch (kill.kind) {
+    case 'process':
+      await killProcess(processNamed(mesh, kill.victim));
+      break;
+    case 'server':
+      await killServer(serverNamed(mesh, kill.victim));
+      break;
+    case 'pair':
+      deaths = 2;
+      await Promise.all([
+        killProcess(processNamed(mesh, kill.victim)),
+        killServer(serverNamed(mesh, kill.server)),
+      ]);
+      break;
+    case 'points':
+      ({ missed, diedAt } = await killAtPoints(hostOf(mesh, kill.service), kill.points));
+      deaths = 1 + kill.points.length;
+      break;
+  }
+  await load.untilPaid(limits.paidMs);
+  return { deaths, recoveryMs: performance.now() - diedAt, missed };
+}
+
+export function describe(kill: Kill): string {
+  switch (kill.kind) {
+    case 'pair':
+      return `${kill.victim} and ${kill.server}`;
+    case 'points':
+      return kill.points.map(({ name, pass }) => `${name} (pass ${pass})`).join(', ');
+    default:
+      return kill.victim;
+  }
+}
+
+async function killProcess(victim: MeshProcess): Promise<void> {
+  await until(`${victim.name} is there`, limits.readyMs, () => victim.pid !== undefined);
+  const { restarts } = victim;
+  victim.kill('SIGKILL');
+  await servesAgain(victim, restarts + 1);
+}
+
+async function killServer(victim: ManagedServer): Promise<void> {
+  await victim.kill('SIGKILL');
+  await victim.start();
+}
+
+/** The process dies where it stands, and then once at each place; a place that nobody comes by is given up. */
+async function killAtPoints(victim: MeshProcess, points: readonly Point[]) {
+  const missed: string[] = [];
+  await until(`${victim.name} is there`, limits.readyMs, () => victim.pid !== undefined);
+  let { restarts } = victim;
+  const lives = points.map(({ name, pass }) => ({ MESHWORK_DEBUG_POINTS: `${name}=kill:${pass}` }));
+  victim.armLives(lives);
+  victim.kill('SIGKILL');
+  for (const { name } of points) {
+    restarts += 1;
+    await servesAgain(victim, restarts);
+    try {
+      await until(`death at ${name}`, limits.pointMs, () => victim.restarts > restarts);
+    } catch (error) {
+      if (!(error instanceof Overdue)) throw error;
+      missed.push(name);
+      victim.kill('SIGKILL');
+    }
+  }
+  const diedAt = performance.now();
+  await servesAgain(victim, restarts + 1);
+  return { missed, diedAt };
+}
+
+/** Resolves when the process serves in the given life or a later one: it may have died at its place already. */
+async function servesAgain(victim: MeshProcess, life: number): Promise<void> {
+  await until(`${victim.name} was started again`, limits.readyMs, () => victim.restarts >= life);
+  await until(`${victim.name} serves again`, limits.readyMs, async () => {
+    const lifeBefore = victim.restarts;
+    const isReady = await victim.ready().then(
+      () => true,
+      () => false,
+    );
+    return isReady || lifeBefore > life;
+  });
+}
+
+function processNamed({ processes }: Mesh, name: string): MeshProcess {
+  return find(processes, name);
+}
+
+function serverNamed({ servers }: Mesh, name: string): ManagedServer {
+  return find(servers.managed, name);
+}
+
+function hostOf({ processes }: Mesh, service: string): MeshProcess {
+  const [domain = ''] = service.split('.');
+  const names = [service, domain, 'mesh'];
+  return find(processes, names.find((name) => processes.some((each) => each.name === name)) ?? '');
+}
+
+function find<Victim extends { name: string }>(victims: readonly Victim[], name: string): Victim {
+  const found = victims.find((victim) => victim.name === name);
+  if (found === undefined) throw new Error(`nobody is called ${name}`);
+  return found;
+}
