@@ -38,8 +38,9 @@ export interface RequestKey {
 /**
  * The key of the call being answered. `schema` differs from the call's own for items of a batch method.
  *
- * Methods whose request holds a secret, or whose answer is secret or personal, give a `sealer`: a bare hash of a password
- * could be tried against guesses, and answers are kept for ever.
+ * Methods whose request holds what could be guessed, or whose answer holds what the service keeps nowhere else in clear,
+ * give a `sealer`: a bare hash of a password could be tried against guesses, and answers are kept for ever. A random
+ * token, as of a card, needs none: the hash is as hard to try as the token is to guess.
  *
  * Callers whom nobody knows share the scope "anonymous". That is safe because the hash covers the whole message: who
  * repeats a stranger's request_id gets REQUEST_ID_REUSED and nothing else, unless they repeat every byte of the request.

@@ -53,8 +53,9 @@ export type Caller = (
 
 /** A stream that begins without a refusal is left after this. */
 const listenMs = 300;
-/** A shared machine may stand still for a moment; a shed call was not begun. */
-const attemptsMax = 20;
+/** A shared machine may stand still for a moment; a shed call was not begun, and is made again. */
+const shedMsMax = 15_000;
+const pauseMs = 50;
 
 /**
  * Answers how a call was refused, undefined when it was not. Each call of a person is by somebody new, so that no rate
@@ -78,9 +79,11 @@ export function createCaller(network: Network): Caller {
     const { method } = subject;
     const call = clientOf(method.parent, door, service)[method.localName]!;
     const person = roles && (await network.person({ roles }));
-    for (let attempt = 1; ; attempt += 1) {
+    const until = Date.now() + shedMsMax;
+    for (;;) {
       const refusal = await outcomeOf(method, call, request, { headers: person?.headers ?? {} });
-      if (refusal?.reason !== 'OVERLOADED' || attempt === attemptsMax) return refusal;
+      if (refusal?.reason !== 'OVERLOADED' || Date.now() > until) return refusal;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   };
 }

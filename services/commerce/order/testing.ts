@@ -43,8 +43,12 @@ const address = {
   countryCode: 'GB',
 };
 
-export async function startShop(options: Partial<NetworkOptions> = {}): Promise<Shop> {
-  const paid = await startPaidNetwork(shopServices, options);
+/** `services` names all that run, in the order of their start, where that is more than the shop. */
+export async function startShop({
+  services = shopServices,
+  ...options
+}: Partial<NetworkOptions> & { services?: readonly string[] } = {}): Promise<Shop> {
+  const paid = await startPaidNetwork(services, options);
   const { network } = paid;
   const staff = await network.person({ roles: ['staff'] });
   const products = network.client(ProductService, 'commerce.product');

@@ -1,0 +1,40 @@
+/** Where secrets are looked for: refusals, bytes and whole tables, as text. */
+import type postgres from 'postgres';
+import { expect } from 'vitest';
+import { RpcError } from '#kit/errors.ts';
+
+/** All that a caller gets of a refusal. Fails when the call is not refused. */
+export async function refusalTexts(call: Promise<unknown>): Promise<string> {
+  const refusal = await call.then(
+    () => expect.unreachable('this is refused'),
+    (error) => error,
+  );
+  if (!(refusal instanceof RpcError)) throw refusal;
+  const { code, message, reason, metadata, violations, details } = refusal;
+  return `${JSON.stringify({ code, message, reason, metadata, violations })} ${textOf(details)}`;
+}
+
+/** Bytes as text in which an ASCII value would show. */
+export function textOf(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? []).toString('latin1');
+}
+
+/** Each table whose "schema.name" matches, with all its rows as one text. */
+export async function tablesWith(sql: postgres.Sql, names: RegExp): Promise<[string, string][]> {
+  const tables = await sql<{ schema: string; name: string }[]>`
+    select schemaname as schema, tablename as name from pg_tables
+    where schemaname not in ('pg_catalog', 'information_schema')`;
+  const found: [string, string][] = [];
+  for (const { schema, name } of tables) {
+    if (!names.test(`${schema}.${name}`)) continue;
+    const rows = await sql`select * from ${sql(schema)}.${sql(name)}`;
+    const values = rows.flatMap((row) => Object.values(row));
+    found.push([`${schema}.${name}`, values.map(valueText).join('\n')]);
+  }
+  return found;
+}
+
+function valueText(value: unknown): string {
+  if (Buffer.isBuffer(value)) return textOf(value);
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+}
