@@ -16,6 +16,8 @@ export interface MeshProcess {
   kill(signal: NodeJS.Signals): void;
   /** Gives its next lives an environment each, on top of its own: the first for the next, and so on. */
   armLives(environments: readonly Record<string, string>[]): void;
+  /** Drains and ends it, and resolves when its next life serves. Rejects when that does not start. */
+  restart(): Promise<void>;
   /** Drains and ends it; resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -113,20 +115,29 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
     armLives(environments) {
       armed = [...environments];
     },
+    async restart() {
+      if (child !== undefined) await end(child);
+      // Its end has begun the next life by now.
+      await readyNow;
+    },
     async stop() {
       stopped = true;
-      const running = child;
-      if (running === undefined || running.exitCode !== null) return;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => running.kill('SIGKILL'), limits.stopMs);
-        running.once('exit', () => {
-          clearTimeout(timer);
-          resolve();
-        });
-        running.kill('SIGTERM');
-      });
+      if (child !== undefined) await end(child);
     },
   };
+}
+
+/** Asks a process to drain and end, and resolves when it is gone: by force, when it takes too long. */
+function end(running: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (running.exitCode !== null) return resolve();
+    const timer = setTimeout(() => running.kill('SIGKILL'), limits.stopMs);
+    running.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    running.kill('SIGTERM');
+  });
 }
 
 type Said = { ready?: unknown; failed?: string };
