@@ -1,18 +1,12 @@
-import postgres, { type Sql, type TransactionSql } from 'postgres';
+import type { Sql } from 'postgres';
 import { limits } from '../limits.ts';
 import { DeadlineTooShort } from '../mesh-errors.ts';
 import { currentScope, remainingMs } from '../scope.ts';
-import { openSocket } from './socket.ts';
-import { inTransaction } from './transaction.ts';
+import { type Client, openClient, type Types } from './client.ts';
+import { createPool, sqlOf } from './pool.ts';
+import { inTransaction, type Tx } from './transaction.ts';
 
-export { TransactionOver } from './transaction.ts';
-
-/** int8 is bigint everywhere: money and stock must not pass through a double. */
-const types = { bigint: postgres.BigInt };
-type Types = { bigint: bigint };
-
-/** A transaction. All statements of one effect, its events and its request record go through the same one. */
-export type Tx = TransactionSql<Types>;
+export { TransactionOver, type Tx } from './transaction.ts';
 
 /** One service's own schema, and nothing else: the role has no rights elsewhere. */
 export interface Database {
@@ -53,8 +47,10 @@ export interface DatabaseOptions {
 
 export function createDatabase(options: DatabaseOptions): Database {
   const { schema } = options;
-  const sql = open(options, limits.databaseReadersMax);
-  const transactions = open(options, options.connectionsMax ?? limits.databaseConnectionsMax);
+  const open = () => openWith(options);
+  const readers = createPool(open, limits.databaseReadersMax);
+  const writers = createPool(open, options.connectionsMax ?? limits.databaseConnectionsMax);
+  const sql = sqlOf(readers, open());
   const listeners: (() => void)[] = [];
   const publishing = new WeakSet<Tx>();
 
@@ -63,7 +59,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     sql,
     async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
       let didPublish = false;
-      const result = await inTransaction(transactions, async (tx) => {
+      const result = await inTransaction(writers, async (tx) => {
         limitToBudget(tx);
         const value = await work(tx);
         didPublish = publishing.has(tx);
@@ -88,17 +84,13 @@ export function createDatabase(options: DatabaseOptions): Database {
       await sql`select 1`;
     },
     async close() {
-      await Promise.all([sql, transactions].map((pool) => pool.end({ timeout: 5 })));
+      await Promise.all([readers.end(), writers.end()]);
     },
   };
 }
 
-function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
-  return postgres(options.url, {
-    max: connectionsMax,
-    types,
-    // Documented, but missing from the driver's types.
-    ...{ socket: openSocket },
+function openWith(options: DatabaseOptions): Client {
+  return openClient(options.url, {
     connect_timeout: 5,
     // A lost server is looked for again soon, and for ever: the process outlives it.
     backoff: (attempt) => Math.min(1, 0.05 * attempt),
@@ -111,7 +103,7 @@ function open(options: DatabaseOptions, connectionsMax: number): Sql<Types> {
       idle_in_transaction_session_timeout: limits.statementMsMax,
       ...(options.role === undefined ? {} : { role: options.role }),
     },
-  }) as unknown as Sql<Types>;
+  });
 }
 
 /** Budgets this close to the connection's own limit are left to it: a batch begins a moment after its budget did. */

@@ -1,0 +1,49 @@
+/**
+ * Arrays as parameters and in rows. The driver can ask each new connection for its array types, but it leaves that query
+ * to itself: when the connection is lost in it, nobody hears the error and the process ends.
+ */
+import type { PostgresType } from 'postgres';
+
+const same = (text: string): unknown => text;
+
+/** The types of arrays that are used, by the type of their elements, with how an element is read. */
+const elements: [array: number, read: (text: string) => unknown][] = [
+  [1000, (text) => text === 't'],
+  [1001, (text) => Buffer.from(text.slice(2), 'hex')],
+  [1007, Number],
+  [1009, same],
+  [1015, same],
+  [1016, BigInt],
+  [1185, (text) => new Date(text)],
+  [2951, same],
+];
+
+export const arrayTypes: Record<string, PostgresType> = Object.fromEntries(
+  elements.map(([array, read]) => [
+    `array_${array}`,
+    { to: array, from: [array], serialize: writeArray, parse: (text) => readArray(text, read) },
+  ]),
+);
+
+function writeArray(values: readonly unknown[]): string {
+  return `{${values.map(writeElement).join(',')}}`;
+}
+
+function writeElement(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  return `"${textOf(value).replaceAll(/["\\]/g, '\\$&')}"`;
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
+  return value instanceof Date ? value.toISOString() : String(value);
+}
+
+/** Arrays of one dimension. An element is quoted, with backslashes before what would end it, or bare. */
+function readArray(text: string, read: (text: string) => unknown): unknown[] {
+  const found = text.matchAll(/[{,](?:"((?:[^"\\]|\\.)*)"|([^{},"]+))/gs);
+  return [...found].map(([, quoted, bare]) => {
+    if (quoted !== undefined) return read(quoted.replaceAll(/\\(.)/gs, '$1'));
+    return bare === 'NULL' ? null : read(bare!);
+  });
+}
