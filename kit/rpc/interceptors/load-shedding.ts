@@ -5,7 +5,7 @@ import type { ServerInterceptor } from '../interceptor.ts';
 
 /** How busy this process is, as all its servers see it. */
 export interface LoadGauge {
-  /** Milliseconds by which the event loop is late: the best single sign of overload in Node. */
+  /** Milliseconds by which the event loop is late all the time: the best single sign of overload in Node. */
   readonly loopLagMs: number;
   stop(): void;
 }
@@ -13,12 +13,15 @@ export interface LoadGauge {
 /** Samples the event loop of this process every limits.loopLagSampleMs, until it is stopped. */
 export function createLoadGauge(): LoadGauge {
   let lagMs = 0;
+  let lateBefore = 0;
   let last = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
     const late = Math.max(0, now - last - limits.loopLagSampleMs);
-    // Rises at once and falls slowly, so that one good sample does not open the gates.
-    lagMs = late > lagMs ? late : lagMs * 0.8 + late * 0.2;
+    // One late sample is a pause (garbage, a process that stood still), two in a row are too much work. Falls slowly, so
+    // that one good sample does not open the gates.
+    lagMs = Math.max(Math.min(late, lateBefore), lagMs * 0.8);
+    lateBefore = late;
     last = now;
   }, limits.loopLagSampleMs);
   timer.unref();
