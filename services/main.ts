@@ -70,7 +70,7 @@ async function stop(): Promise<void> {
   isStopping = true;
   await host?.stop();
   toIssuer?.close();
-  process.disconnect?.();
+  if (process.connected) process.disconnect();
 }
 
 process.on('SIGTERM', stop);
@@ -87,5 +87,5 @@ try {
   log.error({ error }, 'host.start_failed');
   process.send?.({ failed: error instanceof Error ? error.message : String(error) });
   process.exitCode = 1;
-  process.disconnect?.();
+  if (process.connected) process.disconnect();
 }
