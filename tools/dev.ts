@@ -1,0 +1,45 @@
+// The platform, a process a service, that follows the files: npm run dev [-- --port-base 9000]
+import { parseArgs } from 'node:util';
+import { createRestarter } from './dev/restarter.ts';
+import { watchFiles } from './dev/watch.ts';
+import { startMesh } from './mesh/mesh.ts';
+import { root, say } from './run.ts';
+import { seed } from './seed/seed.ts';
+
+const options = {
+  'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7000' },
+  'data-dir': { type: 'string', default: `${root}.meshwork/data` },
+  empty: { type: 'boolean', default: false },
+} as const;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options });
+  const dataDir = values['data-dir'];
+  const onProgress = (line: string) => say(`  ${line}`);
+  const mesh = await startMesh({
+    dataDir,
+    portBase: Number(values['port-base']),
+    placement: 'service',
+    durable: true,
+    onProgress,
+  });
+  const restarter = createRestarter(mesh.processes, say);
+  const stopWatching = watchFiles(root, restarter.changed);
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  if (!values.empty) await seed(mesh, { dataDir, onProgress });
+  say(`ready at ${mesh.addressOf('platform.gateway')}; watching services, kit and gen`);
+
+  async function stop(): Promise<void> {
+    say('stopping…');
+    stopWatching();
+    await restarter.stop();
+    await mesh.stop();
+    process.exit(0);
+  }
+}
+
+main().catch((error) => {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});
