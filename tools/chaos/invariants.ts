@@ -2,7 +2,6 @@
 import type { Evidence } from './evidence.ts';
 import { checkAnswers } from './invariants/answers.ts';
 import { checkMoney } from './invariants/money.ts';
-import { checkNotifications } from './invariants/notifications.ts';
 import { checkOrders } from './invariants/orders.ts';
 import { checkStock } from './invariants/stock.ts';
 
@@ -33,7 +32,7 @@ function asText(_: string, value: unknown): unknown {
 
 /** Holds the books of all services, the provider and the callers against each other. */
 export async function checkInvariants(evidence: Evidence): Promise<Page> {
-  const checks = [checkMoney, checkStock, checkOrders, checkAnswers, checkNotifications];
+  const checks = [checkMoney, checkStock, checkOrders, checkAnswers];
   const pages: Page[] = [];
   for (const check of checks) pages.push(await check(evidence));
   return {

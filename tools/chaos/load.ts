@@ -43,7 +43,7 @@ const regretMsMax = 150;
 const goodCards = ['tok_visa', 'tok_mastercard', 'tok_twice', 'tok_event_first'];
 const trickyCards = ['tok_timeout', 'tok_error', 'tok_error_before', 'tok_lost', 'tok_slow_300'];
 const badCards = ['tok_insufficient_funds', 'tok_expired_card', 'tok_nobodys'];
-const slowCards = ['tok_timeout', 'tok_slow_300', 'tok_slow_800'];
+const slowCards = ['tok_timeout', 'tok_lost', 'tok_slow_300', 'tok_slow_800'];
 
 /** What a caller does besides ordering. */
 const habits = ['none', 'none', 'none', 'twice', 'again', 'cancel', 'regret', 'ship'] as const;

@@ -25,7 +25,7 @@ export interface Customer {
   renew(): Promise<void>;
 }
 
-const hotUnits = 60n;
+const hotUnits = 12n;
 const plentifulUnits = 10_000_000n;
 const plentifulCount = 6;
 const unitPrices = [1_999n, 500n, 12_345n];

@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runChaos } from '#tools/chaos/chaos.ts';
+import { chaosEnvironment, victimsOf } from '#tools/chaos/mesh.ts';
+import { type Kill, planKills, sagaPoints } from '#tools/chaos/plan.ts';
+import { startTestMesh, type TestMesh } from '../support/mesh.ts';
+
+/** Far above what a busy machine takes; the run itself notes what is overdue. */
+const timeoutMs = 600_000;
+const seed = Number(process.env.SEED ?? 1);
+let mesh: TestMesh;
+
+beforeAll(async () => {
+  const env = chaosEnvironment;
+  mesh = await startTestMesh('service', { durable: true, env, logLevel: 'error' });
+});
+afterAll(() => mesh?.stop());
+
+test(
+  'deaths by chance and at every place of the saga lose and double nothing',
+  async () => {
+    const plan = [...planKills(victimsOf(mesh), 6, seed), ...everyPlace()];
+    const lines: string[] = [];
+    const say = (line: string) => lines.push(line);
+    const result = await runChaos(mesh, plan, { callers: 8, seed, say });
+    const broken = result.findings.filter(({ broken }) => broken > 0);
+    expect(broken, `SEED=${seed}\n${lines.join('\n')}`).toEqual([]);
+    expect(result.missed, 'places that nobody came by').toEqual([]);
+    expect(result.acknowledged).toBeGreaterThan(0);
+  },
+  timeoutMs,
+);
+
+/** Payment first: its leases, which are long, run out while orders die. */
+function everyPlace(): Kill[] {
+  return ['finance.payment', 'commerce.order'].map((service) => {
+    const points = sagaPoints[service]!.map((name) => ({ name, pass: 1 }));
+    return { kind: 'points', pauseMs: 0, service, points };
+  });
+}
