@@ -26,7 +26,8 @@ export interface ChaosResult extends Page {
   violations: number;
 }
 
-const customersPerCaller = 6;
+/** Each may order twice a second. */
+const customersPerCaller = 4;
 const answeredMsMax = 120_000;
 const settledMsMax = 180_000;
 

@@ -38,9 +38,9 @@ const mesh = await startMesh({
 say(
   `${kills} kills, seed ${seed}, ${callers} callers, placement ${values.placement}, in ${dataDir}`,
 );
+process.once('SIGINT', () => void mesh.stop().then(() => process.exit(130)));
 const plan = planKills(victimsOf(mesh), kills, seed!);
-const result = await runChaos(mesh, plan, { callers, seed: seed!, say });
-await mesh.stop();
+const result = await runChaos(mesh, plan, { callers, seed: seed!, say }).finally(mesh.stop);
 
 for (const { invariant, broken, examples } of result.findings) {
   say(`${broken === 0 ? 'holds ' : 'BROKEN'} ${invariant}${broken === 0 ? '' : ` (${broken})`}`);
