@@ -35,9 +35,13 @@ function outliveLease(): void {
 }
 
 describe('a process that dies', () => {
-  test.each(['before-charge', 'after-charge', 'after-record'])(
-    '%s leaves a payment that is charged once, and answers as it should',
-    async (where) => {
+  test.each([
+    ['before-charge', 'ANSWER'],
+    ['after-charge', 'LOOKUP'],
+    ['after-record', 'ANSWER'],
+  ])(
+    '%s leaves a payment that is charged once, of which the provider tells in its %s',
+    async (where, source) => {
       const request = paid.asked();
       dieAt(where);
       await expect(paid.payments().processPayment(request)).rejects.toMatchObject({
@@ -50,6 +54,9 @@ describe('a process that dies', () => {
       expect(await paid.chargesOf(request.orderId)).toBe(1);
       const { payment } = await paid.payments().processPayment(request);
       expect(payment!.status).toBe(PaymentStatus.CAPTURED);
+      const facts = await paid.network.sql`
+        select source from finance_payment.provider_fact where payment_id = ${payment!.paymentId}`;
+      expect(facts).toEqual([{ source }]);
     },
   );
 
