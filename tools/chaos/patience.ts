@@ -14,7 +14,6 @@ const passing = new Set([
   'resource_exhausted',
   'cancelled',
   'unauthenticated',
-  'internal',
 ]);
 
 /** Failures by code and reason: "unavailable/OVERLOADED". */
