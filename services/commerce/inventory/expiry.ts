@@ -1,5 +1,6 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
+import { debugPoint } from '#kit/debug.ts';
 import type { Job } from '#kit/service.ts';
 import type { Command } from './domain.ts';
 import type { Store } from './store.ts';
@@ -21,6 +22,7 @@ export function createExpiryJob(deps: { database: Database; store: Store; clock:
         const commands: Command[] = orderIds.map((orderId) => ({ kind: 'expire', orderId, now }));
         const book = await store.openBook(tx, commands);
         for (const command of commands) book.apply(command);
+        await debugPoint('commerce.inventory.before-expiry');
         await store.writeBook(tx, book);
       });
       return orderIds.length;

@@ -2,6 +2,7 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
 import { asCollision, Collision } from '#kit/db/request-log.ts';
 import { together } from '#kit/db/together.ts';
+import { debugPoint } from '#kit/debug.ts';
 import {
   type Book,
   type Command,
@@ -89,6 +90,7 @@ export function createStore(database: Database): Store {
         updateReservations(tx, book.changedReservations()),
         publish(database, tx, stockEvents(stocks)),
       ]);
+      await debugPoint('commerce.inventory.before-commit');
     },
 
     async readStocks(skus) {
@@ -117,7 +119,8 @@ async function writeStocks(tx: Tx, stocks: readonly Stock[]): Promise<void> {
       ${stocks.map((s) => String(s.onHand))}::bigint[],
       ${stocks.map((s) => String(s.reserved))}::bigint[],
       ${stocks.map((s) => String(s.sold))}::bigint[],
-      ${stocks.map((s) => String(s.version))}::bigint[])
+      ${stocks.map((s) => String(s.version))}::bigint[]) as t (sku)
+    order by t.sku
     on conflict (sku) do update set
       on_hand = excluded.on_hand, reserved = excluded.reserved, sold = excluded.sold,
       version = excluded.version, updated_at = now()

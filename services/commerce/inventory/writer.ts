@@ -3,6 +3,7 @@ import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/coalesce.ts';
 import type { Database } from '#kit/db/database.ts';
 import { type Answer, answerBatchOnce, type Mutation } from '#kit/db/request-log.ts';
+import { debugPoint } from '#kit/debug.ts';
 import { DomainError } from '#kit/errors.ts';
 import { limits as kitLimits } from '#kit/limits.ts';
 import { type Book, type Command, limits, type Result } from './domain.ts';
@@ -30,6 +31,7 @@ export function createStockWriter(database: Database, store: Store): StockWriter
         async (tx, commands, defer) => {
           const book = await store.openBook(tx, commands);
           const outcomes = commands.map((command) => tryApply(book, command));
+          await debugPoint('commerce.inventory.before-write');
           defer(store.writeBook(tx, book));
           return outcomes;
         },

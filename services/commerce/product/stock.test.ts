@@ -89,7 +89,7 @@ describe('the status of a product', () => {
       products.push(await staff.create({ variants: pair.map((sku) => variantOf(sku)) }));
     }
     const level = fc.tuple(fc.constantFrom(...skus), fc.constantFrom(0n, 0n, 1n));
-    const history = fc.array(level, { minLength: 8, maxLength: 24 });
+    const history = fc.array(level, { minLength: 8, maxLength: 16 });
     const property = fc.asyncProperty(history, async (changes) => {
       // A person of its own each time: people may only set so many stocks a minute.
       const by = await network.person({ roles: ['staff'] });
@@ -106,6 +106,6 @@ describe('the status of a product', () => {
         expect(status).toBe(hasStock ? AVAILABLE : OUT_OF_STOCK);
       }
     });
-    await fc.assert(property, runs(15));
+    await fc.assert(property, runs(6));
   });
 });

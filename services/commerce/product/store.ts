@@ -1,5 +1,6 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
+import { together } from '#kit/db/together.ts';
 import type { Product, Status } from './domain.ts';
 import { productChanged } from './events.ts';
 import {
@@ -101,7 +102,7 @@ export function createStore(database: Database): Store {
     async lockProducts(tx, productIds) {
       const ids = productIds as string[];
       // Two statements, sent together: the second sees what those committed for whom the first had to wait.
-      const [rows, groups] = await Promise.all([
+      const [rows, groups] = await together([
         tx<ProductRow[]>`
           select ${productColumns} from product p where p.product_id = any(${ids}::uuid[])
           order by p.product_id for no key update`,
@@ -117,7 +118,7 @@ export function createStore(database: Database): Store {
       const versions = changes.filter(({ before, after }) => before?.version !== after.version);
       const events = versions.map((change) => productChanged(change.after, removedSkus(change)));
       // Sent together: the connection keeps their order, and one round trip is enough.
-      await Promise.all([
+      await together([
         writeProducts(tx, versions),
         deleteVariants(tx, changes.flatMap(removedSkus)),
         writeVariants(tx, changes),
@@ -126,7 +127,7 @@ export function createStore(database: Database): Store {
     },
 
     async findMisjudged(tx, inStock) {
-      const [, rows] = await Promise.all([
+      const [, rows] = await together([
         tx`select pg_advisory_xact_lock(hashtextextended(${`stock ${database.schema}`}, 0))`,
         tx<{ sku: string; product_id: string }[]>`
           select v.sku, v.product_id from variant v

@@ -929,6 +929,7 @@ export const InventoryService: GenService<{
    * Errors:
    *   NOT_FOUND            SKU_NOT_FOUND, metadata: sku
    *   FAILED_PRECONDITION  INSUFFICIENT_STOCK, metadata: sku, requested, available
+   *   FAILED_PRECONDITION  RESERVATION_NOT_ACTIVE, metadata: order_id, state. The order was released before.
    *   ALREADY_EXISTS       REQUEST_ID_REUSED; RESERVATION_EXISTS, metadata: order_id
    *
    * @generated from rpc commerce.inventory.v1.InventoryService.ReserveStock

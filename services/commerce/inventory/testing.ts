@@ -1,0 +1,41 @@
+/** Stock for this service's own tests. */
+import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import type { Network, Person } from '#kit/testing/network.ts';
+
+export const newSku = () => `SKU-${uuidv7()}`;
+
+export const reserveRequest = (sku: string, quantity = 1n) => ({
+  requestId: uuidv7(),
+  orderId: uuidv7(),
+  lines: [{ sku, quantity }],
+});
+
+/** The service as commerce.order and as a person of the staff calls it. */
+export function stockOf(network: Network, staff: Person) {
+  const order = network.client(InventoryService, 'commerce.inventory', {
+    service: 'commerce.order',
+  });
+  const { headers } = staff;
+  return {
+    order,
+    set: (sku: string, onHand: bigint, requestId = uuidv7()) =>
+      order.setStock({ requestId, sku, onHand }, { headers }),
+    adjust: (sku: string, delta: bigint, requestId = uuidv7()) =>
+      order.adjustStock({ requestId, sku, delta, reason: 'received' }, { headers }),
+    commit: (orderId: string) => order.commitReservation({ requestId: uuidv7(), orderId }),
+    release: (orderId: string) => order.releaseStock({ requestId: uuidv7(), orderId }),
+    async read(sku: string) {
+      const { stock } = await order.getStock({ sku });
+      return { onHand: stock!.onHand, reserved: stock!.reserved, available: stock!.available };
+    },
+  };
+}
+
+/** Breaks the connections that are in the middle of a transaction, as the death of a process does. */
+export async function killTransactions(network: Network): Promise<void> {
+  await network.sql`
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and application_name = 'commerce_inventory'
+      and state like 'idle in transaction%'`;
+}
