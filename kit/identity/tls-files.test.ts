@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createTestClock } from '../clock.ts';
 import { limits } from '../limits.ts';
 import { createAuthority } from '../testing/certificates.ts';
+import { eventually } from '../testing/echo-fixture.ts';
 import { type TlsFiles, TlsFilesMismatch, watchTlsFiles } from './tls-files.ts';
 
 const authority = createAuthority();
@@ -42,7 +43,7 @@ test('a rotation is seen once all its files are there', async () => {
   look();
   expect(source.current()).toEqual(first);
   write('key', next.key);
-  await expect.poll(() => source.current()).toEqual(next);
+  await eventually(() => source.current()).toEqual(next);
   look();
   expect(seen).toEqual([next]);
 });

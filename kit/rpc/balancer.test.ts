@@ -4,7 +4,7 @@ import { DomainError, type RpcError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { ejections } from '../telemetry/metrics.ts';
 import { createEchoServer, echoHandlers } from '../testing/echo.ts';
-import { failure, read, signal, texts } from '../testing/echo-fixture.ts';
+import { eventually, failure, patient, read, signal, texts } from '../testing/echo-fixture.ts';
 import { callMany, startFleet } from '../testing/fleet.ts';
 import { transports } from '../testing/transports.ts';
 import { createDispatcher } from './dispatcher.ts';
@@ -31,7 +31,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     async (inFlight) => {
       const { client, counts } = await startFleet(engine);
       const total = 3_000;
-      expect(await callMany(total, inFlight, () => client.echo({}))).toEqual([]);
+      expect(await callMany(total, inFlight, () => client.echo({}, patient))).toEqual([]);
       for (const calls of counts()) {
         expect(calls).toBeGreaterThan((total / 3) * 0.95);
         expect(calls).toBeLessThan((total / 3) * 1.05);
@@ -47,7 +47,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     const { signal } = abort;
     // One call after the other, except that nobody waits for those that hang.
     for (let i = 0; i < 300; i += 1) {
-      const call = client.echo({}, { signal }).catch(() => {});
+      const call = client.echo({}, { ...patient, signal }).catch(() => {});
       await Promise.race([call, new Promise(setImmediate).then(() => new Promise(setImmediate))]);
     }
     abort.abort();
@@ -63,7 +63,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
         },
       }),
     });
-    expect(await callMany(1_000, 16, () => client.echo({}))).toEqual([]);
+    expect(await callMany(1_000, 16, () => client.echo({}, patient))).toEqual([]);
     const [slow, ...others] = counts();
     for (const calls of others) expect(calls).toBeGreaterThan(slow! * 2);
   });
@@ -72,7 +72,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     const { client, backends } = await startFleet(engine);
     const failures = await callMany(2_000, 32, async (index) => {
       if (index === 500) backends[1]!.server.close();
-      await client.echo({ text: String(index) });
+      await client.echo({ text: String(index) }, patient);
     });
     expect(failures).toEqual([]);
   });
@@ -90,7 +90,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     });
     const failures = await callMany(2_000, 32, async (index) => {
       if (index === 500) backends[1]!.server.close();
-      await client.echoOnce({ text: String(index) });
+      await client.echoOnce({ text: String(index) }, patient);
     });
     expect(Math.max(...seen.values())).toBe(1);
     // Only those that were on their way there are lost.
@@ -119,7 +119,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
             isDrained = true;
           });
         }
-        await client.echoOnce({ text: String(index) });
+        await client.echoOnce({ text: String(index) }, patient);
       }
     };
     await Promise.all(Array.from({ length: 32 }, worker));
@@ -142,30 +142,30 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
       (await ejections.get()).values.find(({ labels }) => labels.target === 'testing.echo')
         ?.value ?? 0;
     const before = await counter();
-    expect(await callMany(200, 1, () => client.echo({}))).toEqual([]);
+    expect(await callMany(200, 1, () => client.echo({}, patient))).toEqual([]);
     expect(counts()[0]).toBe(limits.faultsInRowMax);
     expect(await counter()).toBe(before + 1);
 
     reset();
-    expect(await callMany(300, 8, () => client.echo({}))).toEqual([]);
+    expect(await callMany(300, 8, () => client.echo({}, patient))).toEqual([]);
     expect(counts()[0]).toBe(0);
 
     // Still broken: each probation costs one call, and the next is later.
     reset();
     clock.advance({ milliseconds: limits.ejectionMsMin });
-    expect(await callMany(300, 8, () => client.echo({}))).toEqual([]);
+    expect(await callMany(300, 8, () => client.echo({}, patient))).toEqual([]);
     expect(counts()[0]).toBe(1);
     clock.advance({ milliseconds: limits.ejectionMsMin });
-    expect(await callMany(300, 8, () => client.echo({}))).toEqual([]);
+    expect(await callMany(300, 8, () => client.echo({}, patient))).toEqual([]);
     expect(counts()[0]).toBe(1);
 
     isBroken = false;
     reset();
     clock.advance({ milliseconds: limits.ejectionMsMin });
-    await callMany(300, 8, () => client.echo({}));
+    await callMany(300, 8, () => client.echo({}, patient));
     expect(counts()[0]).toBeGreaterThan(limits.probesMin);
     reset();
-    await callMany(300, 1, () => client.echo({}));
+    await callMany(300, 1, () => client.echo({}, patient));
     expect(counts()[0]).toBe(100);
   });
 
@@ -178,10 +178,10 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
         },
       }),
     });
-    const failures = await callMany(200, 1, () => client.echo({}));
+    const failures = await callMany(200, 1, () => client.echo({}, patient));
     expect(failures).toHaveLength(limits.faultsInRowMax);
     reset();
-    expect(await callMany(200, 1, () => client.echo({}))).toEqual([]);
+    expect(await callMany(200, 1, () => client.echo({}, patient))).toEqual([]);
     expect(counts()[0]).toBe(0);
   });
 
@@ -194,7 +194,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
         },
       }),
     });
-    await callMany(300, 1, () => client.echo({}));
+    await callMany(300, 1, () => client.echo({}, patient));
     expect(counts()).toEqual([100, 100, 100]);
   });
 
@@ -207,13 +207,13 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     });
     await callMany(90, 90, () => client.echo({}, { timeoutMs: 100 }));
     reset();
-    await callMany(90, 1, () => client.echoOnce({}));
+    await callMany(90, 1, () => client.echoOnce({}, patient));
     expect(counts()).toEqual([30, 30, 30]);
     const headers = { 'x-meshwork-service': 'testing.caller' };
-    await callMany(90, 90, () => client.echoInternal({}, { headers }));
+    await callMany(limits.faultsInRowMax * 3, 1, () => client.echoInternal({}, { headers }));
     reset();
-    await callMany(90, 1, () => client.echoInternal({}, { headers }));
-    expect(counts()[0]).toBe(0);
+    await callMany(30, 1, () => client.echoOnce({}, patient));
+    expect(counts()).toEqual([0, 15, 15]);
   });
 
   test('never more than half of them are ejected', async () => {
@@ -224,9 +224,9 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
         },
       }),
     });
-    await callMany(100, 1, () => client.echo({}));
+    await callMany(100, 1, () => client.echo({}, patient));
     reset();
-    await callMany(100, 1, () => client.echo({}));
+    await callMany(100, 1, () => client.echo({}, patient));
     expect(counts().filter((calls) => calls > 0)).toHaveLength(2);
   });
 
@@ -239,7 +239,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
       }),
     });
     const total = 500;
-    const failures = await callMany(total, 16, () => client.echo({}));
+    const failures = await callMany(total, 16, () => client.echo({}, patient));
     expect(failures).toHaveLength(total);
     expect(sum(counts()) / total).toBeLessThanOrEqual(1.2);
   });
@@ -252,7 +252,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
         },
       }),
     });
-    expect(await callMany(30, 1, () => client.echoOnce({}))).toHaveLength(30);
+    expect(await callMany(30, 1, () => client.echoOnce({}, patient))).toHaveLength(30);
     expect(sum(counts())).toBe(30);
   });
 
@@ -260,11 +260,13 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     const { client } = await startFleet(engine, {
       handlers: () => ({ echo: () => new Promise(() => {}) }),
     });
-    const startedAt = performance.now();
+    // On a busy machine a timer set at the same time is as late.
+    const due = new Promise<number>((resolve) => {
+      setTimeout(() => resolve(performance.now()), 300);
+    });
     expect((await failure(client.echo({}, { timeoutMs: 300 }))).code).toBe('deadline_exceeded');
-    const elapsedMs = performance.now() - startedAt;
-    expect(elapsedMs).toBeGreaterThan(290);
-    expect(elapsedMs).toBeLessThan(400);
+    const endedAt = performance.now();
+    expect(Math.abs(endedAt - (await due))).toBeLessThan(200);
   });
 
   test('one that is not serving gets nothing until it serves again', async () => {
@@ -272,15 +274,15 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     const [first] = backends;
     const calls = async () => {
       reset();
-      await callMany(30, 1, () => client.echo({}));
+      await callMany(30, 1, () => client.echo({}, patient));
       for (let i = 0; i < 6; i += 1) await read(client.echoMany({ count: 1 }));
       return counts()[0]!;
     };
     first!.server.health.set(false);
-    await expect.poll(calls).toBe(0);
+    await eventually(calls).toBe(0);
     expect(await calls()).toBe(0);
     first!.server.health.set(true);
-    await expect.poll(calls).toBe(12);
+    await eventually(calls).toBe(12);
   });
 
   test('a peer that knows no health service counts as serving', async () => {
@@ -298,22 +300,20 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     onTestFinished(() => listener.close());
     const { client, addresses, backends } = await startFleet(engine);
     addresses.set([listener.address, backends[0]!.address]);
-    await expect
-      .poll(async () => {
-        calls = 0;
-        await callMany(20, 1, () => client.echo({}));
-        return calls;
-      })
-      .toBe(10);
+    await eventually(async () => {
+      calls = 0;
+      await callMany(20, 1, () => client.echo({}, patient));
+      return calls;
+    }).toBe(10);
   });
 
   test('when none serves, calls fail at once and say that they never left', async () => {
     const { client, backends } = await startFleet(engine);
     for (const { server } of backends) server.health.set(false);
-    await expect
-      .poll(async () => (await failure(client.echoOnce({})).catch(() => undefined))?.message)
-      .toBe('testing.echo has no address that serves');
-    const error = await failure(client.echoOnce({}));
+    await eventually(
+      async () => (await failure(client.echoOnce({}, patient)).catch(() => undefined))?.message,
+    ).toBe('testing.echo has no address that serves');
+    const error = await failure(client.echoOnce({}, patient));
     expect(error).toMatchObject({ code: 'unavailable', notProcessed: true });
     expect((await failure(read(client.echoMany({})))).code).toBe('unavailable');
   });
@@ -321,18 +321,18 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
   test('when all are down, calls fail at once and say that they never left', async () => {
     const { client, backends } = await startFleet(engine);
     for (const { server } of backends) server.close();
-    await failure(client.echoOnce({}));
+    await failure(client.echoOnce({}, patient));
     const startedAt = performance.now();
-    const error = await failure(client.echoOnce({}));
+    const error = await failure(client.echoOnce({}, patient));
     expect(error).toMatchObject({ code: 'unavailable', notProcessed: true });
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(performance.now() - startedAt).toBeLessThan(patient.timeoutMs / 5);
   });
 
   test('one that was down is found again without a call', async () => {
     const { client, backends, counts } = await startFleet(engine);
     const [first] = backends;
     first!.server.close();
-    expect(await callMany(300, 4, () => client.echo({}))).toEqual([]);
+    expect(await callMany(300, 4, () => client.echo({}, patient))).toEqual([]);
     let calls = 0;
     const server = createEchoServer({
       handlers: {
@@ -343,16 +343,11 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
       },
     });
     await server.listen(first!.address, engine);
-    await expect
-      .poll(
-        async () => {
-          calls = 0;
-          expect(await callMany(30, 1, () => client.echo({}))).toEqual([]);
-          return calls;
-        },
-        { timeout: 10_000 },
-      )
-      .toBe(10);
+    await eventually(async () => {
+      calls = 0;
+      expect(await callMany(30, 1, () => client.echo({}, patient))).toEqual([]);
+      return calls;
+    }).toBe(10);
     expect(sum(counts())).toBeGreaterThan(0);
     server.close();
   });
@@ -371,25 +366,23 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
       }),
     });
     const all = backends.map(({ address }) => address);
-    const held = [1, 2, 3].map(() => client.echoOnce({}));
+    const held = [1, 2, 3].map(() => client.echoOnce({}, patient));
     await reached.promise;
     addresses.set(all.slice(0, 2));
     reset();
-    await callMany(100, 1, () => client.echo({}));
+    await callMany(100, 1, () => client.echo({}, patient));
     expect(counts()).toEqual([50, 50, 0]);
     go.fire();
     expect((await Promise.all(held)).map(({ text }) => text)).toContain('finished');
 
     addresses.set(all);
-    await expect
-      .poll(async () => {
-        reset();
-        await callMany(30, 1, () => client.echo({}));
-        return counts();
-      })
-      .toEqual([10, 10, 10]);
+    await eventually(async () => {
+      reset();
+      await callMany(30, 1, () => client.echo({}, patient));
+      return counts();
+    }).toEqual([10, 10, 10]);
     addresses.set([]);
-    expect((await failure(client.echo({}))).notProcessed).toBe(true);
+    expect((await failure(client.echo({}, patient))).notProcessed).toBe(true);
   });
 
   test('streams are spread by the number of streams', async () => {

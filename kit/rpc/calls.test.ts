@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { EchoRequestSchema, EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { DomainError } from '../errors.ts';
 import { FieldsInvalid } from '../mesh-errors.ts';
-import { failure, read, startEcho, texts } from '../testing/echo-fixture.ts';
+import { eventually, failure, read, startEcho, texts } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
 import { engineLimits } from './engine-limits.ts';
 
@@ -39,7 +39,7 @@ describe.each(transports)('over $name', (transport) => {
     async function* speak() {
       for (const text of spoken) {
         yield { text };
-        await expect.poll(() => heard.at(-1)).toBe(text);
+        await eventually(() => heard.at(-1)).toBe(text);
       }
     }
     for await (const { text } of client.echoEach(speak())) heard.push(text);

@@ -2,13 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { limits } from '../limits.ts';
 import { remainingMs } from '../scope.ts';
-import { failure, read, signal, startEcho, texts } from '../testing/echo-fixture.ts';
+import { failure, patient, read, signal, startEcho, texts } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
 import type { Call } from './call.ts';
 import { engineLimits } from './engine-limits.ts';
 
-/** How much later than its deadline a call may end on a busy machine. */
-const lateMsMax = 150;
+/** How much later than a timer that was set with it a call may end. */
+const lateMsMax = 200;
+
+/** When a timer that is set now really fires: on a busy machine later than it should, like every other. */
+function firing(ms: number): Promise<number> {
+  return new Promise((resolve) => setTimeout(() => resolve(performance.now()), ms));
+}
 
 const caller = 'testing.caller';
 
@@ -28,12 +33,11 @@ describe.each(transports)('over $name', (transport) => {
         echoInternal: (_, call) => ended(call).finally(() => told.fire()),
       },
     });
-    const startedAt = performance.now();
+    const due = firing(300);
     const error = await failure(client.echoInternal({}));
-    const elapsedMs = performance.now() - startedAt;
+    const endedAt = performance.now();
     expect(error.code).toBe('deadline_exceeded');
-    expect(elapsedMs).toBeGreaterThan(290);
-    expect(elapsedMs).toBeLessThan(300 + lateMsMax);
+    expect(Math.abs(endedAt - (await due))).toBeLessThan(lateMsMax);
     await told.promise;
   });
 
@@ -41,12 +45,11 @@ describe.each(transports)('over $name', (transport) => {
     const { client } = await startEcho(transport, {
       handlers: { echo: () => new Promise(() => {}) },
     });
-    const startedAt = performance.now();
+    const due = firing(100);
     const error = await failure(client.echo({}, { timeoutMs: 100 }));
-    const elapsedMs = performance.now() - startedAt;
+    const endedAt = performance.now();
     expect(error.code).toBe('deadline_exceeded');
-    expect(elapsedMs).toBeGreaterThan(90);
-    expect(elapsedMs).toBeLessThan(100 + lateMsMax);
+    expect(Math.abs(endedAt - (await due))).toBeLessThan(lateMsMax);
   });
 
   test('a stream ends at its deadline, and its handler is told', async () => {
@@ -61,7 +64,7 @@ describe.each(transports)('over $name', (transport) => {
     });
     const heard: string[] = [];
     const reading = (async () => {
-      for await (const { text } of client.echoMany({}, { timeoutMs: 100 })) heard.push(text);
+      for await (const { text } of client.echoMany({}, { timeoutMs: 500 })) heard.push(text);
     })();
     expect((await failure(reading)).code).toBe('deadline_exceeded');
     expect(heard).toEqual(['one']);
@@ -99,23 +102,28 @@ describe.each(transports)('over $name', (transport) => {
   });
 
   test('what is left of the deadline goes down with every hop', async () => {
-    const inner = await startEcho(transport, { caller });
-    const seen: number[] = [];
-    const middle = await startEcho(transport, {
-      caller,
+    const left: number[] = [];
+    const inner = await startEcho(transport, {
       handlers: {
-        async echoInternal() {
-          seen.push(remainingMs());
-          const answer = await inner.client.echoInternal({});
-          return { remainingMs: answer.remainingMs };
+        echo() {
+          left.push(remainingMs());
+          return {};
         },
       },
     });
-    const answer = await middle.client.echoInternal({}, { timeoutMs: 200 });
-    expect(seen[0]).toBeLessThanOrEqual(200);
-    // Rounded to whole milliseconds by the handler.
-    expect(Number(answer.remainingMs)).toBeLessThanOrEqual(seen[0]! + 0.5);
-    expect(Number(answer.remainingMs)).toBeGreaterThan(100);
+    const middle = await startEcho(transport, {
+      handlers: {
+        async echo() {
+          left.push(remainingMs());
+          return await inner.client.echo({});
+        },
+      },
+    });
+    // Less than the method's own, so that what is left is what counts.
+    await middle.client.echo({}, { timeoutMs: 1_500 });
+    const [first, second] = left as [number, number];
+    expect(first).toBeLessThanOrEqual(1_500);
+    expect(second).toBeLessThan(first);
   });
 
   test('a nested call is refused at once when too little is left', async () => {
@@ -140,7 +148,7 @@ describe.each(transports)('over $name', (transport) => {
         },
       },
     });
-    await client.echo({}, { timeoutMs: 50 }).catch(() => {});
+    await client.echo({}, { timeoutMs: 500 }).catch(() => {});
     expect(await outcome.promise).toMatchObject({
       code: 'deadline_exceeded',
       reason: 'DEADLINE_TOO_SHORT',
@@ -164,13 +172,13 @@ describe.each(transports)('over $name', (transport) => {
     const middle = await startEcho(transport, {
       handlers: {
         async echo() {
-          await inner.client.echo({}).catch(nestedEnd.fire);
+          await inner.client.echo({}, patient).catch(nestedEnd.fire);
           return {};
         },
       },
     });
     const abort = new AbortController();
-    const call = failure(middle.client.echo({}, { signal: abort.signal }));
+    const call = failure(middle.client.echo({}, { ...patient, signal: abort.signal }));
     await reached.promise;
     abort.abort();
     expect((await call).code).toBe('cancelled');

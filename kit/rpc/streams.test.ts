@@ -182,7 +182,7 @@ describe.each(transports)('over $name', (transport) => {
 
   test('many messages pass through one stream, both ways', async () => {
     const { client } = await startEcho(transport);
-    const count = 20_000;
+    const count = 5_000;
     async function* numbered() {
       for (let i = 0; i < count; i += 1) yield { text: String(i) };
     }

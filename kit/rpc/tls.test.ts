@@ -6,7 +6,7 @@ import type { TlsFiles } from '../identity/tls-files.ts';
 import { createIdentityVerifier } from '../identity/verifier.ts';
 import { createAuthority, createTlsSource } from '../testing/certificates.ts';
 import { createEchoServer } from '../testing/echo.ts';
-import { failure, read } from '../testing/echo-fixture.ts';
+import { eventually, failure, patient, read } from '../testing/echo-fixture.ts';
 import { callMany } from '../testing/fleet.ts';
 import { transports } from '../testing/transports.ts';
 import { createClient } from './client.ts';
@@ -47,13 +47,17 @@ describe.each(engines)('mTLS over $name', ({ engine }) => {
   test('a service is admitted by its certificate, and another one is not', async () => {
     const { address } = await serve();
     const right = client(address, authority.issue('testing.caller'));
-    await right.client.echoInternal({});
+    await right.client.echoInternal({}, patient);
     await read(right.client.echoMany({ count: 3 }));
     const wrong = client(address, authority.issue('testing.stranger'));
-    await wrong.client.echo({});
-    expect((await failure(wrong.client.echoInternal({}))).reason).toBe('CALLER_NOT_ALLOWED');
+    await wrong.client.echo({}, patient);
+    expect((await failure(wrong.client.echoInternal({}, patient))).reason).toBe(
+      'CALLER_NOT_ALLOWED',
+    );
     const nameless = client(address, authority.issue('testing.caller', { uris: [] }));
-    expect((await failure(nameless.client.echoInternal({}))).reason).toBe('CALLER_NOT_ALLOWED');
+    expect((await failure(nameless.client.echoInternal({}, patient))).reason).toBe(
+      'CALLER_NOT_ALLOWED',
+    );
   });
 
   test('a server that is another service than the one called gets no call', async () => {
@@ -65,10 +69,13 @@ describe.each(engines)('mTLS over $name', ({ engine }) => {
       },
     });
     const { client: caller } = client(address, authority.issue('testing.caller'));
-    const error = await failure(caller.echo({}));
+    const error = await failure(caller.echo({}, patient));
     expect(error).toMatchObject({ code: 'unavailable', notProcessed: true });
     expect(calls).toBe(0);
-    await client(address, authority.issue('testing.caller'), 'testing.stranger').client.echo({});
+    await client(address, authority.issue('testing.caller'), 'testing.stranger').client.echo(
+      {},
+      patient,
+    );
   });
 
   const refusals: Record<string, { server?: TlsFiles; caller: TlsFiles | undefined }> = {
@@ -97,7 +104,7 @@ describe.each(engines)('mTLS over $name', ({ engine }) => {
         return {};
       },
     });
-    const error = await failure(client(address, caller).client.echo({}));
+    const error = await failure(client(address, caller).client.echo({}, patient));
     expect(error).toMatchObject({ code: 'unavailable', notProcessed: true });
     expect(calls).toBe(0);
   });
@@ -106,7 +113,9 @@ describe.each(engines)('mTLS over $name', ({ engine }) => {
     const server = createEchoServer();
     onTestFinished(() => server.close());
     const { address } = await server.listen('127.0.0.1:0', engine);
-    const error = await failure(client(address, authority.issue('testing.caller')).client.echo({}));
+    const error = await failure(
+      client(address, authority.issue('testing.caller')).client.echo({}, patient),
+    );
     expect(error).toMatchObject({ code: 'unavailable', notProcessed: true });
   });
 
@@ -154,23 +163,21 @@ describe.each(engines)('mTLS over $name', ({ engine }) => {
     });
     const { client: caller, tls: clientTls } = client(address, authority.issue('testing.caller'));
     const before = await serialOf(address);
-    await caller.echoOnce({});
+    await caller.echoOnce({}, patient);
 
     const failures = await callMany(2_000, 32, async (index) => {
       if (index % 400 === 200) serverTls.rotate(authority.issue('testing.echo'));
       if (index % 400 === 399) clientTls.rotate(authority.issue(`testing.caller${index}`));
-      await caller.echoOnce({});
+      await caller.echoOnce({}, patient);
     });
     expect(failures).toEqual([]);
     expect(await serialOf(address)).not.toBe(before);
     // Who the caller is comes from its newest certificate.
-    await expect
-      .poll(async () => {
-        callers.clear();
-        await caller.echoOnce({});
-        return [...callers];
-      })
-      .toEqual(['testing.caller1999']);
+    await eventually(async () => {
+      callers.clear();
+      await caller.echoOnce({}, patient);
+      return [...callers];
+    }).toEqual(['testing.caller1999']);
   });
 
   test('a stream outlives the rotation of both sides', async () => {
@@ -181,7 +188,7 @@ describe.each(engines)('mTLS over $name', ({ engine }) => {
     serverTls.rotate(authority.issue('testing.echo'));
     clientTls.rotate(authority.issue('testing.caller'));
     for (let i = 0; i < 100; i += 1) {
-      await caller.echo({});
+      await caller.echo({}, patient);
       expect((await stream.next()).done).toBe(false);
     }
     await stream.return?.();
@@ -195,12 +202,12 @@ describe.each(engines)('mTLS over $name', ({ engine }) => {
       ca: both,
     });
     const old = client(address, { ...authority.issue('testing.caller'), ca: both });
-    await old.client.echoInternal({});
+    await old.client.echoInternal({}, patient);
     serverTls.rotate({ ...next.issue('testing.echo'), ca: next.ca });
-    await client(address, next.issue('testing.caller')).client.echoInternal({});
+    await client(address, next.issue('testing.caller')).client.echoInternal({}, patient);
     // The old one is known by its connection for as long as that lasts, and no longer admitted on a new one.
-    await old.client.echoInternal({});
+    await old.client.echoInternal({}, patient);
     const late = client(address, { ...authority.issue('testing.caller'), ca: both });
-    expect((await failure(late.client.echoInternal({}))).code).toBe('unavailable');
+    expect((await failure(late.client.echoInternal({}, patient))).code).toBe('unavailable');
   });
 });

@@ -1,9 +1,10 @@
 /** An echo server and a client of it for the length of one test. */
 import { expect, onTestFinished } from 'vitest';
+import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import type { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { RpcError } from '../errors.ts';
 import type { Channel } from '../rpc/channel.ts';
-import type { Client, ClientOptions } from '../rpc/client.ts';
+import { type Client, type ClientOptions, createClient } from '../rpc/client.ts';
 import type { Handlers } from '../rpc/handlers.ts';
 import type { LoadGauge } from '../rpc/interceptors/load-shedding.ts';
 import type { Server } from '../rpc/server.ts';
@@ -32,12 +33,21 @@ export async function startEcho(
     caller: options.caller,
     ...options.client,
   });
-  onTestFinished(async () => {
+  onTestFinished(() => {
     opened.channel.close();
-    await server.close();
+    server.close();
   });
+  // Connected before the first call, whose deadline is then its own.
+  await createClient(Health, opened.channel).check({}, patient);
   return { server, ...opened };
 }
+
+/** For calls whose deadline is not the point: a test must not fail because the machine is busy. */
+export const patient = { timeoutMs: 25_000 };
+
+/** As `expect.poll`, with patience. */
+export const eventually: typeof expect.poll = (look, options) =>
+  expect.poll(look, { timeout: 25_000, ...options });
 
 /** A promise with its ends in hand: a test waits for what happens, never for time to pass. */
 export function signal<Value = void>(): {

@@ -1,7 +1,7 @@
 /** Several echo servers of one service behind one channel, for the length of one test. */
 import { onTestFinished } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
-import { createTestClock } from '../clock.ts';
+import { type Clock, type Duration, systemClock, toMs } from '../clock.ts';
 import type { Channel } from '../rpc/channel.ts';
 import { type Client, createClient } from '../rpc/client.ts';
 import type { Engine } from '../rpc/engine.ts';
@@ -25,7 +25,7 @@ export interface Fleet {
   client: Client<typeof EchoService>;
   channel: Channel;
   addresses: ReturnType<typeof createAddressList>;
-  clock: ReturnType<typeof createTestClock>;
+  clock: FrozenClock;
   /** Begins to count anew. */
   reset(): void;
   /** Calls of each backend since the last reset. */
@@ -41,7 +41,7 @@ export async function startFleet(
   } = {},
 ): Promise<Fleet> {
   const { size = 3, handlers = () => ({}) } = options;
-  const clock = createTestClock();
+  const clock = createFrozenClock();
   const addresses = createAddressList();
   const backends: Backend[] = [];
   for (let index = 0; index < size; index += 1) {
@@ -80,6 +80,22 @@ export async function startFleet(
   };
   await everyBackendCalled(fleet);
   return fleet;
+}
+
+/** A clock that only the test moves. Its timers run in real time. */
+export interface FrozenClock extends Clock {
+  advance(duration: Duration): void;
+}
+
+function createFrozenClock(): FrozenClock {
+  let now = Date.now();
+  return {
+    now: () => now,
+    after: systemClock.after,
+    advance(duration) {
+      now += toMs(duration);
+    },
+  };
 }
 
 /** Calls until every backend has got a stream: from then on all are connected and their health is known. */
