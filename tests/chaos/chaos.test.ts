@@ -21,7 +21,7 @@ test(
     const plan = [...planKills(victimsOf(mesh), 6, seed), ...everyPlace()];
     const lines: string[] = [];
     const say = (line: string) => lines.push(line);
-    const result = await runChaos(mesh, plan, { callers: 8, seed, say });
+    const result = await runChaos(mesh, plan, { callers: 16, seed, say });
     const broken = result.findings.filter(({ broken }) => broken > 0);
     expect(broken, `SEED=${seed}\n${lines.join('\n')}`).toEqual([]);
     expect(result.missed, 'places that nobody came by').toEqual([]);

@@ -40,6 +40,8 @@ export interface Load {
 
 const thinkMsMax = 300;
 const regretMsMax = 150;
+const looksMax = 5;
+const lookMs = 50;
 const goodCards = ['tok_visa', 'tok_mastercard', 'tok_twice', 'tok_event_first'];
 const trickyCards = ['tok_timeout', 'tok_error', 'tok_error_before', 'tok_lost', 'tok_slow_300'];
 const badCards = ['tok_insufficient_funds', 'tok_expired_card', 'tok_nobodys'];
@@ -74,13 +76,18 @@ export function startLoad(mesh: Mesh, shop: Shop, callers: number, seed: number)
     return order;
   }
 
-  /** Undoes the customer's newest order while it is being made. */
+  /** Undoes the customer's newest order while it is being made, if it is seen in time. */
   async function regret(customer: Customer, known: Set<string>): Promise<void> {
-    const { orders } = await insist(customer, failures, () =>
-      doors[0]!.listOrders({ pageSize: 1 }, customer),
-    );
-    const [newest] = orders;
-    if (newest !== undefined && !known.has(newest.orderId)) await cancel(customer, newest.orderId);
+    for (let look = 0; look < looksMax; look += 1) {
+      const { orders } = await insist(customer, failures, () =>
+        doors[0]!.listOrders({ pageSize: 1 }, customer),
+      );
+      const [newest] = orders;
+      if (newest !== undefined && !known.has(newest.orderId)) {
+        return cancel(customer, newest.orderId);
+      }
+      await pause(lookMs);
+    }
   }
 
   async function cancel(customer: Customer, orderId: string): Promise<void> {
