@@ -1,11 +1,9 @@
 /** Where services live, and how one reaches another. */
-import { createBalancer } from './rpc/balancer.ts';
 import type { Channel } from './rpc/channel.ts';
 import { createDirectChannel } from './rpc/direct-channel.ts';
 import type { MessageDispatcher } from './rpc/dispatcher.ts';
 import type { Engine } from './rpc/engine.ts';
-import { createRetryPolicy } from './rpc/retry.ts';
-import { createWireChannel } from './rpc/wire-channel.ts';
+import { createChannel } from './rpc/wire-channel.ts';
 
 export interface WaysOptions {
   /** `wire`: gRPC to wherever a service listens. `direct`: a call within this process for what lives here. */
@@ -30,14 +28,9 @@ export function createWays(options: WaysOptions): Ways {
     let wire: Channel | undefined;
     const direct = createDirectChannel({ target, caller, dispatcher: () => dispatcherOf(target)! });
 
-    function openWire(): Channel {
-      const balancer = createBalancer({ addresses: addressesOf(target), engine });
-      return createWireChannel({ target, balancer, retry: createRetryPolicy() });
-    }
-
     function way(): Channel {
       if (transport === 'direct' && dispatcherOf(target) !== undefined) return direct;
-      wire ??= openWire();
+      wire ??= createChannel({ target, addresses: addressesOf(target), engine });
       return wire;
     }
 
