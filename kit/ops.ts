@@ -1,10 +1,12 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
+import { OpsService, type ReplayDeadLettersResponseSchema } from '#gen/platform/ops/v1/ops_pb.ts';
 import type { Bus } from './bus/bus.ts';
 import type { Consumer } from './bus/consumer.ts';
 import { type DeadLetter, readDeadLetters, removeDeadLetter } from './bus/dead-letters.ts';
 import type { Database } from './db/database.ts';
-import { DomainError } from './errors.ts';
+import { answerOnce, isAnswered, requestKey } from './db/request-log.ts';
+import { assert, DomainError } from './errors.ts';
+import { InvalidPageToken } from './mesh-errors.ts';
 import { cutPage, decodePageToken, encodePageToken } from './page.ts';
 import { type Implementation, implement } from './rpc/handlers.ts';
 
@@ -17,6 +19,21 @@ const pageSizeDefault = 50;
 /** Dead letters that one replay looks through to find those it was asked for. */
 const searchMax = 10_000;
 
+interface Replayed {
+  replayedCount: number;
+  failedEventIds: string[];
+}
+
+/** Runs one piece of work after the other. */
+function createTurns(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
+  };
+}
+
 /** What every service offers its operators: the events that it gave up on, and another try. */
 export function createOpsHandlers(options: {
   bus: Bus;
@@ -24,8 +41,10 @@ export function createOpsHandlers(options: {
   service: string;
   consumers: readonly Consumer[];
 }): Implementation {
-  const { bus, service, consumers } = options;
+  const { bus, database, service, consumers } = options;
   const query = [service, 'ListDeadLetters'];
+  // A repeat that comes while the first is at work finds its answer, and not an empty list.
+  const oneAtATime = createTurns();
 
   async function replay(letter: DeadLetter): Promise<boolean> {
     const consumer = consumers.find(({ name }) => name === letter.consumer);
@@ -40,9 +59,25 @@ export function createOpsHandlers(options: {
     return true;
   }
 
+  async function replayAll(eventIds: readonly string[]): Promise<Replayed | DeadLetterNotFound> {
+    const wanted = new Set(eventIds);
+    const letters = (await readDeadLetters(bus, service, 0, searchMax)).filter(({ event }) =>
+      wanted.has(event.id),
+    );
+    const known = new Set(letters.map(({ event }) => event.id));
+    const missing = eventIds.find((id) => !known.has(id));
+    if (missing !== undefined) return new DeadLetterNotFound({ event_id: missing });
+    const failed = new Set<string>();
+    for (const letter of letters) {
+      if (!(await replay(letter))) failed.add(letter.event.id);
+    }
+    return { replayedCount: known.size - failed.size, failedEventIds: [...failed] };
+  }
+
   return implement(OpsService, {
     async listDeadLetters({ pageSize, pageToken }) {
       const [after = '0'] = decodePageToken(query, pageToken, 1) ?? [];
+      if (!/^\d{1,15}$/.test(after)) throw new InvalidPageToken();
       const size = pageSize || pageSizeDefault;
       const letters = await readDeadLetters(bus, service, Number(after), size + 1);
       const { page, nextPageToken } = cutPage(letters, size, (last) =>
@@ -51,20 +86,19 @@ export function createOpsHandlers(options: {
       return { deadLetters: page.map(toProto), nextPageToken };
     },
 
-    async replayDeadLetters({ eventIds }) {
-      const wanted = new Set(eventIds);
-      const letters = (await readDeadLetters(bus, service, 0, searchMax)).filter(({ event }) =>
-        wanted.has(event.id),
-      );
-      const known = new Set(letters.map(({ event }) => event.id));
-      const missing = eventIds.find((id) => !known.has(id));
-      if (missing !== undefined) throw new DeadLetterNotFound({ event_id: missing });
-      const failed = new Set<string>();
-      for (const letter of letters) {
-        if (!(await replay(letter))) failed.add(letter.event.id);
-      }
-      return { replayedCount: known.size - failed.size, failedEventIds: [...failed] };
-    },
+    replayDeadLetters: (request, call) =>
+      oneAtATime(async () => {
+        const key = requestKey(call, request);
+        // Each event has a transaction of its own, so the answer is known after them; recorded, it is final.
+        const replayed = (await isAnswered(database, key))
+          ? undefined
+          : await replayAll(request.eventIds);
+        return answerOnce<typeof ReplayDeadLettersResponseSchema>(database, call, key, async () => {
+          assert(replayed !== undefined, 'what was answered once is answered from the record');
+          if (replayed instanceof DeadLetterNotFound) throw replayed;
+          return replayed;
+        });
+      }),
   });
 }
 

@@ -1,20 +1,23 @@
-import { type DescMessage, fromBinary } from '@bufbuild/protobuf';
-import { AckPolicy, type ConsumerMessages, DeliverPolicy, type JsMsg } from '@nats-io/jetstream';
+import type { DescMessage } from '@bufbuild/protobuf';
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JsMsg,
+} from '@nats-io/jetstream';
 import type { Database, Tx } from '../db/database.ts';
-import { sqlState } from '../db/errors.ts';
 import { limits } from '../limits.ts';
-import { detached } from '../scope.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { events as eventsTotal } from '../telemetry/metrics.ts';
-import { parseTraceparent } from '../telemetry/trace.ts';
-import { type Bus, fromHeaders } from './bus.ts';
-import { sendDeadLetter } from './dead-letters.ts';
+import type { Bus } from './bus.ts';
 import type { IncomingEvent, WireEvent } from './event.ts';
+import { handleAll, handleEvents } from './handle.ts';
 
 /**
  * What a service does about one type of event. `handle` gets the events that it has not taken before, in the
  * transaction that records them as taken: its effect and the record happen together or not at all. It may get several
- * at once, oldest first; when it throws, they are tried again one by one, so a bad event harms no other.
+ * at once, oldest first; when it throws, they are tried again one by one, so a bad event harms no other. A PoisonEvent
+ * is not tried again.
  */
 export interface Subscription<Schema extends DescMessage = DescMessage> {
   /** Unique within the service; part of the durable consumer's name, so it must not change. */
@@ -49,6 +52,9 @@ export interface ConsumerOptions {
   log: Logger;
 }
 
+/** What the client notices when the server has no such consumer any more. */
+const lossSigns = new Set<string>(['consumer_deleted', 'consumer_not_found', 'stream_not_found']);
+
 const nanos = (ms: number) => ms * 1_000_000;
 
 /** The service that publishes an event: "commerce.order.v1.OrderChanged" comes from commerce.order. */
@@ -66,8 +72,7 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
   const type = sub.schema.typeName;
   const stream = bus.streamOf(publisherOf(type));
   const durable = [bus.namespace, service, sub.name].filter(Boolean).join('_').replaceAll('.', '_');
-  await bus.ensureStreams(publisherOf(type));
-  const config = {
+  const config: Partial<ConsumerConfig> = {
     durable_name: durable,
     filter_subject: bus.subject(type),
     ack_policy: AckPolicy.Explicit,
@@ -77,11 +82,6 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
     // Ours is the bound (deliveriesMax, then the dead letters); JetStream's own would drop the event silently.
     max_deliver: -1,
   };
-  await bus.manager.consumers
-    .add(stream, config)
-    .catch(() => bus.manager.consumers.update(stream, durable, config));
-  const source = await bus.js.consumers.get(stream, durable);
-
   let queue: JsMsg[] = [];
   let working: Promise<void> | undefined;
   let stopped = false;
@@ -102,20 +102,47 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
     }
   }
 
-  const messages: ConsumerMessages = await open();
+  async function ensure(): Promise<void> {
+    await bus.ensureStreams(publisherOf(type));
+    await bus.manager.consumers
+      .add(stream, config)
+      .catch(() => bus.manager.consumers.update(stream, durable, config));
+  }
 
   async function open(): Promise<ConsumerMessages> {
-    const opened = await source.consume({
-      max_messages: limits.consumerInFlightMax,
-      callback: take,
-    });
-    // A server that lost the consumer (an empty disk) closes the iterator; everything is made anew then.
-    void opened.closed().then((error) => {
-      if (!stopped && error !== undefined)
-        log.warn({ consumer: durable, error }, 'consumer.closed');
-    });
-    return opened;
+    await ensure();
+    const source = await bus.js.consumers.get(stream, durable);
+    return source.consume({ max_messages: limits.consumerInFlightMax, callback: take });
   }
+
+  /** A server that has lost the consumer, or all of its disk, is given it anew; the inbox knows what was done. */
+  async function keepOpen(): Promise<void> {
+    while (!stopped) {
+      for await (const { type: sign } of messages.status()) {
+        if (lossSigns.has(sign)) break;
+        // The client asks again by itself, but not for a consumer that it would have to make.
+        if (sign === 'heartbeats_missed') await ensure().catch(() => {});
+      }
+      if (stopped) return;
+      log.warn({ consumer: durable }, 'consumer.reopened');
+      messages.stop();
+      messages = await insist(open);
+    }
+  }
+
+  async function insist<Result>(work: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (stopped) throw error;
+        await new Promise((resolve) => setTimeout(resolve, limits.redeliveryBackoffMs[0]));
+      }
+    }
+  }
+
+  let messages = await open();
+  const keeping = keepOpen().catch(() => {});
 
   return {
     name: sub.name,
@@ -130,91 +157,9 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
     async stop() {
       stopped = true;
       messages.stop();
+      await keeping;
+      messages.stop();
       await working;
     },
   };
-}
-
-/** Handles messages together; when that fails, one by one, and each that fails alone waits or is given up. */
-async function handleAll(options: ConsumerOptions, messages: JsMsg[]): Promise<void> {
-  const { service } = options;
-  const count = (outcome: string, by = 1) =>
-    eventsTotal.inc({ service, direction: 'consumed', outcome }, by);
-  try {
-    await handleEvents(
-      options,
-      messages.map((message) => fromHeaders(message.headers, message.data)),
-    );
-    for (const message of messages) message.ack();
-    count('ok', messages.length);
-    return;
-  } catch (error) {
-    if (messages.length === 1) {
-      count('failed');
-      await giveBack(options, messages[0]!, error);
-      return;
-    }
-  }
-  for (const message of messages) await handleAll(options, [message]);
-}
-
-async function handleEvents(options: ConsumerOptions, events: WireEvent[]): Promise<void> {
-  const { database, subscription: sub, service } = options;
-  const consumer = `${service}/${sub.name}`;
-  const trace = parseTraceparent(events[0]?.traceparent);
-  await detached({ timeoutMs: limits.statementMsMax, trace }, () =>
-    database.transaction(async (tx) => {
-      const fresh = await takeNew(tx, consumer, events);
-      if (fresh.length > 0)
-        await sub.handle(
-          fresh.map((event) => read(sub.schema, event)),
-          tx,
-        );
-    }),
-  );
-}
-
-/** Records events as taken, and answers those that were not before. */
-async function takeNew(tx: Tx, consumer: string, events: WireEvent[]): Promise<WireEvent[]> {
-  const ids = events.map((event) => event.id);
-  const rows = await tx<{ event_id: string }[]>`
-    insert into inbox (event_id, consumer)
-    select distinct event_id, ${consumer} from unnest(${ids}::uuid[]) as t (event_id)
-    on conflict do nothing
-    returning event_id`;
-  const fresh = new Set(rows.map((row) => row.event_id));
-  // Within one batch too, the second delivery of an event finds the first.
-  return events.filter((event) => fresh.delete(event.id));
-}
-
-function read(schema: DescMessage, event: WireEvent): IncomingEvent {
-  const { id, type, key, payload, traceparent } = event;
-  const message = fromBinary(schema, payload);
-  return { id, type, key, message, trace: parseTraceparent(traceparent) } as IncomingEvent;
-}
-
-async function giveBack(options: ConsumerOptions, message: JsMsg, error: unknown): Promise<void> {
-  const { bus, service, subscription: sub, log } = options;
-  const attempts = message.info.deliveryCount;
-  const failure = describe(error);
-  if (attempts < limits.deliveriesMax) {
-    const pauses = limits.redeliveryBackoffMs;
-    message.nak(pauses[Math.min(attempts - 1, pauses.length - 1)]);
-    log.warn({ consumer: sub.name, attempts, failure }, 'event.retried');
-    return;
-  }
-  try {
-    await sendDeadLetter(bus, { service, consumer: sub.name, attempts, failure, message });
-    message.ack();
-    log.error({ consumer: sub.name, attempts, failure }, 'event.dead');
-  } catch {
-    // The bus is away: the event comes back by itself.
-    message.nak(limits.redeliveryBackoffMs[0]);
-  }
-}
-
-/** The class of a failure and the driver's code: never its text, which may hold what the event held. */
-function describe(error: unknown): string {
-  const name = error instanceof Error ? error.name : typeof error;
-  return [name, sqlState(error)].filter(Boolean).join(' ');
 }

@@ -38,3 +38,8 @@ export interface WireEvent {
   /** Milliseconds since the epoch. */
   createdAt: number;
 }
+
+/** An event that no further attempt will make good. A handler that throws it sends it to the dead letters at once. */
+export class PoisonEvent extends Error {
+  override readonly name = 'PoisonEvent';
+}

@@ -1,0 +1,112 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { EchoRequestSchema } from '#gen/platform/testing/v1/testing_pb.ts';
+import type { Database, Tx } from '../db/database.ts';
+import { uuidv7 } from '../ids.ts';
+import { createLogger } from '../telemetry/log.ts';
+import { createTestSchema, type TestSchema } from '../testing/schema.ts';
+import { type Bus, connectBus } from './bus.ts';
+import { type Consumer, startConsumer, subscription } from './consumer.ts';
+import { readDeadLetters } from './dead-letters.ts';
+import { type IncomingEvent, PoisonEvent } from './event.ts';
+
+const service = 'testing.listener';
+const publisher = 'platform.testing';
+let testing: TestSchema;
+let database: Database;
+let bus: Bus;
+let consumer: Consumer;
+/** What the handler does beside noting the texts that it was told. */
+let react: (events: IncomingEvent<typeof EchoRequestSchema>[], tx: Tx) => void | Promise<void>;
+
+beforeAll(async () => {
+  testing = await createTestSchema(inject('servers').databaseUrl);
+  database = testing.open();
+  await database.sql`create table heard (text text not null)`;
+  const namespace = `test_${uuidv7().replaceAll('-', '')}`;
+  bus = await connectBus({ url: inject('servers').natsUrl, namespace, name: 'test' });
+  await bus.ensureStreams(service);
+  consumer = await startConsumer({
+    bus,
+    database,
+    service,
+    log: createLogger(service, { level: 'silent' }),
+    subscription: subscription({
+      name: 'texts',
+      schema: EchoRequestSchema,
+      async handle(events, tx) {
+        for (const { message } of events) await tx`insert into heard values (${message.text})`;
+        await react(events, tx);
+      },
+    }),
+  });
+});
+beforeEach(async () => {
+  react = (events) => {
+    if (events.some(({ message }) => message.text === 'poison')) throw new PoisonEvent();
+  };
+  await database.sql`delete from heard`;
+});
+afterAll(async () => {
+  await consumer.stop();
+  const streams = [publisher, service, `dead.${publisher}`, `dead.${service}`];
+  for (const name of streams) await bus.manager.streams.delete(bus.streamOf(name));
+  await bus.close();
+  await testing.stop();
+});
+
+function eventOf(text: string, id = uuidv7()) {
+  const payload = toBinary(EchoRequestSchema, create(EchoRequestSchema, { text }));
+  const type = EchoRequestSchema.typeName;
+  return { id, type, key: 'key', payload, traceparent: undefined, createdAt: Date.now() };
+}
+
+async function heard(): Promise<string[]> {
+  const rows = await database.sql<{ text: string }[]>`select text from heard`;
+  return rows.map(({ text }) => text).sort();
+}
+
+const idle = () => expect.poll(() => consumer.pending(), { timeout: 10_000 }).toBe(0);
+
+describe('a consumer', () => {
+  test('does an event once, however often it comes', async () => {
+    const id = uuidv7();
+    await bus.send([eventOf('a', id), eventOf('b')]);
+    await idle();
+    // Past the bus's own memory of message ids.
+    for (let i = 0; i < 3; i += 1) await consumer.replay(eventOf('a', id));
+    expect(await heard()).toEqual(['a', 'b']);
+  });
+
+  test('does again what failed, as a whole', async () => {
+    let failures = 2;
+    react = () => {
+      failures -= 1;
+      if (failures >= 0) throw new Error('not yet');
+    };
+    await bus.send([eventOf('a')]);
+    await idle();
+    expect(await heard()).toEqual(['a']);
+  });
+
+  test('puts poison aside at once, and does all that came with it', async () => {
+    const unreadable = { ...eventOf(''), payload: new Uint8Array([10, 200]) };
+    const nameless = eventOf('nameless', 'no-uuid');
+    const poison = eventOf('poison');
+    await bus.send([eventOf('a'), poison, unreadable, nameless, eventOf('b')]);
+    await idle();
+    expect(await heard()).toEqual(['a', 'b']);
+    const letters = await readDeadLetters(bus, service, 0, 10);
+    expect(letters.map(({ event }) => event.id)).toEqual([poison.id, unreadable.id, 'no-uuid']);
+    expect(letters[0]).toMatchObject({ consumer: 'texts', attempts: 1, failure: 'PoisonEvent' });
+  });
+
+  test('is made anew when the server has lost it, and goes on where it was', async () => {
+    await bus.send([eventOf('before')]);
+    await idle();
+    const [info] = await bus.manager.consumers.list(bus.streamOf(publisher)).next();
+    await bus.manager.consumers.delete(bus.streamOf(publisher), info!.name);
+    await bus.send([eventOf('after')]);
+    await expect.poll(heard, { timeout: 10_000 }).toEqual(['after', 'before']);
+  });
+});

@@ -1,0 +1,107 @@
+import { type DescMessage, fromBinary, type Message } from '@bufbuild/protobuf';
+import type { JsMsg } from '@nats-io/jetstream';
+import type { Tx } from '../db/database.ts';
+import { sqlState } from '../db/errors.ts';
+import { isUuid } from '../ids.ts';
+import { limits } from '../limits.ts';
+import { detached } from '../scope.ts';
+import { events as eventsTotal } from '../telemetry/metrics.ts';
+import { parseTraceparent } from '../telemetry/trace.ts';
+import { fromHeaders } from './bus.ts';
+import type { ConsumerOptions } from './consumer.ts';
+import { sendDeadLetter } from './dead-letters.ts';
+import { type IncomingEvent, PoisonEvent, type WireEvent } from './event.ts';
+
+/** Handles messages together; when that fails, one by one, and each that fails alone waits or is given up. */
+export async function handleAll(options: ConsumerOptions, messages: JsMsg[]): Promise<void> {
+  const { service } = options;
+  const count = (outcome: string, by = 1) =>
+    eventsTotal.inc({ service, direction: 'consumed', outcome }, by);
+  try {
+    await handleEvents(
+      options,
+      messages.map((message) => fromHeaders(message.headers, message.data)),
+    );
+    for (const message of messages) message.ack();
+    count('ok', messages.length);
+    return;
+  } catch (error) {
+    if (messages.length === 1) {
+      count('failed');
+      await giveBack(options, messages[0]!, error);
+      return;
+    }
+  }
+  for (const message of messages) await handleAll(options, [message]);
+}
+
+/** Handles events in one transaction, those of them that were not taken before. */
+export async function handleEvents(options: ConsumerOptions, events: WireEvent[]): Promise<void> {
+  const { database, subscription: sub, service } = options;
+  const consumer = `${service}/${sub.name}`;
+  const trace = parseTraceparent(events[0]?.traceparent);
+  await detached({ timeoutMs: limits.statementMsMax, trace }, () =>
+    database.transaction(async (tx) => {
+      const fresh = await takeNew(tx, consumer, events);
+      if (fresh.length > 0)
+        await sub.handle(
+          fresh.map((event) => read(sub.schema, event)),
+          tx,
+        );
+    }),
+  );
+}
+
+/** Records events as taken, and answers those that were not before. */
+async function takeNew(tx: Tx, consumer: string, events: WireEvent[]): Promise<WireEvent[]> {
+  const ids = events.map((event) => event.id);
+  if (!ids.every(isUuid)) throw new PoisonEvent();
+  const rows = await tx<{ event_id: string }[]>`
+    insert into inbox (event_id, consumer)
+    select distinct event_id, ${consumer} from unnest(${ids}::uuid[]) as t (event_id)
+    on conflict do nothing
+    returning event_id`;
+  const fresh = new Set(rows.map((row) => row.event_id));
+  // Within one batch too, the second delivery of an event finds the first.
+  return events.filter((event) => fresh.delete(event.id));
+}
+
+function read(schema: DescMessage, event: WireEvent): IncomingEvent {
+  const { id, type, key, payload, traceparent } = event;
+  const message = parse(schema, payload);
+  return { id, type, key, message, trace: parseTraceparent(traceparent) } as IncomingEvent;
+}
+
+function parse(schema: DescMessage, payload: Uint8Array): Message {
+  try {
+    return fromBinary(schema, payload);
+  } catch {
+    throw new PoisonEvent();
+  }
+}
+
+async function giveBack(options: ConsumerOptions, message: JsMsg, error: unknown): Promise<void> {
+  const { bus, service, subscription: sub, log } = options;
+  const attempts = message.info.deliveryCount;
+  const failure = describe(error);
+  if (attempts < limits.deliveriesMax && !(error instanceof PoisonEvent)) {
+    const pauses = limits.redeliveryBackoffMs;
+    message.nak(pauses[Math.min(attempts - 1, pauses.length - 1)]);
+    log.warn({ consumer: sub.name, attempts, failure }, 'event.retried');
+    return;
+  }
+  try {
+    await sendDeadLetter(bus, { service, consumer: sub.name, attempts, failure, message });
+    message.ack();
+    log.error({ consumer: sub.name, attempts, failure }, 'event.dead');
+  } catch {
+    // The bus is away: the event comes back by itself.
+    message.nak(limits.redeliveryBackoffMs[0]);
+  }
+}
+
+/** The class of a failure and the driver's code: never its text, which may hold what the event held. */
+function describe(error: unknown): string {
+  const name = error instanceof Error ? error.name : typeof error;
+  return [name, sqlState(error)].filter(Boolean).join(' ');
+}
