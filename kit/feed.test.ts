@@ -29,12 +29,12 @@ function createFeed(entries: bigint[] = []) {
   };
 }
 
-const after = (position: bigint) => ({ feed: 'a', after: position });
+const from = (position: bigint) => ({ feed: 'a', after: position });
 
 describe('a follower', () => {
   test('gets what there is after its position, then what is added', async () => {
     const { hub, add } = createFeed([1n, 2n, 3n]);
-    const following = hub.follow(after(1n), new AbortController().signal);
+    const following = hub.follow(from(1n), new AbortController().signal);
     expect((await following.next()).value).toEqual([2n, 3n]);
     const next = following.next();
     add(4n);
@@ -44,7 +44,7 @@ describe('a follower', () => {
 
   test('finds by itself what nobody hinted at', async () => {
     const { hub, add, clock } = createFeed();
-    const next = hub.follow(after(0n), new AbortController().signal).next();
+    const next = hub.follow(from(0n), new AbortController().signal).next();
     await expect.poll(() => hub.following).toBe(1);
     add(1n);
     const looking = setInterval(() => clock.advance({ minutes: 1 }), 1);
@@ -56,7 +56,7 @@ describe('a follower', () => {
     const all = Array.from({ length: 1_234 }, (_, i) => BigInt(i + 1));
     const { hub } = createFeed(all);
     const seen: bigint[] = [];
-    for await (const entries of hub.follow(after(0n), new AbortController().signal)) {
+    for await (const entries of hub.follow(from(0n), new AbortController().signal)) {
       expect(entries.length).toBeLessThanOrEqual(100);
       seen.push(...entries);
       if (seen.length === all.length) break;
@@ -68,7 +68,7 @@ describe('a follower', () => {
   test('that is told to stop ends, also while it waits', async () => {
     const { hub } = createFeed();
     const stop = new AbortController();
-    const next = hub.follow(after(0n), stop.signal).next();
+    const next = hub.follow(from(0n), stop.signal).next();
     await expect.poll(() => hub.following).toBe(1);
     stop.abort();
     expect((await next).done).toBe(true);
@@ -78,7 +78,7 @@ describe('a follower', () => {
   test('shares its look with the others who were hinted at the same time', async () => {
     const feed = createFeed();
     const next = Array.from({ length: 50 }, () =>
-      feed.hub.follow(after(0n), new AbortController().signal).next(),
+      feed.hub.follow(from(0n), new AbortController().signal).next(),
     );
     await expect.poll(() => feed.reads).toBe(1);
     feed.add(1n);
@@ -100,7 +100,7 @@ test('whoever comes back with its last position gets each entry once, in order',
     let stop = new AbortController();
 
     async function listen({ signal }: AbortController): Promise<void> {
-      for await (const entries of hub.follow(after(seen.at(-1) ?? 0n), signal)) {
+      for await (const entries of hub.follow(from(seen.at(-1) ?? 0n), signal)) {
         seen.push(...entries);
       }
     }
@@ -113,7 +113,10 @@ test('whoever comes back with its last position gets each entry once, in order',
         stop = new AbortController();
         listening = listen(stop);
       } else {
-        for (let i = 0; i < one.add; i += 1) add((last += 1n));
+        for (let i = 0; i < one.add; i += 1) {
+          last += 1n;
+          add(last);
+        }
         if (one.isHinted) hub.hint('a');
       }
       await new Promise((resolve) => setImmediate(resolve));
