@@ -6,8 +6,7 @@ import { type DeadLetter, readDeadLetters, removeDeadLetter } from './bus/dead-l
 import type { Database } from './db/database.ts';
 import { answerOnce, isAnswered, requestKey } from './db/request-log.ts';
 import { assert, DomainError } from './errors.ts';
-import { InvalidPageToken } from './mesh-errors.ts';
-import { cutPage, decodePageToken, encodePageToken } from './page.ts';
+import { cutPage, decodeNumberToken, encodePageToken } from './page.ts';
 import { type Implementation, implement } from './rpc/handlers.ts';
 
 class DeadLetterNotFound extends DomainError<{ event_id: string }> {
@@ -76,8 +75,7 @@ export function createOpsHandlers(options: {
 
   return implement(OpsService, {
     async listDeadLetters({ pageSize, pageToken }) {
-      const [after = '0'] = decodePageToken(query, pageToken, 1) ?? [];
-      if (!/^\d{1,15}$/.test(after)) throw new InvalidPageToken();
+      const after = decodeNumberToken(query, pageToken) ?? 0n;
       const size = pageSize || pageSizeDefault;
       const letters = await readDeadLetters(bus, service, Number(after), size + 1);
       const { page, nextPageToken } = cutPage(letters, size, (last) =>

@@ -42,6 +42,15 @@ export function decodeIdToken(query: readonly string[], token: string): string |
   return id;
 }
 
+/** The position of a token that is one number, as decodeIdToken. */
+export function decodeNumberToken(query: readonly string[], token: string): bigint | undefined {
+  const [number] = decodePageToken(query, token, 1) ?? [];
+  if (number === undefined) return undefined;
+  // 15 digits: a double holds them, and more would be made up.
+  if (!/^\d{1,15}$/.test(number)) throw new InvalidPageToken();
+  return BigInt(number);
+}
+
 function digest(query: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 12);
 }

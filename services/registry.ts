@@ -5,6 +5,7 @@ import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
+import { NotificationService } from '#gen/platform/notification/v1/notification_pb.ts';
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import type { ServiceModule } from '#kit/service.ts';
@@ -53,6 +54,13 @@ export const registry: readonly Registration[] = [
       BOOTSTRAP_STAFF_PASSWORD: '',
     },
     load: async () => (await import('./platform/user/service.ts')).user,
+  },
+  {
+    name: 'platform.notification',
+    port: 2,
+    contracts: [NotificationService],
+    calls: [],
+    load: async () => (await import('./platform/notification/service.ts')).notification,
   },
   {
     name: 'commerce.inventory',
