@@ -94,7 +94,8 @@ describe('a person', () => {
     const person = await personOf(network);
     let deaths = 0;
     disarm = armDebugPoint('platform.notification.before-commit', async () => {
-      if ((deaths += 1) > 2) return;
+      deaths += 1;
+      if (deaths > 2) return;
       // Not the relay, which settle() is pushing on meanwhile.
       await network.sql`
         select pg_terminate_backend(pid, 5000) from pg_stat_activity
