@@ -3,6 +3,7 @@ import { type Client, createClient, type Transport } from '@connectrpc/connect';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { type Order, OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
+import { NotificationService } from '#gen/platform/notification/v1/notification_pb.ts';
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
@@ -24,6 +25,7 @@ export async function putOnSale(mesh: TestMesh, units: bigint): Promise<string> 
 
 export interface Shopper {
   readonly orders: Client<typeof OrderService>;
+  readonly notifications: Client<typeof NotificationService>;
   readonly headers: { authorization: string };
   buy(sku: string, paymentToken: string, requestId?: string): Promise<Order>;
 }
@@ -40,6 +42,7 @@ export async function newShopper(door: Transport): Promise<Shopper> {
   const orders = createClient(OrderService, door);
   return {
     orders,
+    notifications: createClient(NotificationService, door),
     headers,
     async buy(sku, paymentToken, requestId = uuidv7()) {
       const shippingAddress = {
