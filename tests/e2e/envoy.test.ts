@@ -18,7 +18,7 @@ describe.runIf(isHere)('behind Envoy', () => {
   let envoy: Envoy;
   beforeAll(async () => {
     mesh = await startTestMesh('domain');
-    envoy = (await startEnvoy(mesh))!;
+    envoy = (await startEnvoy(mesh, 'https://shop\\.example'))!;
   });
   afterAll(async () => {
     await envoy?.stop();

@@ -14,8 +14,14 @@ export interface Envoy {
 
 const readyMsMax = 20_000;
 
-/** A real Envoy before a mesh, configured as the contract says; undefined where there is none to be had. */
-export async function startEnvoy(mesh: TestMesh): Promise<Envoy | undefined> {
+/**
+ * A real Envoy before a mesh, configured as the contract says, for browsers of the given origins (a regular expression);
+ * undefined where there is none to be had.
+ */
+export async function startEnvoy(
+  mesh: TestMesh,
+  corsOriginRegex: string,
+): Promise<Envoy | undefined> {
   const binary = await findPeer('envoy');
   if (binary === undefined) return undefined;
   const [port, adminPort] = await Promise.all([freePort(), freePort()]);
@@ -24,7 +30,7 @@ export async function startEnvoy(mesh: TestMesh): Promise<Envoy | undefined> {
     adminPort,
     addressOf: mesh.addressOf,
     isStatic: true,
-    corsOriginRegex: 'https://shop\\.example',
+    corsOriginRegex,
   });
   const file = join(mesh.dataDir, 'envoy.json');
   writeFileSync(file, JSON.stringify(config));
@@ -53,7 +59,8 @@ async function untilReady(url: string, child: ChildProcess): Promise<void> {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.listen(0, '127.0.0.1', () => {

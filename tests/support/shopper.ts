@@ -24,6 +24,8 @@ export async function putOnSale(mesh: TestMesh, units: bigint): Promise<string> 
 }
 
 export interface Shopper {
+  readonly email: string;
+  readonly password: string;
   readonly orders: Client<typeof OrderService>;
   readonly notifications: Client<typeof NotificationService>;
   readonly headers: { authorization: string };
@@ -41,6 +43,8 @@ export async function newShopper(door: Transport): Promise<Shopper> {
   const headers = { authorization: `Bearer ${tokens!.accessToken}` };
   const orders = createClient(OrderService, door);
   return {
+    email,
+    password,
     orders,
     notifications: createClient(NotificationService, door),
     headers,

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+
+export interface RunningCommand {
+  /** Resolves with what it has printed so far, as soon as a line of that matches; rejects when it ends before. */
+  says(pattern: RegExp): Promise<string>;
+  /** Ends it and everything that it started, and resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+/** Starts a command line in a folder as a person would, and leaves it running. */
+export function startCommand(command: string, cwd: string): RunningCommand {
+  // A group of its own: npm has children, and the end is meant for all of them.
+  const child = spawn('bash', ['-c', command], { cwd, detached: true, env: plainEnv() });
+  let output = '';
+  let look = () => {};
+  const collect = (chunk: Buffer) => {
+    output += chunk.toString();
+    look();
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const gone = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? -1)));
+  return {
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        look = () => {
+          if (pattern.test(output)) resolve(output);
+        };
+        look();
+        void gone.then((code) => reject(new Error(`${command} ended (${code}): ${output}`)));
+      }),
+    async stop() {
+      if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+      await gone;
+    },
+  };
+}
+
+/** Runs a command line to its end and answers what it printed. Throws with all of that when it fails. */
+export async function runCommandLine(command: string, cwd: string): Promise<string> {
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', command], { cwd, env: plainEnv() });
+  let output = '';
+  const collect = (chunk: Buffer) => {
+    output += chunk.toString();
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`${command} ended (${code}): ${output}`);
+  return output;
+}
+
+/** The environment of a terminal, without colours. */
+function plainEnv(): NodeJS.ProcessEnv {
+  return { ...process.env, NO_COLOR: '1' };
+}
