@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { Agent, createServer } from 'node:http';
 import { createClient, type Transport } from '@connectrpc/connect';
 import {
   createConnectTransport,
@@ -8,6 +8,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
+import { limits } from '../limits.ts';
 import type { Listener } from '../rpc/engine.ts';
 import { createEchoServer } from '../testing/echo.ts';
 import { createEdgeEngine } from './engine.ts';
@@ -93,6 +94,27 @@ test('a browser of a known origin may call, one of another may not read the answ
   expect(known.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('x-grpc-web');
   const other = await preflight('https://evil.example');
   expect(other.headers.get('access-control-allow-origin')).toBeNull();
+});
+
+test('a drain does not wait for a browser that keeps its connection and asks again', async () => {
+  const server = createEchoServer();
+  server.health.set(true);
+  const engine = createEdgeEngine([EchoService], { cors: { origins: [] }, routes: {} });
+  const { address } = await server.listen('127.0.0.1:0', engine);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const nodeOptions = { agent };
+  const door = { baseUrl: `http://${address}`, httpVersion: '1.1' as const, nodeOptions };
+  const client = createClient(EchoService, createGrpcWebTransport(door));
+  await client.echo({ text: 'hello' });
+  const startedAt = performance.now();
+  let isDrained = false;
+  const drained = server.drain().then(() => {
+    isDrained = true;
+  });
+  while (!isDrained) await client.echo({ text: 'hello' }).catch(() => {});
+  await drained;
+  expect(performance.now() - startedAt).toBeLessThan(limits.drainMsMax / 4);
+  agent.destroy();
 });
 
 test('plain JSON is served beside the RPCs', async () => {

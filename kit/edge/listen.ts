@@ -44,6 +44,11 @@ export async function listenEdge(address: string, options: EdgeOptions): Promise
     else rpc(request, response);
   });
   const http1 = createHttp1({ maxHeaderSize: limits.headerBytesMax }, handle);
+  let isDraining = false;
+  // A browser asks again at once, on the connection that it keeps; it would go on for ever.
+  http1.on('request', ({ socket }, response) => {
+    response.once('finish', () => isDraining && socket.destroySoon());
+  });
   const http2 = createHttp2(
     {
       maxHeaderListPairs: 100,
@@ -68,6 +73,7 @@ export async function listenEdge(address: string, options: EdgeOptions): Promise
   return {
     address: bound,
     async drain(timeoutMs) {
+      isDraining = true;
       const closed = new Promise<void>((resolve) => tcp.close(() => resolve()));
       for (const session of sessions) session.close();
       http1.closeIdleConnections();
