@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   if (!placements.includes(values.placement as Placement)) throw new UsageError(usage);
   const startedAt = performance.now();
   const dataDir = values['data-dir'];
-  const portBase = Number(values['port-base']);
+  const portBase = portFrom(values['port-base']);
   const mesh = await startMesh({
     dataDir,
     portBase,
@@ -45,6 +45,15 @@ async function main(): Promise<void> {
 }
 
 class UsageError extends Error {}
+
+/** Leaves room for the ports of all services above it. */
+const portBaseMax = 65_000;
+
+function portFrom(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port <= portBaseMax) return port;
+  throw new UsageError(`--port-base must be a number from 1 to ${portBaseMax}, not "${text}"`);
+}
 
 function table(mesh: Mesh): string[] {
   const rows = registry.map(({ name, contracts }) => [
@@ -65,7 +74,7 @@ function commandsToTry(mesh: Mesh): string[] {
     `  grpcurl -plaintext ${gateway} list`,
     `  curl -s http://${gateway}/commerce.product.v1.ProductService/ListProducts \\`,
     `    -H 'content-type: application/json' -d '{"pageSize": 3}'`,
-    '  npm run demo',
+    `  npm run demo -- --gateway ${gateway}`,
   ];
 }
 

@@ -159,10 +159,12 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
 /** A port in use is found before anything is started, and named. */
 async function checkPorts(portBase: number, services: readonly string[]): Promise<void> {
-  for (const service of services) {
-    const port = portBase + registrationOf(service).port;
+  const needed = services.map((service) => [service, registrationOf(service).port] as const);
+  for (const [user, offset] of [...needed, ['card provider', sandboxPort] as const]) {
+    const port = portBase + offset;
     if (await isFree(port)) continue;
+    const cause = `port ${port} (${user}) is in use, perhaps by another platform`;
     const remedy = `choose others, as in: npm start -- --port-base ${portBase + 1000}`;
-    throw new MeshStartError(`port ${port} (${service}) is in use; ${remedy}`);
+    throw new MeshStartError(`${cause}; ${remedy}`);
   }
 }
