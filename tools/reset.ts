@@ -4,14 +4,40 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, say } from './run.ts';
+import type { ServerName } from './servers/errors.ts';
+import { limits } from './servers/limits.ts';
+import { sendSignal, waitUntil } from './servers/process.ts';
+import { isRunning, readRecord, type ServerRecord } from './servers/record.ts';
 
 const options = {
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
 } as const;
-const dataDir = parseArgs({ options }).values['data-dir'];
+const serverNames: readonly ServerName[] = ['postgres', 'nats', 'redis'];
+
+async function main(): Promise<void> {
+  const dataDir = parseArgs({ options }).values['data-dir'];
+  const servers = serverNames.flatMap((name) => readRecord(dataDir, name) ?? []).filter(isRunning);
+  const owner = servers.map((record) => record.owner).find(isRunning);
+  if (owner !== undefined) {
+    throw new Error(`a platform runs on ${dataDir} (process ${owner.pid}); stop it first: Ctrl-C`);
+  }
+  for (const server of servers) await end(server);
+  const far = elsewhere(dataDir);
+  if (far?.startsWith(tmpdir())) rmSync(far, { recursive: true, force: true });
+  rmSync(dataDir, { recursive: true, force: true });
+  say(`removed ${dataDir}`);
+}
+
+/** Ends a server that a killed platform left behind; its data goes, so it need not be orderly. */
+async function end(server: ServerRecord): Promise<void> {
+  // PostgreSQL takes its backends along; the others end as well.
+  sendSignal(server.pid, 'SIGQUIT');
+  if (await waitUntil(() => !isRunning(server), limits.killMs)) return;
+  throw new Error(`process ${server.pid} still runs on it; end that by hand`);
+}
 
 /** Where PostgreSQL's data went when its account could not reach the data folder (tools/servers/reachable.ts). */
-function elsewhere(): string | undefined {
+function elsewhere(dataDir: string): string | undefined {
   try {
     return readFileSync(join(dataDir, 'postgres.location'), 'utf8').trim();
   } catch {
@@ -19,7 +45,7 @@ function elsewhere(): string | undefined {
   }
 }
 
-const far = elsewhere();
-if (far?.startsWith(tmpdir())) rmSync(far, { recursive: true, force: true });
-rmSync(dataDir, { recursive: true, force: true });
-say(`removed ${dataDir}`);
+main().catch((error) => {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});
