@@ -75,6 +75,7 @@ function commandsToTry(mesh: Mesh): string[] {
     `  curl -s http://${gateway}/commerce.product.v1.ProductService/ListProducts \\`,
     `    -H 'content-type: application/json' -d '{"pageSize": 3}'`,
     `  npm run demo -- --gateway ${gateway}`,
+    `  npm run example:browser, then open http://127.0.0.1:5173/?door=http://${gateway}`,
   ];
 }
 
