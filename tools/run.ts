@@ -9,12 +9,12 @@ export interface Ran {
   output: string;
 }
 
-/** Runs a program in the repository, with the binaries of node_modules on the PATH; collects what it prints. */
-export function run(command: string, args: readonly string[]): Promise<Ran> {
+/** Runs a program in a folder, with the binaries of node_modules on the PATH; collects what it prints. */
+export function run(command: string, args: readonly string[], cwd: string = root): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const path = `${root}node_modules/.bin:${process.env.PATH ?? ''}`;
     const env = { ...process.env, PATH: path, NO_COLOR: '1' };
-    const child = spawn(command, args, { cwd: root, env });
+    const child = spawn(command, args, { cwd, env });
     let output = '';
     const collect = (chunk: Buffer) => {
       output += chunk.toString();

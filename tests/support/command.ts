@@ -10,7 +10,11 @@ export interface RunningCommand {
 /** Starts a command line in a folder as a person would, and leaves it running. */
 export function startCommand(command: string, cwd: string): RunningCommand {
   // A group of its own: npm has children, and the end is meant for all of them.
-  const child = spawn('bash', ['-c', command], { cwd, detached: true, env: plainEnv() });
+  const child = spawn('bash', ['-c', command], {
+    cwd,
+    detached: true,
+    env: { ...process.env, NO_COLOR: '1' },
+  });
   let output = '';
   let look = () => {};
   const collect = (chunk: Buffer) => {
@@ -34,23 +38,4 @@ export function startCommand(command: string, cwd: string): RunningCommand {
       await gone;
     },
   };
-}
-
-/** Runs a command line to its end and answers what it printed. Throws with all of that when it fails. */
-export async function runCommandLine(command: string, cwd: string): Promise<string> {
-  const child = spawn('bash', ['-euo', 'pipefail', '-c', command], { cwd, env: plainEnv() });
-  let output = '';
-  const collect = (chunk: Buffer) => {
-    output += chunk.toString();
-  };
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`${command} ended (${code}): ${output}`);
-  return output;
-}
-
-/** The environment of a terminal, without colours. */
-function plainEnv(): NodeJS.ProcessEnv {
-  return { ...process.env, NO_COLOR: '1' };
 }
