@@ -1,3 +1,5 @@
+import type { TlsPaths } from './identity/tls-files.ts';
+
 /**
  * The configuration of a process, in two steps: the environment is read once, here, and asserted into a typed object;
  * nothing else looks at `process.env`.
@@ -14,14 +16,54 @@ export interface ProcessConfig {
   /** `wire`: services call each other over gRPC. `direct`: within this process, which then hosts all of them. */
   transport: 'wire' | 'direct';
   logLevel: string;
-  /** Public key (PEM) of whoever signs service tokens, and this process's own tokens by service. */
-  serviceKey: string;
-  serviceTokens: Record<string, string>;
+  /** How services of the mesh know each other. */
+  identity: CertificateIdentity | TokenIdentity;
+  /** Certificate and key of the public door; plaintext when absent. */
+  publicTls: TlsPaths | undefined;
+  /** Where `/metrics` and `/healthz` are answered over HTTP; nowhere when absent. */
+  metricsPort: number | undefined;
   /** Named places at which this process dies, for fault tests: "commerce.order.after-payment=kill:3". */
   debugPoints: string;
-  /** Where spans go, as OTLP over HTTP; empty for nowhere. */
-  otlpUrl: string;
+  /** Absent when nobody collects spans. */
+  traces: TraceConfig | undefined;
 }
+
+/** By mTLS. Service tokens are neither sent nor taken then. */
+export interface CertificateIdentity {
+  kind: 'certificates';
+  /** May hold `{service}`: see kit/identity/certificates.ts. */
+  paths: Required<TlsPaths>;
+}
+
+/** By tokens in plaintext, for one machine. */
+export interface TokenIdentity {
+  kind: 'tokens';
+  /** Public key (PEM) of whoever signs them. */
+  key: string;
+  /** This process's own tokens by service. */
+  tokens: Record<string, string>;
+}
+
+/** Which spans are sent where. */
+export interface TraceConfig {
+  /** The collector, for OTLP over HTTP: "http://127.0.0.1:4318". */
+  endpoint: string;
+  sampler: (typeof samplers)[number];
+  /** The part of new traces that is sampled, from 0 to 1, where the sampler takes one. */
+  ratio: number;
+  /** How the process is called in traces; empty for the names of its services. */
+  serviceName: string;
+}
+
+/** The names that OTEL_TRACES_SAMPLER may have; the first is the default. */
+const samplers = [
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+  'always_on',
+  'always_off',
+  'traceidratio',
+] as const;
 
 type Env = Record<string, string | undefined>;
 
@@ -38,10 +80,14 @@ export function readConfig(env: Env): ProcessConfig {
     portBase: port(env, 'MESHWORK_PORT_BASE', 7000),
     transport: oneOf(env, 'MESHWORK_TRANSPORT', ['wire', 'direct']),
     logLevel: env.LOG_LEVEL ?? 'info',
-    serviceKey: required(env, 'MESHWORK_SERVICE_KEY'),
-    serviceTokens: tokens(env, 'MESHWORK_SERVICE_TOKENS'),
+    identity: identity(env),
+    publicTls: paths(env, {
+      certificate: 'MESHWORK_PUBLIC_TLS_CERTIFICATE',
+      key: 'MESHWORK_PUBLIC_TLS_KEY',
+    }),
+    metricsPort: env.MESHWORK_METRICS_PORT ? port(env, 'MESHWORK_METRICS_PORT', 0) : undefined,
     debugPoints: env.MESHWORK_DEBUG_POINTS ?? '',
-    otlpUrl: env.OTEL_EXPORTER_OTLP_ENDPOINT ?? '',
+    traces: traces(env),
   };
 }
 
@@ -59,6 +105,53 @@ export function readSettings(
       env[name] ?? value ?? required(env, name),
     ]),
   );
+}
+
+function identity(env: Env): CertificateIdentity | TokenIdentity {
+  const found = paths(env, {
+    certificate: 'MESHWORK_TLS_CERTIFICATE',
+    key: 'MESHWORK_TLS_KEY',
+    ca: 'MESHWORK_TLS_CA',
+  });
+  if (found === undefined) {
+    const key = required(env, 'MESHWORK_SERVICE_KEY');
+    return { kind: 'tokens', key, tokens: tokens(env, 'MESHWORK_SERVICE_TOKENS') };
+  }
+  const leftover = ['MESHWORK_SERVICE_KEY', 'MESHWORK_SERVICE_TOKENS'].find((name) => env[name]);
+  if (leftover !== undefined) {
+    throw new ConfigError(`${leftover} must not be set where certificates say who a service is`);
+  }
+  return { kind: 'certificates', paths: found };
+}
+
+/** Files that belong together: all of them, or undefined for none. */
+function paths<Part extends string>(
+  env: Env,
+  names: Record<Part, string>,
+): Record<Part, string> | undefined {
+  const parts = Object.entries(names) as [Part, string][];
+  if (parts.every(([, name]) => !env[name])) return undefined;
+  const found = parts.map(([part, name]) => [part, required(env, name)]);
+  return Object.fromEntries(found) as Record<Part, string>;
+}
+
+/** The names are OpenTelemetry's own. Source: OpenTelemetry environment variable specification. */
+function traces(env: Env): TraceConfig | undefined {
+  const endpoint = env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (!endpoint) return undefined;
+  if (!URL.canParse(endpoint)) {
+    throw new ConfigError(`OTEL_EXPORTER_OTLP_ENDPOINT must be a URL, not "${endpoint}"`);
+  }
+  const ratio = Number(env.OTEL_TRACES_SAMPLER_ARG || 1);
+  if (!(ratio >= 0 && ratio <= 1)) {
+    throw new ConfigError('OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1');
+  }
+  return {
+    endpoint,
+    sampler: oneOf(env, 'OTEL_TRACES_SAMPLER', samplers),
+    ratio,
+    serviceName: env.OTEL_SERVICE_NAME ?? '',
+  };
 }
 
 function required(env: Env, name: string): string {

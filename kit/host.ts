@@ -15,6 +15,7 @@ import {
   type RevocationFeed,
   type RevocationList,
 } from './identity/revocations.ts';
+import type { TlsSource } from './identity/tls-files.ts';
 import type { IdentityVerifier } from './identity/verifier.ts';
 import { type RunningJob, startJob } from './jobs.ts';
 import { SessionRevoked } from './mesh-errors.ts';
@@ -23,6 +24,7 @@ import { createLocalRateLimiter, type RateLimiter } from './rate-limit.ts';
 import type { Channel } from './rpc/channel.ts';
 import { createClient } from './rpc/client.ts';
 import type { Engine } from './rpc/engine.ts';
+import { engineLimits } from './rpc/engine-limits.ts';
 import { createLoadGauge, type LoadGauge } from './rpc/interceptors/load-shedding.ts';
 import { createServer, type Server } from './rpc/server.ts';
 import {
@@ -54,6 +56,10 @@ export interface Surroundings {
   /** Where a service listens: "127.0.0.1:7001". */
   listenAddress(service: string): string;
   settings(service: string): Record<string, string>;
+  /** The certificate with which a service listens; plaintext when absent. */
+  tls?: ((service: string) => TlsSource) | undefined;
+  /** The one of the public door, which asks nobody for theirs; plaintext when absent. */
+  publicTls?: TlsSource | undefined;
   /** Where log lines go; standard output when absent. */
   logDestination?: LogDestination;
 }
@@ -196,7 +202,9 @@ async function startService(
   const stopEnding = endRevokedStreams(server, around.revocations);
   const services = parts.implementations.map(({ service }) => service);
   const engine = parts.edge ? await edgeEngine(services, parts.edge) : around.engine;
-  const listener = await server.listen(around.listenAddress(name), engine);
+  const tls = parts.edge ? around.publicTls : around.tls?.(name);
+  const address = around.listenAddress(name);
+  const listener = await server.listen(address, engine, { ...engineLimits, tls });
   const relay = createRelay({ database, send: (events) => bus.send(events), service: name, log });
   for (const subscription of parts.subscriptions ?? []) {
     consumers.push(await startConsumer({ bus, database, service: name, subscription, log }));

@@ -1,8 +1,10 @@
 /** Where services live, and how one reaches another. */
+import type { TlsSource } from './identity/tls-files.ts';
 import type { Channel } from './rpc/channel.ts';
 import { createDirectChannel } from './rpc/direct-channel.ts';
 import type { MessageDispatcher } from './rpc/dispatcher.ts';
 import type { Engine } from './rpc/engine.ts';
+import { engineLimits } from './rpc/engine-limits.ts';
 import { createChannel } from './rpc/wire-channel.ts';
 
 export interface WaysOptions {
@@ -13,6 +15,8 @@ export interface WaysOptions {
   addressesOf(service: string): readonly string[];
   /** The dispatcher of a service that lives in this process; undefined while it does not. */
   dispatcherOf(service: string): MessageDispatcher | undefined;
+  /** The certificate that a caller shows, and by whose authorities it knows the others; absent means plaintext. */
+  tlsOf?: ((caller: string | undefined) => TlsSource | undefined) | undefined;
 }
 
 /** Answers the way from a service (or, without `caller`, from outside of the mesh) to another. */
@@ -23,14 +27,19 @@ export type Ways = (caller: string | undefined, target: string) => Channel;
  * lives is looked up for each call, so that one which starts later in this process is found there.
  */
 export function createWays(options: WaysOptions): Ways {
-  const { transport, engine, addressesOf, dispatcherOf } = options;
+  const { transport, engine, addressesOf, dispatcherOf, tlsOf } = options;
   return (caller, target) => {
     let wire: Channel | undefined;
     const direct = createDirectChannel({ target, caller, dispatcher: () => dispatcherOf(target)! });
 
     function way(): Channel {
       if (transport === 'direct' && dispatcherOf(target) !== undefined) return direct;
-      wire ??= createChannel({ target, addresses: addressesOf(target), engine });
+      wire ??= createChannel({
+        target,
+        addresses: addressesOf(target),
+        engine,
+        engineOptions: { ...engineLimits, tls: tlsOf?.(caller) },
+      });
       return wire;
     }
 

@@ -1,44 +1,49 @@
 // Hosts the services named on the command line in one process: node services/main.ts commerce.order commerce.product
 import { systemClock } from '#kit/clock.ts';
-import { readConfig, readSettings } from '#kit/config.ts';
+import { type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
 import { armDebugPointsFromEnv } from '#kit/debug.ts';
 import { type Host, startHost } from '#kit/host.ts';
 import { createAccessTokenVerifier } from '#kit/identity/access-token.ts';
+import { watchCertificates } from '#kit/identity/certificates.ts';
 import { loadKeysFrom } from '#kit/identity/key-source.ts';
 import { createRevocations } from '#kit/identity/revocations.ts';
 import { createServiceTokenVerifier } from '#kit/identity/service-token.ts';
+import { watchTlsFiles } from '#kit/identity/tls-files.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
 import { createWays } from '#kit/placement.ts';
-import type { Channel } from '#kit/rpc/channel.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
-import { registrationOf } from './registry.ts';
+import { issuer, registrationOf } from './registry.ts';
 
 const registrations = process.argv.slice(2).map(registrationOf);
-const config = readConfig(process.env);
-const log = createLogger('host', { level: config.logLevel });
-armDebugPointsFromEnv(config.debugPoints);
+const services = registrations.map(({ name }) => name);
+/** What the end of this process undoes, last first. */
+const undo: (() => unknown)[] = [];
 
-const addressOf = (service: string) =>
-  `${config.host}:${config.portBase + registrationOf(service).port}`;
+async function start(config: ProcessConfig): Promise<Host> {
+  const { identity, publicTls } = config;
+  armDebugPointsFromEnv(config.debugPoints);
+  const addressOf = (service: string) =>
+    `${config.host}:${config.portBase + registrationOf(service).port}`;
+  const certificates =
+    identity.kind === 'certificates' ? watchCertificates(identity.paths, services) : undefined;
+  if (certificates) undo.push(certificates.close);
+  const publicFiles = publicTls && watchTlsFiles(publicTls);
+  if (publicFiles) undo.push(publicFiles.close);
 
-let host: Host | undefined;
-const ways = createWays({
-  transport: config.transport,
-  engine: grpcJsEngine,
-  addressesOf: (service) => [addressOf(service)],
-  dispatcherOf: (service) => host?.services.get(service)?.server.dispatcher,
-});
-const revocations = createRevocations();
-let toIssuer: Channel | undefined;
-
-/** The way to the service that issues access tokens, as anybody: its keys are public. */
-function issuer(): Channel {
-  toIssuer ??= ways(undefined, 'platform.user');
-  return toIssuer;
-}
-
-async function start(): Promise<void> {
+  let host: Host | undefined;
+  const ways = createWays({
+    transport: config.transport,
+    engine: grpcJsEngine,
+    addressesOf: (service) => [addressOf(service)],
+    dispatcherOf: (service) => host?.services.get(service)?.server.dispatcher,
+    tlsOf: certificates && ((caller) => certificates.of(caller!)),
+  });
+  const revocations = createRevocations();
+  // Any service may ask, for the keys are public.
+  const toIssuer = ways(services[0], issuer);
+  undo.push(toIssuer.close);
+  const tokens = identity.kind === 'tokens' ? identity : undefined;
   host = await startHost(await Promise.all(registrations.map(({ load }) => load())), {
     databaseUrl: config.databaseUrl,
     natsUrl: config.natsUrl,
@@ -48,18 +53,22 @@ async function start(): Promise<void> {
     clock: systemClock,
     logLevel: config.logLevel,
     identity: createIdentityVerifier({
-      serviceTokens: createServiceTokenVerifier(config.serviceKey),
+      serviceTokens: tokens && createServiceTokenVerifier(tokens.key),
       accessTokens: createAccessTokenVerifier({
-        loadKeys: () => loadKeysFrom(issuer()),
+        loadKeys: () => loadKeysFrom(toIssuer),
         revocations,
       }),
     }),
     revocations,
-    serviceToken: (service) => config.serviceTokens[service],
+    serviceToken: (service) => tokens?.tokens[service],
     channel: ways,
     listenAddress: addressOf,
     settings: (service) => readSettings(process.env, registrationOf(service).settings),
+    tls: certificates?.of,
+    publicTls: publicFiles,
   });
+  undo.push(host.stop);
+  return host;
 }
 
 let isStopping = false;
@@ -68,8 +77,7 @@ let isStopping = false;
 async function stop(): Promise<void> {
   if (isStopping) return;
   isStopping = true;
-  await host?.stop();
-  toIssuer?.close();
+  for (const step of undo.toReversed()) await step();
   if (process.connected) process.disconnect();
 }
 
@@ -79,13 +87,14 @@ process.on('SIGINT', stop);
 process.on('disconnect', stop);
 
 try {
-  await start();
-  process.send?.({
-    ready: [...host!.services.values()].map(({ name, address }) => ({ name, address })),
-  });
+  const host = await start(readConfig(process.env));
+  // Asked to stop before there was anything to stop.
+  if (isStopping) await host.stop();
+  const started = [...host.services.values()];
+  process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });
 } catch (error) {
-  log.error({ error }, 'host.start_failed');
+  createLogger('host').error({ error }, 'host.start_failed');
   process.send?.({ failed: error instanceof Error ? error.message : String(error) });
   process.exitCode = 1;
-  if (process.connected) process.disconnect();
+  await stop();
 }

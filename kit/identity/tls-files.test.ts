@@ -6,6 +6,7 @@ import { createTestClock } from '../clock.ts';
 import { limits } from '../limits.ts';
 import { createAuthority } from '../testing/certificates.ts';
 import { eventually } from '../testing/echo-fixture.ts';
+import { spiffeId } from './caller.ts';
 import { type TlsFiles, TlsFilesMismatch, watchTlsFiles } from './tls-files.ts';
 
 const authority = createAuthority();
@@ -25,7 +26,7 @@ function inFolder(files: TlsFiles) {
 
 function watched(paths: Parameters<typeof watchTlsFiles>[0]) {
   const clock = createTestClock();
-  const source = watchTlsFiles(paths, clock);
+  const source = watchTlsFiles(paths, { clock, service: 'testing.echo' });
   onTestFinished(() => source.close());
   const seen: TlsFiles[] = [];
   source.onChange((files) => seen.push(files));
@@ -88,4 +89,24 @@ test('files that do not fit together are refused at the start', () => {
   expect(() => watchTlsFiles(paths)).toThrow(TlsFilesMismatch);
   rmSync(paths.key);
   expect(() => watchTlsFiles(paths)).toThrow(/ENOENT/);
+});
+
+test('a certificate of another service, of several or of nobody is refused, at the start and later', () => {
+  const own = authority.issue('testing.echo');
+  const uris = [spiffeId('testing.echo'), spiffeId('testing.other')];
+  const others = [
+    authority.issue('testing.other'),
+    authority.issue('testing.echo', { uris }),
+    authority.issue('testing.echo', { uris: [] }),
+  ];
+  for (const { certificate, key } of others) {
+    const { paths, write } = inFolder(own);
+    const { source, look } = watched(paths);
+    write('certificate', certificate);
+    write('key', key);
+    look();
+    expect(source.current()).toEqual(own);
+    expect(() => watchTlsFiles(paths, { service: 'testing.echo' })).toThrow(TlsFilesMismatch);
+    watchTlsFiles(paths).close();
+  }
 });

@@ -5,7 +5,7 @@ import type { ServiceTokenVerifier } from './service-token.ts';
 
 /** Finds out who calls from what a call carries. Throws CredentialsInvalid and its like for bad credentials. */
 export interface IdentityVerifier {
-  /** `peerNames` are the SPIFFE ids of a verified certificate; they win over a token. */
+  /** `peerNames` are the URIs of a verified certificate, or who calls within this process; they win over a token. */
   service(peerNames: readonly string[], token: string | undefined): string | undefined;
   /** Takes the whole `authorization` header. Synchronous when the token was seen before. */
   user(authorization: string): User | Promise<User>;
@@ -13,7 +13,8 @@ export interface IdentityVerifier {
 
 /**
  * Joins the ways to prove who one is: certificates, service tokens and access tokens. What is left undefined is not
- * accepted: a credential of that kind is CredentialsInvalid.
+ * accepted: a credential of that kind is CredentialsInvalid. A service is named by one certificate or by one token, and
+ * a certificate that names several is nobody's. Source: SPIFFE X.509-SVID, section 2.
  */
 export function createIdentityVerifier(options: {
   serviceTokens: ServiceTokenVerifier | undefined;
@@ -22,13 +23,15 @@ export function createIdentityVerifier(options: {
   const { serviceTokens, accessTokens } = options;
   return {
     service(peerNames, token) {
+      if (token !== undefined && serviceTokens === undefined) throw new CredentialsInvalid();
+      let named: string | undefined;
       for (const name of peerNames) {
         const service = serviceOfSpiffeId(name);
-        if (service !== undefined) return service;
+        if (service !== undefined && named !== undefined) throw new CredentialsInvalid();
+        named ??= service;
       }
-      if (token === undefined) return undefined;
-      if (serviceTokens === undefined) throw new CredentialsInvalid();
-      return serviceTokens.verify(token);
+      if (named !== undefined || token === undefined) return named;
+      return serviceTokens?.verify(token);
     },
     user(authorization) {
       if (accessTokens === undefined || !/^bearer /i.test(authorization))

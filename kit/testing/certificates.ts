@@ -1,5 +1,6 @@
-/** A certificate authority for tests, in plain Node: X.509 v3 with ECDSA P-256. Source: RFC 5280. */
+/** A certificate authority for tests and for one machine, in plain Node: X.509 v3 with ECDSA P-256. Source: RFC 5280. */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { spiffeId } from '../identity/caller.ts';
 import type { TlsFiles, TlsSource } from '../identity/tls-files.ts';
 
@@ -8,13 +9,25 @@ export interface Authority {
   /** PEM. */
   readonly ca: string;
   /** The files of a service, good from an hour ago for a day unless told otherwise. */
-  issue(service: string, options?: { uris?: readonly string[]; expiresAt?: number }): TlsFiles;
+  issue(service: string, options?: IssueOptions): TlsFiles;
+}
+
+export interface IssueOptions {
+  /** The SPIFFE id of the service, unless told otherwise. */
+  uris?: readonly string[];
+  /** Host names and IPv4 addresses, for peers that know servers by these. */
+  hosts?: readonly string[];
+  /** Milliseconds since the epoch; before 2050. */
+  expiresAt?: number;
 }
 
 const hourMs = 3_600_000;
 
-/** Makes an authority with a key of its own. */
-export function createAuthority(name = 'test authority'): Authority {
+/** Makes an authority with a key of its own, which never leaves this process. It is good for a day unless told otherwise. */
+export function createAuthority({
+  name = 'test authority',
+  expiresAt: ownEnd = Date.now() + 24 * hourMs,
+} = {}): Authority {
   const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ca = certify({
     subject: name,
@@ -22,13 +35,16 @@ export function createAuthority(name = 'test authority'): Authority {
     publicKey: own.publicKey,
     signingKey: own.privateKey,
     extensions: [extension(oids.basicConstraints, sequence(bool(true)), true)],
-    expiresAt: Date.now() + 24 * hourMs,
+    expiresAt: ownEnd,
   });
   return {
     ca,
-    issue(service, { uris = [spiffeId(service)], expiresAt = Date.now() + 24 * hourMs } = {}) {
+    issue(service, options = {}) {
+      const { uris = [spiffeId(service)], hosts = [] } = options;
+      const { expiresAt = Date.now() + 24 * hourMs } = options;
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const names = sequence(...uris.map((uri) => tlv(0x86, Buffer.from(uri, 'latin1'))));
+      const uriNames = uris.map((uri) => tlv(0x86, Buffer.from(uri, 'latin1')));
+      const names = sequence(...uriNames, ...hosts.map(hostName));
       const certificate = certify({
         subject: service,
         issuer: name,
@@ -97,6 +113,12 @@ function certify(options: {
 
 function commonName(name: string): Buffer {
   return sequence(tlv(0x31, sequence(oid(oids.commonName), tlv(0x0c, Buffer.from(name)))));
+}
+
+function hostName(host: string): Buffer {
+  return isIPv4(host)
+    ? tlv(0x87, Buffer.from(host.split('.').map(Number)))
+    : tlv(0x82, Buffer.from(host));
 }
 
 function extension(id: string, value: Buffer, isCritical: boolean): Buffer {

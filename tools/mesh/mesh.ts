@@ -6,6 +6,7 @@ import { type Client, createClient } from '#kit/rpc/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { registrationOf } from '#services/registry.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
+import { type LocalCertificates, startAuthority } from './authority.ts';
 import { groupsOf, type Placement } from './placements.ts';
 import { isFree, sandboxPort } from './ports.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
@@ -21,6 +22,8 @@ export interface MeshOptions {
   durable: boolean;
   /** Services to start; all when absent. */
   only?: readonly string[];
+  /** Whether services know each other by certificates, of an authority made for this mesh; by tokens otherwise. */
+  mtls?: boolean;
   /** Further environment of the processes. */
   env?: Record<string, string>;
   logLevel?: string;
@@ -31,6 +34,8 @@ export interface Mesh {
   readonly servers: Servers;
   readonly secrets: LocalSecrets;
   readonly processes: readonly MeshProcess[];
+  /** Present with `mtls`. */
+  readonly certificates: LocalCertificates | undefined;
   /** Where the card provider that stands in for a real one listens. */
   readonly providerUrl: string;
   /** Where a service listens. */
@@ -62,7 +67,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     env: process.env,
     onProgress,
   });
-  const identity = createServiceIdentity();
+  const certificates = options.mtls ? startAuthority(join(dataDir, 'tls'), services) : undefined;
+  const identity = certificates ? undefined : createServiceIdentity();
   const secrets = localSecrets(dataDir);
   const processes: MeshProcess[] = [];
   const addressOf = (service: string) => `${host}:${portBase + registrationOf(service).port}`;
@@ -74,15 +80,18 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     MESHWORK_HOST: host,
     MESHWORK_PORT_BASE: String(portBase),
     MESHWORK_TRANSPORT: placement === 'single' ? 'direct' : 'wire',
-    MESHWORK_SERVICE_KEY: identity.publicKey,
-    MESHWORK_SERVICE_TOKENS: JSON.stringify(
-      Object.fromEntries(group.services.map((service) => [service, identity.token(service)])),
-    ),
+    ...(certificates?.environment ?? identity!.environment(group.services)),
     LOG_LEVEL: options.logLevel ?? 'info',
     PROVIDER_URL: providerUrl,
     ...secrets,
     ...options.env,
   });
+
+  /** A provider is a stranger: where only certificates open the service itself, its events come by the public door. */
+  function webhookTarget(): string {
+    if (certificates === undefined) return `grpc://${addressOf('finance.payment')}`;
+    return services.includes('platform.gateway') ? `http://${addressOf('platform.gateway')}` : '';
+  }
 
   /** The card provider that stands in for a real one. */
   function startSandbox(): Promise<MeshProcess> {
@@ -94,7 +103,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
         DATABASE_URL: servers.databaseUrl,
         PROVIDER_WEBHOOK_SECRET: secrets.PROVIDER_WEBHOOK_SECRET,
         SANDBOX_PORT: String(portBase + sandboxPort),
-        SANDBOX_WEBHOOK_TARGET: `grpc://${addressOf('finance.payment')}`,
+        SANDBOX_WEBHOOK_TARGET: webhookTarget(),
         LOG_LEVEL: options.logLevel ?? 'info',
         ...options.env,
       },
@@ -108,6 +117,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 
   async function stop(): Promise<void> {
     for (const running of processes.toReversed()) await running.stop();
+    certificates?.stop();
     await servers.stop();
   }
 
@@ -141,17 +151,19 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     dispatcherOf: () => {
       throw new Error('no service lives in this process');
     },
+    tlsOf: certificates?.sourceOf,
   });
 
   return {
     servers,
     secrets,
     processes,
+    certificates,
     providerUrl,
     addressOf,
     client(service, target, as = {}) {
-      const token = as.service === undefined ? undefined : identity.token(as.service);
-      return createClient(service, ways(undefined, target), { serviceToken: () => token });
+      const token = as.service === undefined ? undefined : identity?.token(as.service);
+      return createClient(service, ways(as.service, target), { serviceToken: () => token });
     },
     stop,
   };

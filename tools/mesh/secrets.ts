@@ -36,9 +36,19 @@ const tokenMs = 365 * 24 * 3_600_000;
 
 /** Makes the key pair of one start. The private key never leaves this process. */
 export function createServiceIdentity() {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const keys = generateKeyPairSync('ed25519');
+  const publicKey = keys.publicKey.export({ type: 'spki', format: 'pem' }) as string;
+  const token = (service: string) =>
+    signServiceToken(service, Date.now() + tokenMs, keys.privateKey);
   return {
-    publicKey: publicKey.export({ type: 'spki', format: 'pem' }) as string,
-    token: (service: string) => signServiceToken(service, Date.now() + tokenMs, privateKey),
+    publicKey,
+    token,
+    /** The settings of a process that hosts these services. */
+    environment: (services: readonly string[]): Record<string, string> => ({
+      MESHWORK_SERVICE_KEY: publicKey,
+      MESHWORK_SERVICE_TOKENS: JSON.stringify(
+        Object.fromEntries(services.map((service) => [service, token(service)])),
+      ),
+    }),
   };
 }
