@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Agent, createServer } from 'node:http';
+import { connect } from 'node:net';
 import { createClient, type Transport } from '@connectrpc/connect';
 import {
   createConnectTransport,
@@ -11,6 +13,7 @@ import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { limits } from '../limits.ts';
 import type { Listener } from '../rpc/engine.ts';
 import { createEchoServer } from '../testing/echo.ts';
+import { signal } from '../testing/echo-fixture.ts';
 import { createEdgeEngine } from './engine.ts';
 
 let edge: Listener;
@@ -131,4 +134,35 @@ test('a port in use is an error and not a second listener', async () => {
     'EADDRINUSE',
   );
   taken.close();
+});
+
+test('a door that goes down answers what it has begun, and waits for no idle connection', async () => {
+  const begun = signal();
+  const goOn = signal();
+  const server = createEchoServer({
+    handlers: {
+      async echo({ text }) {
+        begun.fire();
+        await goOn.promise;
+        return { text };
+      },
+    },
+  });
+  const engine = createEdgeEngine([EchoService], { cors: { origins: [] }, routes: {} });
+  const { address } = await server.listen('127.0.0.1:0', engine);
+  const idle = connect(Number(address.split(':')[1]), '127.0.0.1');
+  idle.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await once(idle, 'data');
+  const closed = once(idle, 'close');
+  const transport = createConnectTransport({ baseUrl: `http://${address}`, httpVersion: '1.1' });
+  const answer = createClient(EchoService, transport).echo({ text: 'last' });
+  await begun.promise;
+  const drained = server.drain();
+  // Long before the drain is over, and long before the connection would be given up for being idle.
+  await closed;
+  goOn.fire();
+  expect(await answer).toMatchObject({ text: 'last' });
+  const startedAt = performance.now();
+  await drained;
+  expect(performance.now() - startedAt).toBeLessThan(limits.drainMsMax / 3);
 });

@@ -20,9 +20,10 @@ export function createEdgeEngine(
     connect() {
       throw new Error('the edge only listens');
     },
-    listen: (address, dispatcher) =>
+    listen: (address, dispatcher, { tls }) =>
       listenEdge(address, {
         ...edge,
+        tls,
         services: [...services, Health, ReflectionV1, ReflectionV1Alpha],
         dispatcher: dispatcher as MessageDispatcher,
       }),

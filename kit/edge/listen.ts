@@ -1,11 +1,12 @@
-/** One public port for everybody: HTTP/1.1 and HTTP/2 without TLS, told apart by their first bytes. */
-import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http';
+/** One public port for everybody: HTTP/1.1 and HTTP/2, told apart by their first bytes or, with TLS, by ALPN. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   createServer as createHttp2,
   type Http2ServerRequest,
   type Http2ServerResponse,
 } from 'node:http2';
-import { createServer as createTcp, type Socket } from 'node:net';
+import { createServer as createTcp, type Server, type Socket } from 'node:net';
+import { createServer as createTls, type TLSSocket } from 'node:tls';
 import type { DescService } from '@bufbuild/protobuf';
 import { createConnectRouter } from '@connectrpc/connect';
 import {
@@ -13,10 +14,12 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
+import type { TlsFiles, TlsSource } from '../identity/tls-files.ts';
 import { limits } from '../limits.ts';
 import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { Listener } from '../rpc/engine.ts';
 import { type CorsOptions, withCors } from './cors.ts';
+import { createHttp1 } from './http1.ts';
 import { contextValuesOf, mountServices } from './mount.ts';
 
 export type Request = IncomingMessage | Http2ServerRequest;
@@ -30,6 +33,8 @@ export interface EdgeOptions {
   dispatcher: MessageDispatcher;
   cors: CorsOptions;
   routes: HttpRoutes;
+  /** The certificate of the door, which asks nobody for theirs; plaintext when absent. */
+  tls?: TlsSource | undefined;
 }
 
 /** The client connection preface of HTTP/2 begins so; no HTTP/1.1 request does. Source: RFC 9113, section 3.4. */
@@ -43,12 +48,7 @@ export async function listenEdge(address: string, options: EdgeOptions): Promise
     if (route !== undefined && request.method === 'GET') void answer(route, response);
     else rpc(request, response);
   });
-  const http1 = createHttp1({ maxHeaderSize: limits.headerBytesMax }, handle);
-  let isDraining = false;
-  // A browser asks again at once, on the connection that it keeps; it would go on for ever.
-  http1.on('request', ({ socket }, response) => {
-    response.once('finish', () => isDraining && socket.destroySoon());
-  });
+  const http1 = createHttp1(handle);
   const http2 = createHttp2(
     {
       maxHeaderListPairs: 100,
@@ -62,30 +62,65 @@ export async function listenEdge(address: string, options: EdgeOptions): Promise
     session.once('close', () => sessions.delete(session));
   });
   const sockets = new Set<Socket>();
-  const tcp = createTcp((socket) => {
+  const accept = (socket: Socket, isHttp2: boolean) =>
+    isHttp2 ? http2.emit('connection', socket) : http1.accept(socket);
+  const { server, stop } = options.tls ? acceptTls(options.tls, accept) : acceptPlain(accept);
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
-    tellApart(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit('connection', socket));
   });
-  const bound = await listen(tcp, address);
+  const bound = await listen(server, address);
 
   return {
     address: bound,
     async drain(timeoutMs) {
-      isDraining = true;
-      const closed = new Promise<void>((resolve) => tcp.close(() => resolve()));
+      stop();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const session of sessions) session.close();
-      http1.closeIdleConnections();
+      http1.drain();
       const timer = setTimeout(() => destroyAll(sockets), timeoutMs);
       await closed;
       clearTimeout(timer);
     },
     close() {
-      tcp.close();
+      stop();
+      server.close();
       destroyAll(sockets);
     },
   };
+}
+
+/** What hands its connections on when it knows the protocol they speak. */
+interface Acceptor {
+  server: Server;
+  /** Follows no rotation any more. */
+  stop(): void;
+}
+
+type Accept = (socket: Socket, isHttp2: boolean) => unknown;
+
+function acceptPlain(accept: Accept): Acceptor {
+  const server = createTcp((socket) => tellApart(socket, (isHttp2) => accept(socket, isHttp2)));
+  return { server, stop() {} };
+}
+
+/** A rotation holds for new connections, and those that are open stay. */
+function acceptTls(tls: TlsSource, accept: Accept): Acceptor {
+  const contextOf = ({ certificate: cert, key }: TlsFiles) => ({ cert, key });
+  const server = createTls(
+    {
+      ...contextOf(tls.current()),
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: limits.drainMsMax,
+    },
+    (socket: TLSSocket) => {
+      socket.on('error', () => socket.destroy());
+      accept(socket, socket.alpnProtocol === 'h2');
+    },
+  );
+  const stop = tls.onChange((files) => server.setSecureContext(contextOf(files)));
+  return { server, stop };
 }
 
 /** What connectNodeAdapter does, without printing the failures of peers that went away. */
@@ -144,7 +179,7 @@ async function answer(route: HttpRoutes[string], response: Response): Promise<vo
   response.end(body);
 }
 
-function listen(server: ReturnType<typeof createTcp>, address: string): Promise<string> {
+function listen(server: Server, address: string): Promise<string> {
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at);
   return new Promise((resolve, reject) => {

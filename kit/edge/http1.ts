@@ -1,0 +1,47 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { limits } from '../limits.ts';
+
+/** HTTP/1.1 on connections that somebody else accepts. */
+export interface Http1 {
+  accept(socket: Socket): void;
+  /** Closes the connections that carry no request, and each of the others when its last one is answered. */
+  drain(): void;
+}
+
+/** Node closes idle connections by itself only for a server that listens; this one is handed its connections. */
+export function createHttp1(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Http1 {
+  /** Requests under way by connection. */
+  const underWay = new Map<Socket, number>();
+  let isDraining = false;
+
+  function settle(socket: Socket): void {
+    if (isDraining && underWay.get(socket) === 0) socket.destroySoon();
+  }
+
+  const server = createServer({ maxHeaderSize: limits.headerBytesMax }, (request, response) => {
+    const { socket } = request;
+    underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
+    response.once('close', () => {
+      const count = underWay.get(socket);
+      if (count === undefined) return;
+      underWay.set(socket, count - 1);
+      settle(socket);
+    });
+    handle(request, response);
+  });
+
+  return {
+    accept(socket) {
+      underWay.set(socket, 0);
+      socket.once('close', () => underWay.delete(socket));
+      server.emit('connection', socket);
+    },
+    drain() {
+      isDraining = true;
+      for (const socket of underWay.keys()) settle(socket);
+    },
+  };
+}
