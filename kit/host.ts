@@ -35,6 +35,7 @@ import {
   schemaOf,
 } from './service.ts';
 import { createLogger, type LogDestination, type Logger } from './telemetry/log.ts';
+import { observeService, type Queues } from './telemetry/service-gauges.ts';
 
 /** What surrounds the services of one process. */
 export interface Surroundings {
@@ -211,19 +212,22 @@ async function startService(
   }
   const jobs = (parts.jobs ?? []).map((job) => startJob(job, log));
   const stopChecks = watchHealth(server, parts, { bus, database, log });
+  const queues = queuesOf({ database, consumers, jobs, parts, revoked });
+  const stopMetrics = observeService({ service: name, server, database, queues });
 
   return {
     name,
     server,
     database,
     address: listener.address,
-    busy: () => busyOf({ database, consumers, jobs, parts, revoked }),
+    busy: () => busyOf(queues),
     async advance() {
       await relay.flush();
       for (const job of jobs) await job.drain();
     },
     async drain() {
       stopChecks();
+      stopMetrics();
       stopEnding();
       await server.drain();
     },
@@ -250,23 +254,35 @@ async function flushQuietly(relay: Relay, log: Logger): Promise<void> {
   await relay.flush().catch((error) => log.warn({ error }, 'outbox.left'));
 }
 
-async function busyOf(of: {
+/** How much waits, by what for: the names are those of the code. */
+function queuesOf(of: {
   database: Database;
   consumers: Consumer[];
   jobs: RunningJob[];
   parts: ServiceParts;
   revoked: RevocationFeed | undefined;
-}): Promise<Record<string, number>> {
-  const found: Record<string, number> = {};
-  const note = (what: string, count: number) => {
-    if (count > 0) found[what] = count;
+}): Queues {
+  const outbox = async () => {
+    const [row] = await of.database.sql<{ count: bigint }[]>`select count(*) as count from outbox`;
+    return Number(row!.count);
   };
-  const [outbox] = await of.database.sql<{ count: bigint }[]>`select count(*) as count from outbox`;
-  note('outbox', Number(outbox!.count));
-  for (const consumer of of.consumers) note(`consumer ${consumer.name}`, await consumer.pending());
-  for (const { job } of of.jobs) note(`job ${job.name}`, (await job.pending?.()) ?? 0);
-  note('work in hand', of.parts.busy?.() ?? 0);
-  note('revocations', (await of.revoked?.pending()) ?? 0);
+  return {
+    outbox,
+    ...Object.fromEntries(of.consumers.map((each) => [`consumer ${each.name}`, each.pending])),
+    ...Object.fromEntries(
+      of.jobs.map(({ job }) => [`job ${job.name}`, async () => (await job.pending?.()) ?? 0]),
+    ),
+    'work in hand': async () => of.parts.busy?.() ?? 0,
+    revocations: async () => (await of.revoked?.pending()) ?? 0,
+  };
+}
+
+async function busyOf(queues: Queues): Promise<Record<string, number>> {
+  const found: Record<string, number> = {};
+  for (const [queue, count] of Object.entries(queues)) {
+    const waiting = await count();
+    if (waiting > 0) found[queue] = waiting;
+  }
   return found;
 }
 

@@ -13,6 +13,7 @@ import { createIdentityVerifier } from '#kit/identity/verifier.ts';
 import { createWays } from '#kit/placement.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
+import { startMetricsServer } from '#kit/telemetry/metrics-server.ts';
 import { issuer, registrationOf } from './registry.ts';
 
 const registrations = process.argv.slice(2).map(registrationOf);
@@ -32,6 +33,18 @@ async function start(config: ProcessConfig): Promise<Host> {
   if (publicFiles) undo.push(publicFiles.close);
 
   let host: Host | undefined;
+  if (config.metricsPort !== undefined) {
+    const servings = () =>
+      Object.fromEntries(
+        [...(host?.services ?? [])].map(([name, { server }]) => [name, server.health.isServing]),
+      );
+    const metrics = await startMetricsServer({
+      host: config.host,
+      port: config.metricsPort,
+      servings,
+    });
+    undo.push(metrics.close);
+  }
   const ways = createWays({
     transport: config.transport,
     engine: grpcJsEngine,
@@ -88,10 +101,10 @@ process.on('disconnect', stop);
 
 try {
   const host = await start(readConfig(process.env));
+  const started = [...host.services.values()];
   // Asked to stop before there was anything to stop.
   if (isStopping) await host.stop();
-  const started = [...host.services.values()];
-  process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });
+  else process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });
 } catch (error) {
   createLogger('host').error({ error }, 'host.start_failed');
   process.send?.({ failed: error instanceof Error ? error.message : String(error) });

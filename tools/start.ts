@@ -64,8 +64,13 @@ function table(mesh: Mesh): string[] {
     mesh.addressOf(name),
     contracts.map(({ typeName }) => typeName).join(', ') || 'all public services, for everybody',
   ]);
+  const metrics = Object.entries(mesh.metricsUrls).map(([name, url]) => [
+    `process ${name}`,
+    new URL(url).host,
+    `${url}/metrics, ${url}/healthz`,
+  ]);
   const servers = mesh.servers.managed.map(({ name, url }) => [name, new URL(url).host, url]);
-  const all = [['service', 'address', 'serves'], ...rows, ...servers];
+  const all = [['service', 'address', 'serves'], ...rows, ...metrics, ...servers];
   const widths = [0, 1].map((i) => Math.max(...all.map((row) => row[i]!.length)));
   return all.map(([a, b, c]) => `  ${a!.padEnd(widths[0]!)}  ${b!.padEnd(widths[1]!)}  ${c}`);
 }

@@ -40,6 +40,8 @@ export interface Server {
   readonly name: string;
   readonly dispatcher: MessageDispatcher;
   readonly health: Health;
+  /** Calls being answered and streams open, just now. */
+  readonly inFlight: Readonly<Record<'call' | 'stream', number>>;
   /** Binds "host:port" (port 0: any) on an engine. May be called for several engines. */
   listen(address: string, engine: Engine, engineOptions?: EngineOptions): Promise<Listener>;
   /**
@@ -98,6 +100,9 @@ export function createServer(options: ServerOptions): Server {
     name,
     dispatcher,
     health,
+    get inFlight() {
+      return { call: shedder.callsInFlight, stream: shedder.streamsOpen };
+    },
     async listen(address, engine, engineOptions = engineLimits) {
       dispatcher.offer(engine.implementations?.() ?? []);
       const listener = await engine.listen(address, dispatcher, engineOptions);

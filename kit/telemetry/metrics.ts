@@ -1,14 +1,42 @@
 /**
  * Metrics of one process, in Prometheus' text format. Label values come from the contract (methods, status names,
- * service names), never from a request, so their number is bounded.
+ * service names), never from a request, so their number is bounded: a call of a method that no contract has is refused
+ * before it is counted.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-export const registry = new Registry();
+const registry = new Registry();
 
-/** Adds the process's own: CPU, memory, event-loop lag, garbage collection. Called once by the host. */
-export function collectProcessMetrics(): void {
-  collectDefaultMetrics({ register: registry });
+/** What is looked up when somebody asks and not counted as it happens: each sets its own gauges and never rejects. */
+const looks = new Set<() => Promise<void>>();
+let scraping: Promise<string> | undefined;
+let isProcessCollected = false;
+
+/** The content type of what `scrape` answers. */
+export const { contentType } = registry;
+
+/** Calls `look` before each scrape. The answer ends that. */
+export function beforeScrape(look: () => Promise<void>): () => void {
+  looks.add(look);
+  return () => looks.delete(look);
+}
+
+/** All metrics as they are now, as text. Whoever asks while a scrape is under way gets that one. */
+export function scrape(): Promise<string> {
+  scraping ??= collect().finally(() => {
+    scraping = undefined;
+  });
+  return scraping;
+}
+
+/** The process's own (CPU, memory, event-loop lag, garbage) are watched from the first scrape on, for that has a price. */
+async function collect(): Promise<string> {
+  if (!isProcessCollected) {
+    isProcessCollected = true;
+    collectDefaultMetrics({ register: registry });
+  }
+  await Promise.all([...looks].map((look) => look()));
+  return registry.metrics();
 }
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -73,7 +101,21 @@ export const events = new Counter({
 
 export const outboxWaiting = new Gauge({
   name: 'outbox_oldest_seconds',
-  help: 'Age of the oldest event that is not yet on the bus.',
+  help: 'Age of the oldest event that is not yet on the bus; 0 when all are.',
   labelNames: ['service'] as const,
+  registers: [registry],
+});
+
+export const queueWaiting = new Gauge({
+  name: 'queue_waiting',
+  help: 'What waits to be done, by queue: the outbox, the events of a consumer in the whole mesh, the work of a job.',
+  labelNames: ['service', 'queue'] as const,
+  registers: [registry],
+});
+
+export const serverInFlight = new Gauge({
+  name: 'rpc_server_in_flight',
+  help: 'Calls being answered and streams open, by kind (call, stream).',
+  labelNames: ['service', 'kind'] as const,
   registers: [registry],
 });

@@ -7,8 +7,8 @@ import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { registrationOf } from '#services/registry.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 import { type LocalCertificates, startAuthority } from './authority.ts';
-import { groupsOf, type Placement } from './placements.ts';
-import { isFree, sandboxPort } from './ports.ts';
+import { type Group, groupsOf, type Placement } from './placements.ts';
+import { isFree, metricsPort, sandboxPort } from './ports.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
 import { createServiceIdentity, type LocalSecrets, localSecrets } from './secrets.ts';
 
@@ -40,6 +40,8 @@ export interface Mesh {
   readonly providerUrl: string;
   /** Where a service listens. */
   addressOf(service: string): string;
+  /** Where each process answers /metrics and /healthz, by its name. */
+  readonly metricsUrls: Readonly<Record<string, string>>;
   /** A client of a service: as another service, or as nobody, with a person's token in the headers of a call. */
   client<Service extends DescService>(
     service: Service,
@@ -60,7 +62,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { dataDir, portBase, placement, onProgress = () => {} } = options;
   const groups = groupsOf(placement, options.only);
   const services = groups.flatMap((group) => group.services);
-  await checkPorts(portBase, services);
+  await checkPorts(portBase, groups);
   const servers = await startServers({
     dataDir,
     durable: options.durable,
@@ -73,12 +75,13 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const processes: MeshProcess[] = [];
   const addressOf = (service: string) => `${host}:${portBase + registrationOf(service).port}`;
   const providerUrl = `http://${host}:${portBase + sandboxPort}`;
-  const env = (group: { name: string; services: string[] }): Record<string, string> => ({
+  const env = (group: Group): Record<string, string> => ({
     DATABASE_URL: servers.databaseUrl,
     NATS_URL: servers.natsUrl,
     REDIS_URL: servers.redisUrl,
     MESHWORK_HOST: host,
     MESHWORK_PORT_BASE: String(portBase),
+    MESHWORK_METRICS_PORT: String(portBase + metricsPort(group)),
     MESHWORK_TRANSPORT: placement === 'single' ? 'direct' : 'wire',
     ...(certificates?.environment ?? identity!.environment(group.services)),
     LOG_LEVEL: options.logLevel ?? 'info',
@@ -161,6 +164,9 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     certificates,
     providerUrl,
     addressOf,
+    metricsUrls: Object.fromEntries(
+      groups.map((group) => [group.name, `http://${host}:${portBase + metricsPort(group)}`]),
+    ),
     client(service, target, as = {}) {
       const token = as.service === undefined ? undefined : identity?.token(as.service);
       return createClient(service, ways(as.service, target), { serviceToken: () => token });
@@ -170,8 +176,11 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 }
 
 /** A port in use is found before anything is started, and named. */
-async function checkPorts(portBase: number, services: readonly string[]): Promise<void> {
-  const needed = services.map((service) => [service, registrationOf(service).port] as const);
+async function checkPorts(portBase: number, groups: readonly Group[]): Promise<void> {
+  const needed = groups.flatMap((group) => [
+    ...group.services.map((service) => [service, registrationOf(service).port] as const),
+    [`metrics of ${group.name}`, metricsPort(group)] as const,
+  ]);
   for (const [user, offset] of [...needed, ['card provider', sandboxPort] as const]) {
     const port = portBase + offset;
     if (await isFree(port)) continue;

@@ -1,0 +1,74 @@
+import type { Gauge } from 'prom-client';
+import type { Database } from '../db/database.ts';
+import type { Server } from '../rpc/server.ts';
+import { detached } from '../scope.ts';
+import { beforeScrape, outboxWaiting, queueWaiting, serverInFlight } from './metrics.ts';
+
+/** A service of this process, as its gauges see it. */
+export interface Observed {
+  service: string;
+  server: Pick<Server, 'inFlight'>;
+  database: Pick<Database, 'sql'>;
+  queues: Queues;
+}
+
+/** How much waits, by queue: the names are given by the code. Each rejects when it cannot find out. */
+export type Queues = Readonly<Record<string, () => Promise<number>>>;
+
+/** A scrape waits this long for a service, in milliseconds: Prometheus itself gives up after ten seconds. */
+const lookMsMax = 2_000;
+
+/**
+ * Looks at a service before each scrape, at all of its queues at once. What cannot be found out, because the database or
+ * the bus is away, is left out of that scrape, for the last value would look like the present one. The answer ends it.
+ */
+export function observeService(of: Observed): () => void {
+  const { service, server, queues } = of;
+
+  async function look(): Promise<void> {
+    serverInFlight.set({ service, kind: 'call' }, server.inFlight.call);
+    serverInFlight.set({ service, kind: 'stream' }, server.inFlight.stream);
+    await Promise.all([
+      show(outboxWaiting, { service }, () => outboxAge(of)),
+      ...Object.entries(queues).map(([queue, count]) =>
+        show(queueWaiting, { service, queue }, count),
+      ),
+    ]);
+  }
+
+  const stop = beforeScrape(look);
+  return () => {
+    stop();
+    outboxWaiting.remove({ service });
+    for (const queue of Object.keys(queues)) queueWaiting.remove({ service, queue });
+    for (const kind of ['call', 'stream']) serverInFlight.remove({ service, kind });
+  };
+}
+
+async function show<Label extends string>(
+  gauge: Gauge<Label>,
+  labels: Record<Label, string>,
+  find: () => Promise<number>,
+): Promise<void> {
+  try {
+    gauge.set(labels, await within(lookMsMax, find));
+  } catch {
+    gauge.remove(labels);
+  }
+}
+
+async function outboxAge({ database }: Observed): Promise<number> {
+  const [oldest] = await database.sql<{ seconds: number }[]>`
+    select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as seconds
+    from outbox`;
+  return Math.max(0, oldest!.seconds);
+}
+
+function within<Result>(ms: number, work: () => Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('no answer')), ms);
+    detached({ timeoutMs: ms }, work)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,144 @@
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '#kit/testing/echo-fixture.ts';
+import { registry } from '#services/registry.ts';
+import { startTestMesh, type TestMesh } from '../support/mesh.ts';
+import { newShopper, putOnSale } from '../support/shopper.ts';
+
+let mesh: TestMesh;
+beforeAll(async () => {
+  mesh = await startTestMesh('domain');
+});
+afterAll(() => mesh?.stop());
+
+/** The samples of a process: "name{labels}" and value. */
+async function samplesOf(process: string): Promise<Map<string, number>> {
+  const text = await (await fetch(`${mesh.metricsUrls[process]}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const at = line.lastIndexOf(' ');
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+/** The values of one label among all samples. */
+function valuesOf(label: string, samples: Map<string, number>): Set<string> {
+  const pattern = new RegExp(`[{,]${label}="([^"]*)"`);
+  return new Set([...samples.keys()].flatMap((name) => pattern.exec(name)?.[1] ?? []));
+}
+
+test('after orders each process shows what it did, by method and status', async () => {
+  const sku = await putOnSale(mesh, 1n);
+  const door = createGrpcTransport({ baseUrl: `http://${mesh.addressOf('platform.gateway')}` });
+  const shopper = await newShopper(door);
+  await shopper.buy(sku, 'tok_visa');
+  await shopper.buy(sku, 'tok_visa');
+  await expect(shopper.orders.getOrder({ orderId: 'x' }, shopper)).rejects.toThrow();
+
+  const commerce = await samplesOf('commerce');
+  const order = 'service="commerce.order.v1.OrderService",method="CreateOrder"';
+  expect(commerce.get(`rpc_server_calls_total{${order},code="ok"}`)).toBe(2);
+  expect(commerce.get(`rpc_server_seconds_count{${order}}`)).toBe(2);
+  const pay = 'service="finance.payment.v1.PaymentService",method="BatchProcessPayments"';
+  expect(commerce.get(`rpc_client_calls_total{${pay},code="ok"}`)).toBe(1);
+  expect(commerce.get(`rpc_client_seconds_count{${pay}}`)).toBe(1);
+
+  const finance = await samplesOf('finance');
+  expect(finance.get(`rpc_server_calls_total{${pay},code="ok"}`)).toBe(1);
+  const platform = await samplesOf('platform');
+  expect(platform.get(`rpc_client_calls_total{${order},code="ok"}`)).toBe(2);
+  // What is no request of the contract comes no further than the door.
+  const refused = 'service="commerce.order.v1.OrderService",method="GetOrder"';
+  expect(platform.get(`rpc_server_calls_total{${refused},code="invalid_argument"}`)).toBe(1);
+  expect(platform.get('process_resident_memory_bytes')).toBeGreaterThan(1e6);
+});
+
+test('events are counted where they leave and where they arrive, and what waits is shown', async () => {
+  const published = 'bus_events_total{service="commerce.order",direction="published",outcome="ok"}';
+  const consumed =
+    'bus_events_total{service="platform.notification",direction="consumed",outcome="ok"}';
+  await eventually(async () => (await samplesOf('commerce')).get(published)).toBeGreaterThan(3);
+  await eventually(async () => (await samplesOf('platform')).get(consumed)).toBeGreaterThan(3);
+  await eventually(async () =>
+    (await samplesOf('commerce')).get('outbox_oldest_seconds{service="commerce.order"}'),
+  ).toBe(0);
+  const commerce = await samplesOf('commerce');
+  const sagas = 'queue_waiting{service="commerce.order",queue="job commerce.order.recovery"}';
+  expect(commerce.get(sagas)).toBe(0);
+  const consumer = 'queue_waiting{service="platform.notification",queue="consumer orders"}';
+  expect((await samplesOf('platform')).get(consumer)).toBeTypeOf('number');
+  expect(commerce.get('rpc_server_in_flight{service="commerce.order",kind="call"}')).toBe(0);
+});
+
+test('labels name what the contract names, and nothing that a request says', async () => {
+  const made = await fetch(`http://${mesh.addressOf('platform.gateway')}/made.up.v1.Thing/Do`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  });
+  expect(made.status).toBe(404);
+  const contracts = registry.flatMap(({ contracts }) => contracts);
+  const known = new Set([
+    ...registry.map(({ name }) => name),
+    ...contracts.map(({ typeName }) => typeName),
+    'platform.ops.v1.OpsService',
+    'grpc.health.v1.Health',
+  ]);
+  for (const process of Object.keys(mesh.metricsUrls)) {
+    const samples = await samplesOf(process);
+    const services = valuesOf('service', samples);
+    expect(services.size).toBeGreaterThan(1);
+    expect([...services].filter((name) => !known.has(name))).toEqual([]);
+    expect(samples.size).toBeLessThan(2_000);
+  }
+});
+
+test('a process is healthy while its services take calls', async () => {
+  for (const url of Object.values(mesh.metricsUrls)) {
+    await eventually(async () => (await fetch(`${url}/healthz`)).status).toBe(200);
+  }
+  const health = await fetch(`${mesh.metricsUrls.finance}/healthz`);
+  expect(await health.json()).toEqual({ 'finance.payment': true });
+});
+
+const serverNamed = (wanted: string) => mesh.servers.managed.find(({ name }) => name === wanted)!;
+const healthOf = async (process: string) =>
+  (await fetch(`${mesh.metricsUrls[process]}/healthz`)).status;
+
+test('while the bus is away the age of what waits for it grows, and health says so', async () => {
+  const sku = await putOnSale(mesh, 1n);
+  const door = createGrpcTransport({ baseUrl: `http://${mesh.addressOf('platform.gateway')}` });
+  const shopper = await newShopper(door);
+  const nats = serverNamed('nats');
+  await nats.kill('SIGKILL');
+  await shopper.buy(sku, 'tok_visa');
+  const age = async () =>
+    (await samplesOf('commerce')).get('outbox_oldest_seconds{service="commerce.order"}') ?? 0;
+  await eventually(age).toBeGreaterThan(0);
+  const first = await age();
+  await eventually(age).toBeGreaterThan(first + 0.1);
+  await eventually(() => healthOf('commerce')).toBe(503);
+  await nats.start();
+  await eventually(age).toBe(0);
+  await eventually(() => healthOf('commerce')).toBe(200);
+});
+
+test('while the database is away what cannot be known is left out', async () => {
+  const gauges = async () =>
+    [...(await samplesOf('finance')).keys()].filter((name) =>
+      /^(outbox_oldest_seconds|queue_waiting)/.test(name),
+    );
+  const all = await gauges();
+  expect(all).toContain('outbox_oldest_seconds{service="finance.payment"}');
+  const postgres = serverNamed('postgres');
+  await postgres.kill('SIGKILL');
+  // The bus still tells of the consumers, of which payment has none.
+  expect(await gauges()).toEqual([
+    'queue_waiting{service="finance.payment",queue="work in hand"}',
+    'queue_waiting{service="finance.payment",queue="revocations"}',
+  ]);
+  await postgres.start();
+  await eventually(gauges).toEqual(expect.arrayContaining(all));
+});
