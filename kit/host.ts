@@ -34,6 +34,7 @@ import {
   type ServiceParts,
   schemaOf,
 } from './service.ts';
+import { withConsumerSpan } from './telemetry/consumer-span.ts';
 import { createLogger, type LogDestination, type Logger } from './telemetry/log.ts';
 import { observeService, type Queues } from './telemetry/service-gauges.ts';
 
@@ -207,7 +208,7 @@ async function startService(
   const address = around.listenAddress(name);
   const listener = await server.listen(address, engine, { ...engineLimits, tls });
   const relay = createRelay({ database, send: (events) => bus.send(events), service: name, log });
-  for (const subscription of parts.subscriptions ?? []) {
+  for (const subscription of (parts.subscriptions ?? []).map(withConsumerSpan)) {
     consumers.push(await startConsumer({ bus, database, service: name, subscription, log }));
   }
   const jobs = (parts.jobs ?? []).map((job) => startJob(job, log));

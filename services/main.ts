@@ -14,6 +14,7 @@ import { createWays } from '#kit/placement.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { startMetricsServer } from '#kit/telemetry/metrics-server.ts';
+import { startTracing } from '#kit/telemetry/setup.ts';
 import { issuer, registrationOf } from './registry.ts';
 
 const registrations = process.argv.slice(2).map(registrationOf);
@@ -24,6 +25,7 @@ const undo: (() => unknown)[] = [];
 async function start(config: ProcessConfig): Promise<Host> {
   const { identity, publicTls } = config;
   armDebugPointsFromEnv(config.debugPoints);
+  if (config.traces) undo.push(await startTracing(config.traces, services));
   const addressOf = (service: string) =>
     `${config.host}:${config.portBase + registrationOf(service).port}`;
   const certificates =

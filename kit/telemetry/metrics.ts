@@ -123,3 +123,9 @@ export const serverInFlight = new Gauge({
   labelNames: ['service', 'kind'] as const,
   registers: [registry],
 });
+
+export const traceExportFailures = new Counter({
+  name: 'trace_export_failures_total',
+  help: 'Batches of spans that the collector did not take; they are dropped.',
+  registers: [registry],
+});

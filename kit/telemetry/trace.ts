@@ -9,6 +9,7 @@ import {
   isSpanContextValid,
   type Span as OtelSpan,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   TraceFlags,
   type Tracer,
@@ -46,22 +47,44 @@ export function useTracer(next: Tracer | undefined): void {
   tracer = next;
 }
 
-/** Starts a span below `parent`. The name must be bounded: a method, a subject, never an id. */
+/**
+ * Starts a span below `parent`. The name must be bounded: a method, a subject, never an id. `others` are further traces
+ * that the same work belongs to: they are linked.
+ */
 export function startSpan(
   name: string,
   kind: Kind,
   parent: TraceContext | undefined,
-  attributes?: Attributes,
+  others: readonly TraceContext[] = [],
 ): Span {
   if (tracer === undefined || parent?.sampled === false) return passThrough(parent);
-  const span = tracer.startSpan(
-    name,
-    attributes === undefined ? { kind: kinds[kind] } : { kind: kinds[kind], attributes },
-    parent === undefined
-      ? context.active()
-      : trace.setSpanContext(context.active(), toOtel(parent)),
-  );
-  return recorded(span);
+  const options: SpanOptions = { kind: kinds[kind], attributes: attributesOf(name, kind) };
+  if (others.length > 0) options.links = others.map((other) => ({ context: toOtel(other) }));
+  const outer = context.active();
+  const around = parent === undefined ? outer : trace.setSpanContext(outer, toOtel(parent));
+  return recorded(tracer.startSpan(name, options, around));
+}
+
+const attributes = new Map<string, Attributes>();
+
+/** What backends group calls by. Source: OpenTelemetry semantic conventions for RPC and messaging. */
+function attributesOf(name: string, kind: Kind): Attributes {
+  const key = `${kind} ${name}`;
+  let found = attributes.get(key);
+  if (found === undefined) {
+    found = describe(name, kind);
+    attributes.set(key, found);
+  }
+  return found;
+}
+
+function describe(name: string, kind: Kind): Attributes {
+  if (kind === 'consumer' || kind === 'producer') {
+    return { 'messaging.system': 'nats', 'messaging.destination.name': name };
+  }
+  const [, service, method] = name.split('/');
+  if (service === undefined || method === undefined) return {};
+  return { 'rpc.system': 'grpc', 'rpc.service': service, 'rpc.method': method };
 }
 
 function recorded(span: OtelSpan): Span {

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import type { Sampler } from '@opentelemetry/sdk-trace';
+import type { TraceConfig } from '../config.ts';
+import { traceExportFailures } from './metrics.ts';
+import { useTracer } from './trace.ts';
+
+/** Spans wait here for the collector; beyond this they are dropped, for no call may wait for a trace. */
+const limits = {
+  spansWaitingMax: 4_096,
+  spansPerExportMax: 512,
+  exportEveryMs: 1_000,
+  exportMsMax: 3_000,
+  attributesPerSpanMax: 16,
+  attributeLengthMax: 200,
+};
+
+/**
+ * Sends spans to a collector, as OTLP over HTTP, from now on. Headers, compression and certificates of that connection
+ * are the exporter's own settings (`OTEL_EXPORTER_OTLP_HEADERS` and so on). A collector that cannot be reached costs
+ * spans and nothing else. The SDK takes 20 MB, so it is loaded here and not before.
+ *
+ * The answer sends what is left, waits at most `exportMsMax` for it, and turns spans off.
+ */
+export async function startTracing(
+  config: TraceConfig,
+  services: readonly string[],
+): Promise<() => Promise<void>> {
+  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
+  const { BatchSpanProcessor, TracerProvider } = await import('@opentelemetry/sdk-trace');
+  const { resourceFromAttributes } = await import('@opentelemetry/resources');
+  const { setGlobalErrorHandler } = await import('@opentelemetry/core');
+  setGlobalErrorHandler(() => traceExportFailures.inc());
+  const exporter = new OTLPTraceExporter({
+    url: `${config.endpoint.replace(/\/$/, '')}/v1/traces`,
+    timeoutMillis: limits.exportMsMax,
+    // At the stop all that waits goes at once, beside an export that may be under way.
+    concurrencyLimit: limits.spansWaitingMax / limits.spansPerExportMax + 1,
+  });
+  const provider = new TracerProvider({
+    sampler: await createSampler(config),
+    resource: resourceFromAttributes({
+      'service.name': config.serviceName || services.join(' '),
+      'service.namespace': 'meshwork',
+      'service.instance.id': randomUUID(),
+      'process.pid': process.pid,
+    }),
+    spanLimits: {
+      attributeCountLimit: limits.attributesPerSpanMax,
+      attributeValueLengthLimit: limits.attributeLengthMax,
+    },
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter,
+        maxQueueSize: limits.spansWaitingMax,
+        maxExportBatchSize: limits.spansPerExportMax,
+        scheduledDelayMillis: limits.exportEveryMs,
+        exportTimeoutMillis: limits.exportMsMax,
+      }),
+    ],
+  });
+  useTracer(provider.getTracer('meshwork'));
+  return async () => {
+    useTracer(undefined);
+    await atMost(limits.exportMsMax, provider.shutdown());
+  };
+}
+
+/**
+ * Who begins a trace decides for all of it: a parent that was not sampled has no sampled children (kit/telemetry/trace.ts),
+ * so the two kinds of each name differ only below a parent that was.
+ */
+async function createSampler({ sampler, ratio }: TraceConfig): Promise<Sampler> {
+  const sdk = await import('@opentelemetry/sdk-trace');
+  const [kind, isParentBased] = sampler.startsWith('parentbased_')
+    ? [sampler.slice('parentbased_'.length), true]
+    : [sampler, false];
+  const root = {
+    always_on: () => new sdk.AlwaysOnSampler(),
+    always_off: () => new sdk.AlwaysOffSampler(),
+    traceidratio: () => new sdk.TraceIdRatioBasedSampler(ratio),
+  }[kind]!();
+  return isParentBased ? new sdk.ParentBasedSampler({ root }) : root;
+}
+
+function atMost(ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    work
+      .catch(() => traceExportFailures.inc())
+      .finally(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+  });
+}
