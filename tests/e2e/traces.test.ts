@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createClient } from '@connectrpc/connect';
+import { createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
@@ -22,7 +22,15 @@ afterAll(async () => {
   collector?.close();
 });
 
-const door = () => createGrpcTransport({ baseUrl: `http://${mesh.addressOf('platform.gateway')}` });
+/** The public door; each call through it carries these headers. */
+function door(headers: Record<string, string> = {}): Transport {
+  const withHeaders: Interceptor = (next) => (request) => {
+    for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
+    return next(request);
+  };
+  const baseUrl = `http://${mesh.addressOf('platform.gateway')}`;
+  return createGrpcTransport({ baseUrl, interceptors: [withHeaders] });
+}
 
 /** A trace that a caller begins: the header that says so, and its spans as they are collected. */
 function beginTrace() {
@@ -51,11 +59,8 @@ test('a call through the door, the service behind it and the consumer of its eve
     { sku: `E2E-${uuidv7()}`, unitPrice: { currencyCode: 'EUR', amountMinor: 1n } },
   ];
   const product = { title: 'Tea', category: 'food/tea', brand: 'b', variants };
-  const products = createClient(ProductService, door());
-  await products.createProduct(
-    { requestId: uuidv7(), product },
-    { headers: { ...staff, ...headers } },
-  );
+  const products = createClient(ProductService, door(headers));
+  await products.createProduct({ requestId: uuidv7(), product }, { headers: staff });
   const call = '/commerce.product.v1.ProductService/CreateProduct';
   const way = [`platform.gateway ${call}`, `platform.gateway ${call}`, `commerce.product ${call}`];
   const event = 'commerce.product commerce.product.v1.ProductChanged';
@@ -73,12 +78,8 @@ test('a call through the door, the service behind it and the consumer of its eve
 test('what people and cards are called is in no span', async () => {
   const sku = await putOnSale(mesh, 2n);
   const shopper = await newShopper(door());
-  const { headers, ways } = beginTrace();
-  const traced = { ...shopper, headers: { ...shopper.headers, ...headers } };
   const { shippingAddress } = await shopper.buy(sku, 'tok_visa');
   await shopper.buy(sku, 'tok_expired_card');
-  await traced.orders.listOrders({}, traced);
-  await eventually(ways).not.toEqual([]);
   const calls = [
     'CreateUser',
     'Authenticate',
