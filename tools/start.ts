@@ -1,6 +1,7 @@
 // Starts the whole platform on this machine and stays until Ctrl-C: npm start [-- --placement service --port-base 9000]
 import { parseArgs } from 'node:util';
 import { registry } from '#services/registry.ts';
+import { operator } from './mesh/authority.ts';
 import { type Mesh, startMesh } from './mesh/mesh.ts';
 import { type Placement, placements } from './mesh/placements.ts';
 import { root, say } from './run.ts';
@@ -84,6 +85,18 @@ function commandsToTry(mesh: Mesh): string[] {
     `    -H 'content-type: application/json' -d '{"pageSize": 3}'`,
     `  npm run demo -- --gateway ${gateway}`,
     `  npm run example:browser, then open http://127.0.0.1:5173/?door=http://${gateway}`,
+    ...withCertificate(mesh),
+  ];
+}
+
+/** With certificates a service answers nobody without one: the operator's is for people. */
+function withCertificate({ certificates, addressOf }: Mesh): string[] {
+  if (certificates === undefined) return [];
+  const { ca, certificate, key } = certificates.pathsOf(operator);
+  return [
+    `  grpcurl -cacert ${ca} \\`,
+    `    -cert ${certificate} \\`,
+    `    -key ${key} ${addressOf('commerce.order')} list`,
   ];
 }
 

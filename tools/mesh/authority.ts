@@ -9,7 +9,7 @@ export interface LocalCertificates {
   readonly environment: Record<string, string>;
   /** The authority's certificate, PEM. */
   readonly ca: string;
-  /** Where the files of a service are, or of the operator. */
+  /** Where the files of a service are, or of the `operator`. */
   pathsOf(holder: string): Required<TlsPaths>;
   /** The files of a service, as they are now and from now on: the operator's for whoever is no service. */
   sourceOf(service: string | undefined): TlsSource;
@@ -23,7 +23,7 @@ const hourMs = 3_600_000;
 const times = { certificateMs: 24 * hourMs, renewMs: 8 * hourMs, authorityMs: 365 * 24 * hourMs };
 
 /** Who is let in and is no service: people and tools on this machine. */
-const operator = 'operator';
+export const operator = 'operator';
 const operatorId = 'spiffe://meshwork/operator';
 
 /**
