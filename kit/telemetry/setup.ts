@@ -17,7 +17,7 @@ const limits = {
 /**
  * Sends spans to a collector, as OTLP over HTTP, from now on. Headers, compression and certificates of that connection
  * are the exporter's own settings (`OTEL_EXPORTER_OTLP_HEADERS` and so on). A collector that cannot be reached costs
- * spans and nothing else. The SDK takes 20 MB, so it is loaded here and not before.
+ * spans and nothing else. The SDK takes five to twenty MB, so it is loaded here and not before.
  *
  * The answer sends what is left, waits at most `exportMsMax` for it, and turns spans off.
  */
