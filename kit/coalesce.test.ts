@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createCoalescer, type Outcome } from './coalesce.ts';
-import { runInScope } from './scope.ts';
+import { currentScope, runInScope } from './scope.ts';
 
 /** A coalescer whose batches wait until they are let go, so that a test decides what meets what. */
 function gated(options: { itemsMax?: number; batchesMax?: number; queueMax?: number } = {}) {
@@ -129,5 +129,31 @@ describe('a coalescer', () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  test('works for a batch in the first trace that is sampled, and for the next in its own', async () => {
+    const traces: (string | undefined)[] = [];
+    const coalescer = createCoalescer<number, number>({
+      name: 'test',
+      timeoutMs: 1_000,
+      async run(items) {
+        traces.push(currentScope()?.trace?.traceId);
+        return items.map((value) => ({ value }));
+      },
+    });
+    const doIn = (traceId: string, sampled: boolean) => {
+      const trace = { traceId, spanId: 's', sampled };
+      const scope = {
+        deadlineAt: Number.POSITIVE_INFINITY,
+        trace,
+        authorization: undefined,
+        cancellation: undefined,
+      };
+      return runInScope(scope, () => coalescer.do(1));
+    };
+    await Promise.all([doIn('a', false), doIn('b', true), doIn('c', true)]);
+    await Promise.all([doIn('d', false), doIn('e', false)]);
+    await Promise.all([coalescer.do(1), doIn('f', false)]);
+    expect(traces).toEqual(['b', 'd', undefined]);
   });
 });

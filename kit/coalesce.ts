@@ -2,6 +2,7 @@ import { AssertionError } from './errors.ts';
 import { limits } from './limits.ts';
 import { DeadlineTooShort, Overloaded } from './mesh-errors.ts';
 import { currentScope, detached } from './scope.ts';
+import type { TraceContext } from './telemetry/trace.ts';
 
 /** The outcome of one item of a batch: a value, or the error that this item alone gets. */
 export type Outcome<Value> = { value: Value } | { error: unknown };
@@ -11,7 +12,7 @@ export interface CoalescerOptions<Item, Value> {
   name: string;
   /**
    * Does a whole batch, and answers one outcome per item, in order. When it throws, every item of the batch gets that
-   * error. It runs outside of any caller's scope, with `timeoutMs` as its budget.
+   * error. It runs outside of any caller's scope, with `timeoutMs` as its budget, in the trace of one of its items.
    */
   run(items: Item[]): Promise<Outcome<Value>[]>;
   timeoutMs: number;
@@ -34,6 +35,7 @@ export interface Coalescer<Item, Value> {
 interface Waiting<Item, Value> {
   item: Item;
   deadlineAt: number;
+  trace: TraceContext | undefined;
   resolve: (value: Value) => void;
   reject: (error: unknown) => void;
 }
@@ -69,7 +71,8 @@ export function createCoalescer<Item, Value>(
       return;
     }
     running += 1;
-    void detached({ timeoutMs: options.timeoutMs }, () => options.run(batch.map((w) => w.item)))
+    const scope = { timeoutMs: options.timeoutMs, trace: traceOf(batch) };
+    void detached(scope, () => options.run(batch.map((w) => w.item)))
       .then(
         (outcomes) => settle(batch, outcomes),
         (error) => {
@@ -123,9 +126,10 @@ export function createCoalescer<Item, Value>(
     },
     do(item) {
       if (queue.length >= queueMax) return Promise.reject(new Overloaded());
-      const deadlineAt = currentScope()?.deadlineAt ?? Number.POSITIVE_INFINITY;
+      const scope = currentScope();
+      const deadlineAt = scope?.deadlineAt ?? Number.POSITIVE_INFINITY;
       return new Promise((resolve, reject) => {
-        queue.push({ item, deadlineAt, resolve, reject });
+        queue.push({ item, deadlineAt, trace: scope?.trace, resolve, reject });
         schedule();
       });
     },
@@ -134,4 +138,12 @@ export function createCoalescer<Item, Value>(
       return new Promise((resolve) => idleWaiters.push(resolve));
     },
   };
+}
+
+/**
+ * The trace that a batch belongs to: work for many can have one parent only. The first that is sampled has it, so where
+ * one call in a hundred is sampled its trace is whole.
+ */
+function traceOf(batch: readonly { trace: TraceContext | undefined }[]): TraceContext | undefined {
+  return (batch.find(({ trace }) => trace?.sampled) ?? batch[0])?.trace;
 }

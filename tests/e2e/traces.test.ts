@@ -75,6 +75,35 @@ test('a call through the door, the service behind it and the consumer of its eve
   ).toEqual([2, 2, 3, 5]);
 });
 
+test('one order is one trace, from the door to what its buyer is told', async () => {
+  const sku = await putOnSale(mesh, 1n);
+  const { headers, ways } = beginTrace();
+  const shopper = await newShopper(door(headers));
+  await shopper.buy(sku, 'tok_visa');
+  const call = '/commerce.order.v1.OrderService/CreateOrder';
+  const order = [`platform.gateway ${call}`, `platform.gateway ${call}`, `commerce.order ${call}`];
+  const to = (service: string, method: string) => [
+    ...order,
+    `commerce.order ${method}`,
+    `${service} ${method}`,
+  ];
+  const inventory = '/commerce.inventory.v1.InventoryService';
+  const reserve = to('commerce.inventory', `${inventory}/BatchReserveStock`);
+  const commit = to('commerce.inventory', `${inventory}/BatchCommitReservations`);
+  const pay = to('finance.payment', '/finance.payment.v1.PaymentService/BatchProcessPayments');
+  const expected = [
+    to('commerce.product', '/commerce.product.v1.ProductService/BatchGetVariants'),
+    reserve,
+    pay,
+    commit,
+    [...order, 'platform.notification commerce.order.v1.OrderChanged'],
+    [...pay, 'platform.notification finance.payment.v1.PaymentChanged'],
+    [...reserve, 'commerce.product commerce.inventory.v1.StockChanged'],
+  ];
+  await eventually(ways).toEqual(expect.arrayContaining(expected));
+  expect(ways().flat()).not.toContain('nobody');
+});
+
 test('what people and cards are called is in no span', async () => {
   const sku = await putOnSale(mesh, 2n);
   const shopper = await newShopper(door());

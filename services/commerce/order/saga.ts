@@ -1,7 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { Clock } from '#kit/clock.ts';
 import { debugPoint } from '#kit/debug.ts';
-import { detached } from '#kit/scope.ts';
+import { currentScope, detached } from '#kit/scope.ts';
 import type { Job } from '#kit/service.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
 import { isSettled, limits, type Order } from './domain.ts';
@@ -66,15 +66,14 @@ export function createSagaDriver(deps: {
   }
 
   async function run(first: Saga, settle: (settled: Settled) => void): Promise<void> {
+    const scope = { timeoutMs: stepMsMax, trace: currentScope()?.trace };
     let saga = first;
     let failures = 0;
     if (isSettled(saga.order)) settle({ order: saga.order, answer: undefined });
     while (saga.order.step !== 'DONE') {
       if (stopping) return handBack(saga);
       try {
-        const { saga: moved, answer } = await detached({ timeoutMs: stepMsMax }, () =>
-          advance(saga),
-        );
+        const { saga: moved, answer } = await detached(scope, () => advance(saga));
         if (isSettled(moved.order)) settle({ order: moved.order, answer });
         saga = moved;
         failures = 0;
