@@ -5,7 +5,7 @@ import { uuidv7 } from '../ids.ts';
 import { limits } from '../limits.ts';
 import { currentScope, detached } from '../scope.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { events as eventsTotal, outboxWaiting } from '../telemetry/metrics.ts';
+import { events as eventsTotal } from '../telemetry/metrics.ts';
 import { formatTraceparent } from '../telemetry/trace.ts';
 import type { Database, Tx } from './database.ts';
 
@@ -77,8 +77,6 @@ export function createRelay(options: {
       if (rows.length === 0) return 0;
       await send(rows.map(toWireEvent));
       await tx`delete from outbox where seq = any(${rows.map((row) => String(row.seq))}::bigint[])`;
-      const oldestMs = Date.now() - Number(rows[0]!.created_ms);
-      outboxWaiting.set({ service }, Math.max(0, oldestMs) / 1000);
       eventsTotal.inc({ service, direction: 'published', outcome: 'ok' }, rows.length);
       return rows.length;
     });
