@@ -6,11 +6,12 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
+import { type MsgHdrs, MsgHdrsImpl, type NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { limits } from '../limits.ts';
 import { parseTraceparent } from '../telemetry/trace.ts';
 import type { WireEvent } from './event.ts';
+import { createPublisher } from './publisher.ts';
 
 /** The events of the mesh on NATS JetStream. One stream per publishing service; a subject is the event's type. */
 export interface Bus {
@@ -31,10 +32,10 @@ export interface Bus {
   /** Resolves when JetStream holds every event; rejects otherwise, and then some may be held all the same. */
   send(events: readonly WireEvent[]): Promise<void>;
   /**
-   * Hears events of a type as they pass, without memory: for hints such as "look again", never for effects. The answer
-   * unsubscribes.
+   * Hears the messages of events of a type as they pass, without memory: for hints such as "look again", never for
+   * effects. The answer unsubscribes.
    */
-  listen(type: string, hear: (event: WireEvent) => void): () => void;
+  listen(type: string, hear: (payload: Uint8Array) => void): () => void;
   check(): Promise<void>;
   close(): Promise<void>;
 }
@@ -67,6 +68,7 @@ export async function connectBus(options: {
   });
   const js = jetstream(nats);
   const manager = await jetstreamManager(nats);
+  const publisher = createPublisher(nats, limits.statementMsMax / 2);
   const subject = (type: string) => (namespace === '' ? type : `${namespace}.${type}`);
   const streamOf = (service: string) =>
     [namespace, service].filter(Boolean).join('_').replaceAll('.', '_');
@@ -96,21 +98,18 @@ export async function connectBus(options: {
       await ensure(streamOf(service), subject(`${service}.>`), ageMsMax);
       await ensure(streamOf(`dead.${service}`), subject(`dead.${service}.>`), streamAgeMsMax);
     },
-    async send(events) {
-      await Promise.all(
-        events.map((event) =>
-          js.publish(subject(event.type), event.payload, {
-            msgID: event.id,
-            headers: toHeaders(event),
-            timeout: limits.statementMsMax / 2,
-          }),
-        ),
-      );
-    },
+    send: (events) =>
+      publisher.publish(
+        events.map((event) => ({
+          subject: subject(event.type),
+          payload: event.payload,
+          headers: toHeaders(event),
+        })),
+      ),
     listen(type, hear) {
       const subscription = nats.subscribe(subject(type), {
         callback: (error, message) => {
-          if (error === null) hear(fromHeaders(message.headers, message.data));
+          if (error === null) hear(message.data);
         },
       });
       return () => subscription.unsubscribe();
@@ -121,33 +120,41 @@ export async function connectBus(options: {
       await nats.flush();
     },
     async close() {
+      publisher.close();
       await nats.close();
     },
   };
 }
 
-/** The CloudEvents attributes as headers. Source: CloudEvents NATS protocol binding, binary mode. */
+/**
+ * The CloudEvents attributes as headers, and the id by which JetStream knows a repeat. Source: CloudEvents NATS protocol
+ * binding, binary mode.
+ */
 export function toHeaders(event: WireEvent): MsgHdrs {
-  const out = headers();
-  out.set('ce-specversion', '1.0');
-  out.set('ce-id', event.id);
-  out.set('ce-type', event.type);
-  out.set('ce-source', `/${event.type.slice(0, event.type.lastIndexOf('.'))}`);
-  out.set('ce-subject', event.key);
-  out.set('ce-time', new Date(event.createdAt).toISOString());
-  out.set('content-type', 'application/protobuf');
-  if (event.traceparent !== undefined) out.set('traceparent', event.traceparent);
-  return out;
+  // From a record: `set` looks at all headers, twice, for every one.
+  return MsgHdrsImpl.fromRecord({
+    'Nats-Msg-Id': [event.id],
+    'ce-specversion': ['1.0'],
+    'ce-id': [event.id],
+    'ce-type': [event.type],
+    'ce-source': [`/${event.type.slice(0, event.type.lastIndexOf('.'))}`],
+    'ce-subject': [event.key],
+    'ce-time': [new Date(event.createdAt).toISOString()],
+    'content-type': ['application/protobuf'],
+    ...(event.traceparent === undefined ? {} : { traceparent: [event.traceparent] }),
+  });
 }
 
 export function fromHeaders(from: MsgHdrs | undefined, payload: Uint8Array): WireEvent {
-  const traceparent = from?.get('traceparent') || undefined;
+  const found = new Map<string, readonly string[]>(from);
+  const read = (name: string) => found.get(name)?.[0] ?? '';
+  const traceparent = read('traceparent') || undefined;
   return {
-    id: from?.get('ce-id') ?? '',
-    type: from?.get('ce-type') ?? '',
-    key: from?.get('ce-subject') ?? '',
+    id: read('ce-id'),
+    type: read('ce-type'),
+    key: read('ce-subject'),
     payload,
     traceparent: parseTraceparent(traceparent) && traceparent,
-    createdAt: Date.parse(from?.get('ce-time') ?? '') || 0,
+    createdAt: Date.parse(read('ce-time')) || 0,
   };
 }

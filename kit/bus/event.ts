@@ -1,4 +1,5 @@
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import { assert } from '../errors.ts';
 import type { TraceContext } from '../telemetry/trace.ts';
 
 /** An event as it leaves: a message of the contract, and the id of the thing that it tells of. */
@@ -10,12 +11,13 @@ export interface OutgoingEvent<Schema extends DescMessage = DescMessage> {
   id?: string;
 }
 
-/** Joins an event's schema with a message that fits it. */
+/** Joins an event's schema with a message that fits it. The key is one line of text: it travels as a header. */
 export function event<Schema extends DescMessage>(
   schema: Schema,
   key: string,
   message: MessageInitShape<Schema>,
 ): OutgoingEvent {
+  assert(!/[\r\n]/.test(key), 'the key of an event is one line');
   return { schema, key, message } as OutgoingEvent;
 }
 

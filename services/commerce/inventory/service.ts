@@ -30,7 +30,7 @@ export const inventory: ServiceModule = {
       versionOf: (stock) => stock.version,
       clock,
     });
-    const unlisten = bus.listen(StockChangedSchema.typeName, ({ payload }) => {
+    const unlisten = bus.listen(StockChangedSchema.typeName, (payload) => {
       if (hub.watching === 0) return;
       for (const { sku } of fromBinary(StockChangedSchema, payload).stocks) hub.hint(sku);
     });

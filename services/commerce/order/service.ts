@@ -30,7 +30,7 @@ export const order: ServiceModule = {
       versionOf: ({ version }) => version,
       clock,
     });
-    const unlisten = bus.listen(OrderChangedSchema.typeName, ({ payload }) => {
+    const unlisten = bus.listen(OrderChangedSchema.typeName, (payload) => {
       // The event leaves the address out, so it is a hint to look, not the state itself.
       if (hub.watching > 0) hub.hint(fromBinary(OrderChangedSchema, payload).order!.orderId);
     });

@@ -110,7 +110,7 @@ test('a token and a secret are in no log, no event and, when all is over, in no 
   const bus = await connectBus({ url, namespace, name: 'listener' });
   const heard: PaymentChanged[] = [];
   const payloads: Uint8Array[] = [];
-  const unlisten = bus.listen(PaymentChangedSchema.typeName, ({ payload }) => {
+  const unlisten = bus.listen(PaymentChangedSchema.typeName, (payload) => {
     payloads.push(payload);
     heard.push(fromBinary(PaymentChangedSchema, payload));
   });

@@ -28,7 +28,7 @@ export const notification: ServiceModule = {
       timeoutMs: limits.feedReadMsMax,
       clock,
     });
-    const unlisten = bus.listen(NotificationsAddedSchema.typeName, ({ payload }) => {
+    const unlisten = bus.listen(NotificationsAddedSchema.typeName, (payload) => {
       if (hub.following === 0) return;
       const { added } = fromBinary(NotificationsAddedSchema, payload);
       for (const { userId } of added) hub.hint(userId);

@@ -58,7 +58,10 @@ export async function openBus(network: Network, natsUrl: string) {
   return {
     async send(...events: WireEvent[]): Promise<void> {
       for (const event of events) {
-        await bus.js.publish(bus.subject(event.type), event.payload, { headers: toHeaders(event) });
+        await bus.js.publish(bus.subject(event.type), event.payload, {
+          headers: toHeaders(event),
+          msgID: uuidv7(),
+        });
       }
     },
     close: () => bus.close(),
