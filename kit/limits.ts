@@ -66,6 +66,10 @@ export const limits = {
   /** Outbox rows per relay round, and how often the relay looks when nobody woke it. */
   outboxBatchMax: 500,
   outboxPollMs: 500,
+  /** Rest before each turn of a relay or consumer: so many times what the last turn took, within these bounds. */
+  restPerTurn: 4,
+  restMsMin: 15,
+  restMsMax: 100,
   outboxPayloadBytesMax: 256 * 1024,
 
   /** Deliveries of one event before it is a dead letter, and the pauses between them. */

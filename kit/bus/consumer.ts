@@ -9,6 +9,7 @@ import {
 import type { Database, Tx } from '../db/database.ts';
 import { limits } from '../limits.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { createTurns } from '../turns.ts';
 import type { Bus } from './bus.ts';
 import type { IncomingEvent, WireEvent } from './event.ts';
 import { handleAll, handleEvents } from './handle.ts';
@@ -85,6 +86,7 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
   let queue: JsMsg[] = [];
   let working: Promise<void> | undefined;
   let stopped = false;
+  const turns = createTurns();
 
   function take(message: JsMsg) {
     if (stopped) return;
@@ -96,9 +98,11 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
 
   async function work(): Promise<void> {
     while (queue.length > 0 && !stopped) {
-      const batch = queue;
-      queue = [];
-      await handleAll(options, batch);
+      await turns.take(async () => {
+        const batch = queue;
+        queue = [];
+        await handleAll(options, batch);
+      });
     }
   }
 
