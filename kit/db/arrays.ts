@@ -29,9 +29,14 @@ function writeArray(values: readonly unknown[]): string {
   return `{${values.map(writeElement).join(',')}}`;
 }
 
+/** What may stand in an array as it is: the bulk of ids and numbers. */
+const bare = /^[0-9a-z-]+$/;
+
 function writeElement(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
-  return `"${textOf(value).replaceAll(/["\\]/g, '\\$&')}"`;
+  const text = textOf(value);
+  if (bare.test(text) && text !== 'null') return text;
+  return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
 function textOf(value: unknown): string {

@@ -77,10 +77,12 @@ interface Address {
 
 /**
  * A socket that reports its loss once. Node reports an error first and the close a little later; in between the driver
- * takes the connection for a good one. Until it is up it reports errors like any other.
+ * takes the connection for a good one. Until it is up it reports errors like any other. Statements that the driver
+ * writes in one turn leave in one piece: a write is a tenth of what a statement costs.
  */
 class ClientSocket extends Socket {
   #isUp = false;
+  #isGathering = false;
   readonly #onLost: () => void;
 
   constructor(onLost: () => void) {
@@ -90,6 +92,18 @@ class ClientSocket extends Socket {
       this.#isUp = true;
     });
     this.setNoDelay();
+  }
+
+  override write(chunk: never, encoding?: never, callback?: never): boolean {
+    if (!this.#isGathering) {
+      this.#isGathering = true;
+      this.cork();
+      process.nextTick(() => {
+        this.#isGathering = false;
+        this.uncork();
+      });
+    }
+    return super.write(chunk, encoding, callback);
   }
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {

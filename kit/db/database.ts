@@ -1,10 +1,16 @@
 import type { Sql } from 'postgres';
+import { assert } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { DeadlineTooShort } from '../mesh-errors.ts';
 import { currentScope, remainingMs } from '../scope.ts';
 import { type Client, openClient, type Types } from './client.ts';
 import { createPool, sqlOf } from './pool.ts';
-import { inTransaction, type Tx } from './transaction.ts';
+import {
+  inTransaction,
+  type LastStatement,
+  type Tx,
+  writesOnlyInTransactions,
+} from './transaction.ts';
 
 export { TransactionOver, type Tx } from './transaction.ts';
 
@@ -18,9 +24,18 @@ export interface Database {
   readonly sql: Sql<Types>;
   /**
    * Runs `work` in one transaction whose statements end when the budget of the current scope does. Throws what `work`
-   * throws, after a rollback. READ COMMITTED: lock rows before reading what you decide by.
+   * throws, after a rollback. READ COMMITTED: lock rows before reading what you decide by. With `isDurable: false` a
+   * crash of the server may undo it after the commit: for what is done again then, and is the quicker for it.
    */
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  transaction<Result>(
+    work: (tx: Tx) => Promise<Result>,
+    options?: { isDurable: boolean },
+  ): Promise<Result>;
+  /**
+   * Hands a statement over whose result nobody needs: it goes out together with the commit, behind all others, and saves
+   * a round trip. When it fails, nothing is committed and the transaction throws what `onError` makes of the error.
+   */
+  defer(tx: Tx, statement: PromiseLike<unknown>, onError?: LastStatement['onError']): void;
   /** Runs `work` in a part of a transaction: when it throws, what it did is undone and the rest stays. */
   savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Calls `listener` after each committed transaction that published events. */
@@ -49,31 +64,47 @@ export function createDatabase(options: DatabaseOptions): Database {
   const { schema } = options;
   const open = () => openWith(options);
   const readers = createPool(open, limits.databaseReadersMax);
-  const writers = createPool(open, options.connectionsMax ?? limits.databaseConnectionsMax);
+  const writers = createPool(
+    () => openWith(options, writesOnlyInTransactions),
+    options.connectionsMax ?? limits.databaseConnectionsMax,
+  );
   const sql = sqlOf(readers, open());
   const listeners: (() => void)[] = [];
   const publishing = new WeakSet<Tx>();
+  const deferred = new WeakMap<Tx, LastStatement[]>();
 
   return {
     schema,
     sql,
-    async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    async transaction<Result>(
+      work: (tx: Tx) => Promise<Result>,
+      { isDurable } = { isDurable: true },
+    ): Promise<Result> {
       let didPublish = false;
-      const result = await inTransaction(writers, async (tx) => {
-        limitToBudget(tx);
+      const settings = () => ({ statementMsMax: budgetMs(), isDurable });
+      const result = await inTransaction(writers, settings, async (tx) => {
+        const last: LastStatement[] = [];
+        deferred.set(tx, last);
         const value = await work(tx);
         didPublish = publishing.has(tx);
-        return value;
+        return { result: value, last };
       });
       if (didPublish) for (const listener of listeners) listener();
       return result;
     },
+    defer(tx, statement, onError) {
+      const last = deferred.get(tx);
+      assert(last !== undefined, 'what is deferred belongs to a transaction of this database');
+      last.push({ statement, onError });
+    },
     async savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+      const before = deferred.get(tx)!.length;
       // Not waited for: the connection keeps the order, and when it fails, so does all that follows.
       tx`savepoint part`.catch(() => {});
       try {
         return await work(tx);
       } catch (error) {
+        deferred.get(tx)!.length = before;
         await tx`rollback to savepoint part`;
         throw error;
       }
@@ -89,7 +120,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 }
 
-function openWith(options: DatabaseOptions): Client {
+function openWith(options: DatabaseOptions, parameters: Record<string, boolean> = {}): Client {
   return openClient(options.url, {
     connect_timeout: 5,
     // A lost server is looked for again soon, and for ever: the process outlives it.
@@ -102,6 +133,7 @@ function openWith(options: DatabaseOptions): Client {
       statement_timeout: limits.statementMsMax,
       idle_in_transaction_session_timeout: limits.statementMsMax,
       ...(options.role === undefined ? {} : { role: options.role }),
+      ...parameters,
     },
   });
 }
@@ -110,13 +142,13 @@ function openWith(options: DatabaseOptions): Client {
 const budgetSlackMs = 1_000;
 
 /**
- * Gives the statements of a transaction what is left of the budget. Sent ahead without waiting: the connection keeps
- * the order, so it costs no round trip. Without a scope, or with more than the connection's own limit, that one holds.
+ * What is left of the budget for each statement of a transaction. Without a scope, or with more than the connection's
+ * own limit, that one holds. Throws DeadlineTooShort.
  */
-function limitToBudget(tx: Tx): void {
-  if (currentScope() === undefined) return;
-  const leftMs = Math.floor(remainingMs());
-  if (leftMs >= limits.statementMsMax - budgetSlackMs) return;
+function budgetMs(): number | undefined {
+  if (currentScope() === undefined) return undefined;
+  const leftMs = remainingMs();
+  if (leftMs >= limits.statementMsMax - budgetSlackMs) return undefined;
   if (leftMs < limits.deadlineUsefulMsMin) throw new DeadlineTooShort();
-  tx`select set_config('statement_timeout', ${String(leftMs)}, true)`.catch(() => {});
+  return leftMs;
 }

@@ -7,17 +7,14 @@ import { currentScope, detached } from '../scope.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { events as eventsTotal } from '../telemetry/metrics.ts';
 import { formatTraceparent } from '../telemetry/trace.ts';
+import { createTurns } from '../turns.ts';
 import type { Database, Tx } from './database.ts';
 
 /**
- * Publishes events by writing them into the outbox, in the transaction of their effect: either both happen or neither.
- * The relay puts them on the bus soon after the commit.
+ * Publishes events by writing them into the outbox, in the transaction of their effect and together with its commit:
+ * either both happen or neither. The relay puts them on the bus soon after.
  */
-export async function publish(
-  database: Database,
-  tx: Tx,
-  events: readonly OutgoingEvent[],
-): Promise<void> {
+export function publish(database: Database, tx: Tx, events: readonly OutgoingEvent[]): void {
   if (events.length === 0) return;
   database.willPublish(tx);
   const trace = currentScope()?.trace;
@@ -27,15 +24,18 @@ export async function publish(
     assert(bytes.length <= limits.outboxPayloadBytesMax, `${schema.typeName} fits an event`);
     return `\\x${Buffer.from(bytes).toString('hex')}`;
   });
-  await tx`
-    insert into outbox (event_id, type, key, payload, traceparent)
-    select event_id, type, key, payload::bytea, ${traceparent}
-    from unnest(
-      ${events.map((event) => event.id ?? uuidv7())}::uuid[],
-      ${events.map((event) => event.schema.typeName)}::text[],
-      ${events.map((event) => event.key)}::text[],
-      ${payloads}::text[]
-    ) as t (event_id, type, key, payload)`;
+  database.defer(
+    tx,
+    tx`
+      insert into outbox (event_id, type, key, payload, traceparent)
+      select event_id, type, key, payload::bytea, ${traceparent}
+      from unnest(
+        ${events.map((event) => event.id ?? uuidv7())}::uuid[],
+        ${events.map((event) => event.schema.typeName)}::text[],
+        ${events.map((event) => event.key)}::text[],
+        ${payloads}::text[]
+      ) as t (event_id, type, key, payload)`,
+  );
 }
 
 export interface Relay {
@@ -64,22 +64,24 @@ export function createRelay(options: {
   let isWoken = false;
   let wakeUp = () => {};
   let failures = 0;
+  const turns = createTurns();
 
-  async function round(): Promise<number> {
-    return database.transaction(async (tx) => {
-      const [lock] = await tx<{ locked: boolean }[]>`
-        select pg_try_advisory_xact_lock(hashtextextended(${`outbox ${database.schema}`}, 0)) as locked`;
-      if (!lock!.locked) return 0;
-      const rows = await tx<OutboxRow[]>`
-        select seq, event_id, type, key, payload, traceparent,
-          extract(epoch from created_at) * 1000 as created_ms
-        from outbox order by seq limit ${limits.outboxBatchMax}`;
-      if (rows.length === 0) return 0;
-      await send(rows.map(toWireEvent));
-      await tx`delete from outbox where seq = any(${rows.map((row) => String(row.seq))}::bigint[])`;
-      eventsTotal.inc({ service, direction: 'published', outcome: 'ok' }, rows.length);
-      return rows.length;
-    });
+  /** Not durable: what a crash brings back is published once more, and dropped by whoever has seen it. */
+  const round = () => database.transaction(move, { isDurable: false });
+
+  async function move(tx: Tx): Promise<number> {
+    const rows = await tx<OutboxRow[]>`
+      with relay as materialized (
+        select pg_try_advisory_xact_lock(hashtextextended(${`outbox ${database.schema}`}, 0)) as is_ours)
+      delete from outbox where seq in (
+        select seq from outbox, relay where is_ours order by seq limit ${limits.outboxBatchMax})
+      returning seq, event_id, type, key, payload, traceparent,
+        extract(epoch from created_at) * 1000 as created_ms`;
+    if (rows.length === 0) return 0;
+    rows.sort((a, b) => (a.seq < b.seq ? -1 : 1));
+    await send(rows.map(toWireEvent));
+    eventsTotal.inc({ service, direction: 'published', outcome: 'ok' }, rows.length);
+    return rows.length;
   }
 
   async function loop(): Promise<void> {
@@ -87,7 +89,7 @@ export function createRelay(options: {
       isWoken = false;
       let moved = 0;
       try {
-        moved = await detached({ timeoutMs: limits.statementMsMax }, round);
+        moved = await turns.take(() => detached({ timeoutMs: limits.statementMsMax }, round));
         failures = 0;
       } catch (error) {
         failures += 1;

@@ -22,7 +22,6 @@ import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
 import type { Sealer } from '../sealer.ts';
 import type { Database, Tx } from './database.ts';
 import { isUndone, sqlState } from './errors.ts';
-import { together } from './together.ts';
 
 /** What identifies a request, and what tells whether it is the same one. */
 export interface RequestKey {
@@ -126,8 +125,8 @@ export type Answer = MessageInitShape<DescMessage>;
  * that share a key get one answer. `domain` is the full name of the service that refuses. `work` may throw Collision
  * when it finds that another process was faster; the whole batch is then done anew.
  *
- * Writes that `work` need not wait for it hands to `defer`: they go out together with the records of the answers, in
- * one round trip. With `expectFresh` nobody looks for earlier answers first: the records themselves then show a repeat,
+ * Writes that `work` need not wait for it gives to Database.defer: they go out together with the records of the answers
+ * and the commit, in one round trip. With `expectFresh` nobody looks for earlier answers first: the records themselves then show a repeat,
  * which undoes the batch and does it again with a look. It saves a query per batch where repeats are rare.
  */
 export function answerBatchOnce<Item>(
@@ -141,15 +140,13 @@ export function answerBatchOnce<Item>(
   return retryCollisions(() => {
     const isLooking = looks;
     looks = true;
-    return database.transaction((tx) => attempt(tx, domain, mutations, work, isLooking));
+    return database.transaction((tx) =>
+      attempt({ database, domain, work }, tx, mutations, isLooking),
+    );
   });
 }
 
-export type BatchWork<Item> = (
-  tx: Tx,
-  items: Item[],
-  defer: (write: Promise<unknown>) => void,
-) => Promise<Outcome<Answer>[]>;
+export type BatchWork<Item> = (tx: Tx, items: Item[]) => Promise<Outcome<Answer>[]>;
 
 /**
  * Does `work`, which is one transaction, again when another process was faster or the two were deadlocked. Throws
@@ -181,34 +178,37 @@ export async function findAnswers(
   });
 }
 
-/** Records answers that are known now, in the transaction that made them true. Throws Collision when one is there. */
-export async function recordAnswers(
+/**
+ * Records answers that are known now, in the transaction that made them true and together with its commit, which throws
+ * Collision when one is there.
+ */
+export function recordAnswers(
+  database: Database,
   tx: Tx,
   domain: string,
   answers: readonly (Omit<Mutation<unknown>, 'item'> & { outcome: Outcome<Answer> })[],
-): Promise<void> {
+): void {
   if (answers.length === 0) return;
-  await record(
-    tx,
-    answers,
-    answers.map((answer) => toRecord(answer, domain, answer.outcome)),
-  );
+  const records = answers.map((answer) => toRecord(answer, domain, answer.outcome));
+  record(database, tx, answers, records);
 }
 
 /** Another process was faster: undo, look again. */
 export class Collision extends Error {}
 
-interface Recorded {
-  hash: Buffer;
+/** An answer as it is kept, and the message itself while we still have it. */
+interface Kept {
   response: Uint8Array | null;
   refusal: Uint8Array | null;
+  message?: Message;
 }
 
+type Recorded = Kept & { hash: Buffer };
+
 async function attempt<Item>(
+  how: { database: Database; domain: string; work: BatchWork<Item> },
   tx: Tx,
-  domain: string,
   mutations: readonly Mutation<Item>[],
-  work: BatchWork<Item>,
   isLooking: boolean,
 ): Promise<Outcome<Message>[]> {
   const recorded = isLooking ? await find(tx, mutations) : new Map<string, Recorded>();
@@ -219,11 +219,10 @@ async function attempt<Item>(
   }
   if (fresh.size > 0) {
     const entries = [...fresh.values()];
-    const writes: Promise<unknown>[] = [];
     const items = entries.map((entry) => entry.item);
-    const outcomes = await work(tx, items, (write) => writes.push(write));
-    const records = entries.map((entry, i) => toRecord(entry, domain, outcomes[i]!));
-    await together([...writes, record(tx, entries, records)]);
+    const outcomes = await how.work(tx, items);
+    const records = entries.map((entry, i) => toRecord(entry, how.domain, outcomes[i]!));
+    record(how.database, tx, entries, records);
     entries.forEach((entry, i) => {
       recorded.set(idOf(entry.key), { hash: entry.key.hash, ...records[i]! });
     });
@@ -250,10 +249,11 @@ function toRecord(
   { key, response }: Omit<Mutation<unknown>, 'item'>,
   domain: string,
   outcome: Outcome<Answer>,
-): { response: Uint8Array | null; refusal: Uint8Array | null } {
+): Kept {
   if ('value' in outcome) {
-    const bytes = toBinary(response, create(response, outcome.value));
-    return { response: key.sealer?.seal(bytes, idOf(key)) ?? bytes, refusal: null };
+    const message = create(response, outcome.value);
+    const bytes = toBinary(response, message);
+    return { response: key.sealer?.seal(bytes, idOf(key)) ?? bytes, refusal: null, message };
   }
   // Only what the domain refused is an answer; anything else undoes the batch.
   if (!(outcome.error instanceof DomainError)) throw outcome.error;
@@ -261,14 +261,15 @@ function toRecord(
   return { response: null, refusal: toBinary(StatusSchema, status) };
 }
 
-async function record(
+function record(
+  database: Database,
   tx: Tx,
   entries: readonly { key: RequestKey }[],
-  records: readonly { response: Uint8Array | null; refusal: Uint8Array | null }[],
-): Promise<void> {
+  records: readonly Kept[],
+): void {
   // Ordered, so that two processes which record the same requests do not wait for each other in a circle. A plain insert,
   // whose conflict is an error: `on conflict` would write every row twice to the log of the database.
-  await tx`
+  const statement = tx`
     insert into request_log (request_id, scope, request_hash, response, refusal)
     select request_id, scope, hash::bytea, response::bytea, refusal::bytea
     from unnest(
@@ -278,7 +279,8 @@ async function record(
       ${records.map(({ response }) => hex(response))}::text[],
       ${records.map(({ refusal }) => hex(refusal))}::text[]
     ) as t (request_id, scope, hash, response, refusal)
-    order by request_id, scope`.catch(asCollision('request_log_pkey'));
+    order by request_id, scope`;
+  database.defer(tx, statement, asCollision('request_log_pkey'));
 }
 
 /**
@@ -305,6 +307,7 @@ function toOutcome(
   if (!key.hash.equals(found.hash)) {
     return { error: new RequestIdReused({ request_id: key.requestId }) };
   }
+  if (found.message !== undefined) return { value: found.message };
   if (found.response !== null) {
     const bytes = key.sealer?.open(found.response, idOf(key)) ?? found.response;
     return { value: fromBinary(response, bytes) };

@@ -95,6 +95,72 @@ describe('a transaction', () => {
   });
 });
 
+describe('what a transaction defers', () => {
+  const defer = (tx: Tx, text: string) => database.defer(tx, write(tx, text), asTaken);
+  const asTaken = () => {
+    throw new Error('taken');
+  };
+
+  test('is written last, in the order in which it came, and sent with the commit', async () => {
+    await sql`create table log (place serial, text text)`;
+    const note = (tx: Tx, text: string) => tx`insert into log (text) values (${text})`;
+    await database.transaction(async (tx) => {
+      database.defer(tx, note(tx, 'third'));
+      database.defer(tx, note(tx, 'fourth'));
+      await note(tx, 'first');
+      await note(tx, 'second');
+      const [row] = await tx`select count(*)::int as count from log`;
+      expect(row).toEqual({ count: 2 });
+    });
+    const rows = await sql<{ text: string }[]>`select text from log order by place`;
+    expect(rows.map(({ text }) => text)).toEqual(['first', 'second', 'third', 'fourth']);
+    await sql`drop table log`;
+  });
+
+  test('undoes all when it fails, and says why in its own words', async () => {
+    await database.transaction((tx) => write(tx, 'a'));
+    const work = database.transaction(async (tx) => {
+      await write(tx, 'b');
+      defer(tx, 'c');
+      defer(tx, 'a');
+      defer(tx, 'd');
+    });
+    await expect(work).rejects.toThrow('taken');
+    expect(await notes()).toEqual(['a']);
+  });
+
+  test('goes with the part of the transaction that is undone', async () => {
+    await database.transaction(async (tx) => {
+      defer(tx, 'before');
+      const part = database.savepoint(tx, async (inner) => {
+        defer(inner, 'within');
+        throw new Error('no');
+      });
+      await expect(part).rejects.toThrow('no');
+      defer(tx, 'after');
+    });
+    expect((await notes()).sort()).toEqual(['after', 'before']);
+  });
+
+  test('is not sent when the work fails', async () => {
+    const work = database.transaction(async (tx) => {
+      defer(tx, 'a');
+      throw new Error('no');
+    });
+    await expect(work).rejects.toThrow('no');
+    expect(await notes()).toEqual([]);
+  });
+});
+
+test('the connections of transactions write in nothing else', async () => {
+  // A transaction begins without waiting for the answer: were it refused, its statements would stand alone.
+  const settings = await database.transaction(
+    (tx) => tx`select current_setting('default_transaction_read_only') as alone,
+      current_setting('transaction_read_only') as within`,
+  );
+  expect(settings).toEqual([{ alone: 'on', within: 'off' }]);
+});
+
 describe('a transaction whose connection is lost', () => {
   test('fails at once, whatever it waits for, and does nothing afterwards', async () => {
     let late: Promise<unknown> = Promise.resolve();

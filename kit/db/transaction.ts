@@ -1,6 +1,7 @@
 import type { TransactionSql } from 'postgres';
 import { type Client, ConnectionLost, type Types } from './client.ts';
 import { type Pool, sqlThrough } from './pool.ts';
+import { together } from './together.ts';
 
 /** A transaction. All statements of one effect, its events and its request record go through the same one. */
 export type Tx = TransactionSql<Types>;
@@ -12,17 +13,44 @@ export class TransactionOver extends Error {}
 export class TransactionFailed extends Error {}
 
 /**
- * Runs `work` in a transaction and commits it. When `work` throws, it is rolled back and the error thrown on. Rejects as
- * soon as the connection is lost, whatever `work` is waiting for; nothing is sent after the loss or the end, or it would
- * be done in the transaction of somebody else or in none.
+ * The connections of transactions may write in nothing else. A transaction begins in the same breath as its first
+ * statements go out; were it refused, these would otherwise be done by themselves.
+ */
+export const writesOnlyInTransactions = { default_transaction_read_only: true } as const;
+
+export interface TransactionSettings {
+  /** The longest that a statement may take, in milliseconds; absent for what the connection says. */
+  statementMsMax?: number | undefined;
+  /** False when a crash of the server may undo it after the commit: it then does not wait for the disk. */
+  isDurable: boolean;
+}
+
+/** A statement that goes out together with the commit, in its round trip; `onError` may say better why it failed. */
+export interface LastStatement {
+  readonly statement: PromiseLike<unknown>;
+  readonly onError?: ((error: unknown) => never) | undefined;
+}
+
+/** What came of the work, and what is to be written last. */
+export interface Worked<Result> {
+  readonly result: Result;
+  readonly last: readonly LastStatement[];
+}
+
+/**
+ * Runs `work` in a transaction and commits it. When `work` throws or a statement fails, it is rolled back and the error
+ * thrown on. Rejects as soon as the connection is lost, whatever `work` is waiting for; nothing is sent after the loss
+ * or the end, or it would be done in the transaction of somebody else or in none. `settings` is asked when there is a
+ * connection.
  */
 export async function inTransaction<Result>(
   pool: Pool,
-  work: (tx: Tx) => Promise<Result>,
+  settings: () => TransactionSettings,
+  work: (tx: Tx) => Promise<Worked<Result>>,
 ): Promise<Result> {
   const client = await pool.take();
   try {
-    return await transact(client, work);
+    return await transact(client, settings(), work);
   } finally {
     client.onLost = () => {};
     pool.giveBack(client);
@@ -31,32 +59,54 @@ export async function inTransaction<Result>(
 
 async function transact<Result>(
   client: Client,
-  work: (tx: Tx) => Promise<Result>,
+  settings: TransactionSettings,
+  work: (tx: Tx) => Promise<Worked<Result>>,
 ): Promise<Result> {
   let isOver = false;
+  let allowed: ReadonlySet<unknown> = new Set();
   const lost = new Promise<never>((_, reject) => {
     client.onLost = (error) => {
       isOver = true;
+      allowed = new Set();
       reject(error);
     };
   });
   lost.catch(() => {});
   const tx = sqlThrough<Tx>(client, (statement, toClient) => {
-    if (isOver) statement.reject(new TransactionOver());
+    if (isOver && !allowed.has(statement)) statement.reject(new TransactionOver());
     else toClient(statement);
   });
-  await client.sql.unsafe('begin');
-  let result: Result;
+  // Not waited for, so it costs no round trip: its answer comes before those of the statements.
+  const begun = begin(client, settings);
+  let worked: Worked<Result>;
   try {
-    result = await Promise.race([work(tx), lost]);
+    [worked] = await Promise.race([Promise.all([work(tx), begun]), lost]);
   } catch (error) {
     isOver = true;
     await rollBack(client);
     throw error;
   }
+  if (client.isLost) throw new ConnectionLost();
   isOver = true;
-  await commit(client);
-  return result;
+  allowed = new Set(worked.last.map(({ statement }) => statement));
+  // The driver sends statements in the order of these calls. A commit behind one that failed is a rollback.
+  const written = worked.last.map(({ statement, onError }) => statement.then(undefined, onError));
+  await Promise.race([together([...written, commit(client)]), lost]);
+  return worked.result;
+}
+
+/** Is sent by this very call: awaiting it here would let the first statements overtake it. */
+function begin(client: Client, settings: TransactionSettings): Promise<unknown> {
+  const { statementMsMax, isDurable } = settings;
+  const statements = ['begin read write'];
+  if (statementMsMax !== undefined) {
+    statements.push(`set local statement_timeout = ${Math.floor(statementMsMax)}`);
+  }
+  if (!isDurable) statements.push('set local synchronous_commit = off');
+  return client.sql.unsafe(statements.join('; ')).then(undefined, (error) => {
+    client.abandon();
+    throw error;
+  });
 }
 
 async function rollBack(client: Client): Promise<void> {
@@ -65,7 +115,6 @@ async function rollBack(client: Client): Promise<void> {
 }
 
 async function commit(client: Client): Promise<void> {
-  if (client.isLost) throw new ConnectionLost();
   const { command } = await client.sql.unsafe('commit');
   if (command !== 'COMMIT') throw new TransactionFailed();
 }

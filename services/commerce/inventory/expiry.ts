@@ -23,7 +23,7 @@ export function createExpiryJob(deps: { database: Database; store: Store; clock:
         const book = await store.openBook(tx, commands);
         for (const command of commands) book.apply(command);
         await debugPoint('commerce.inventory.before-expiry');
-        await store.writeBook(tx, book);
+        store.writeBook(tx, book);
       });
       return orderIds.length;
     },

@@ -129,23 +129,20 @@ describe('two processes', () => {
 });
 
 describe('a process that dies', () => {
-  test.each(['commerce.inventory.before-write', 'commerce.inventory.before-commit'])(
-    'at %s has done nothing, and the same request then does it once',
-    async (place) => {
-      const sku = await stocked(10n);
-      const request = reserveRequest(sku, 3n);
-      disarm = armDebugPoint(place, () => {
-        disarm();
-        return killTransactions(network);
-      });
-      await expect(at(0).order.reserveStock(request)).rejects.toMatchObject({ code: 'aborted' });
-      expect(await at(1).read(sku)).toEqual({ onHand: 10n, reserved: 0n, available: 10n });
-      const { reservation } = await at(1).order.reserveStock(request);
-      expect(reservation!.state).toBe(ReservationState.ACTIVE);
-      expect((await at(0).order.reserveStock(request)).reservation).toEqual(reservation);
-      expect(await at(0).read(sku)).toEqual({ onHand: 10n, reserved: 3n, available: 7n });
-    },
-  );
+  test('before the commit has done nothing, and the same request then does it once', async () => {
+    const sku = await stocked(10n);
+    const request = reserveRequest(sku, 3n);
+    disarm = armDebugPoint('commerce.inventory.before-commit', () => {
+      disarm();
+      return killTransactions(network);
+    });
+    await expect(at(0).order.reserveStock(request)).rejects.toMatchObject({ code: 'aborted' });
+    expect(await at(1).read(sku)).toEqual({ onHand: 10n, reserved: 0n, available: 10n });
+    const { reservation } = await at(1).order.reserveStock(request);
+    expect(reservation!.state).toBe(ReservationState.ACTIVE);
+    expect((await at(0).order.reserveStock(request)).reservation).toEqual(reservation);
+    expect(await at(0).read(sku)).toEqual({ onHand: 10n, reserved: 3n, available: 7n });
+  });
 
   test('in the middle of an expiry leaves it to the next one', async () => {
     const sku = await stocked(5n);

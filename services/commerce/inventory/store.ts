@@ -1,8 +1,6 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import { asCollision, Collision } from '#kit/db/request-log.ts';
-import { together } from '#kit/db/together.ts';
-import { debugPoint } from '#kit/debug.ts';
+import { asCollision } from '#kit/db/request-log.ts';
 import {
   type Book,
   type Command,
@@ -24,8 +22,11 @@ export interface Store {
    * opens the book on it.
    */
   openBook(tx: Tx, commands: readonly Command[]): Promise<Book>;
-  /** Writes what changed in the book, and its event. Throws Collision when another writer made the same row. */
-  writeBook(tx: Tx, book: Book): Promise<void>;
+  /**
+   * Writes what changed in the book, and its event, together with the commit. That throws Collision when another writer
+   * made the same row.
+   */
+  writeBook(tx: Tx, book: Book): void;
   /** Reads stocks by SKU; unknown ones are left out. */
   readStocks(skus: readonly string[]): Promise<Map<string, StockView>>;
   /** Active reservations whose time is over, the oldest first, at most limits.batchMax. */
@@ -67,6 +68,65 @@ export function createStore(database: Database): Store {
     return rows.map(toStock);
   }
 
+  /** A SKU that had no row could not be locked: two writers may have met on it. */
+  function insertStocks(tx: Tx, stocks: readonly Stock[]): void {
+    if (stocks.length === 0) return;
+    const statement = tx`
+      insert into stock (sku, on_hand, reserved, sold, version)
+      select * from unnest(
+        ${stocks.map((s) => s.sku)}::text[],
+        ${stocks.map((s) => String(s.onHand))}::bigint[],
+        ${stocks.map((s) => String(s.reserved))}::bigint[],
+        ${stocks.map((s) => String(s.sold))}::bigint[],
+        ${stocks.map((s) => String(s.version))}::bigint[]) as t (sku)
+      order by t.sku`;
+    database.defer(tx, statement, asCollision('stock_pkey'));
+  }
+
+  function updateStocks(tx: Tx, stocks: readonly Stock[]): void {
+    if (stocks.length === 0) return;
+    const statement = tx`
+      update stock s set on_hand = t.on_hand, reserved = t.reserved, sold = t.sold,
+        version = t.version, updated_at = now()
+      from unnest(
+        ${stocks.map((s) => s.sku)}::text[],
+        ${stocks.map((s) => String(s.onHand))}::bigint[],
+        ${stocks.map((s) => String(s.reserved))}::bigint[],
+        ${stocks.map((s) => String(s.sold))}::bigint[],
+        ${stocks.map((s) => String(s.version))}::bigint[]
+      ) as t (sku, on_hand, reserved, sold, version)
+      where s.sku = t.sku`;
+    database.defer(tx, statement);
+  }
+
+  /** An order that had no row could not be locked: two writers may have met on it. */
+  function insertReservations(tx: Tx, reservations: readonly Reservation[]): void {
+    if (reservations.length === 0) return;
+    const statement = tx`
+      insert into reservation (order_id, state, lines, expires_at)
+      select order_id, state, lines::jsonb, to_timestamp(expires_ms / 1000.0)
+      from unnest(
+        ${reservations.map((r) => r.orderId)}::uuid[],
+        ${reservations.map((r) => r.state)}::text[],
+        ${reservations.map((r) => linesToJson(r.lines))}::text[],
+        ${reservations.map((r) => String(r.expiresAt))}::bigint[]
+      ) as t (order_id, state, lines, expires_ms)
+      order by order_id`;
+    database.defer(tx, statement, asCollision('reservation_pkey'));
+  }
+
+  function updateReservations(tx: Tx, reservations: readonly Reservation[]): void {
+    if (reservations.length === 0) return;
+    const statement = tx`
+      update reservation r set state = t.state
+      from unnest(
+        ${reservations.map((r) => r.orderId)}::uuid[],
+        ${reservations.map((r) => r.state)}::text[]
+      ) as t (order_id, state)
+      where r.order_id = t.order_id`;
+    database.defer(tx, statement);
+  }
+
   return {
     async openBook(tx, commands) {
       const skus = new Set(commands.flatMap(skusOf));
@@ -81,16 +141,16 @@ export function createStore(database: Database): Store {
       return openBook(await lockStocks(tx, [...skus]), reservations);
     },
 
-    async writeBook(tx, book) {
+    writeBook(tx, book) {
       const stocks = book.changedStocks();
-      // Sent together: the connection keeps their order, and one round trip is enough.
-      await together([
-        writeStocks(tx, stocks),
-        insertReservations(tx, book.newReservations()),
-        updateReservations(tx, book.changedReservations()),
-        publish(database, tx, stockEvents(stocks)),
-      ]);
-      await debugPoint('commerce.inventory.before-commit');
+      insertStocks(tx, stocks.filter(isNew));
+      updateStocks(
+        tx,
+        stocks.filter((stock) => !isNew(stock)),
+      );
+      insertReservations(tx, book.newReservations());
+      updateReservations(tx, book.changedReservations());
+      publish(database, tx, stockEvents(stocks));
     },
 
     async readStocks(skus) {
@@ -110,49 +170,9 @@ export function createStore(database: Database): Store {
   };
 }
 
-async function writeStocks(tx: Tx, stocks: readonly Stock[]): Promise<void> {
-  if (stocks.length === 0) return;
-  const written = await tx`
-    insert into stock (sku, on_hand, reserved, sold, version)
-    select * from unnest(
-      ${stocks.map((s) => s.sku)}::text[],
-      ${stocks.map((s) => String(s.onHand))}::bigint[],
-      ${stocks.map((s) => String(s.reserved))}::bigint[],
-      ${stocks.map((s) => String(s.sold))}::bigint[],
-      ${stocks.map((s) => String(s.version))}::bigint[]) as t (sku)
-    order by t.sku
-    on conflict (sku) do update set
-      on_hand = excluded.on_hand, reserved = excluded.reserved, sold = excluded.sold,
-      version = excluded.version, updated_at = now()
-    where stock.version = excluded.version - 1`;
-  // A SKU that did not exist could not be locked: two writers may have made it at once.
-  if (written.count !== stocks.length) throw new Collision();
-}
-
-async function insertReservations(tx: Tx, reservations: readonly Reservation[]): Promise<void> {
-  if (reservations.length === 0) return;
-  // An order that had no row could not be locked: two writers may have met on it.
-  await tx`
-    insert into reservation (order_id, state, lines, expires_at)
-    select order_id, state, lines::jsonb, to_timestamp(expires_ms / 1000.0)
-    from unnest(
-      ${reservations.map((r) => r.orderId)}::uuid[],
-      ${reservations.map((r) => r.state)}::text[],
-      ${reservations.map((r) => linesToJson(r.lines))}::text[],
-      ${reservations.map((r) => String(r.expiresAt))}::bigint[]
-    ) as t (order_id, state, lines, expires_ms)
-    order by order_id`.catch(asCollision('reservation_pkey'));
-}
-
-async function updateReservations(tx: Tx, reservations: readonly Reservation[]): Promise<void> {
-  if (reservations.length === 0) return;
-  await tx`
-    update reservation r set state = t.state
-    from unnest(
-      ${reservations.map((r) => r.orderId)}::uuid[],
-      ${reservations.map((r) => r.state)}::text[]
-    ) as t (order_id, state)
-    where r.order_id = t.order_id`;
+/** A stock's first version has no row yet. */
+function isNew({ version }: Stock): boolean {
+  return version === 1n;
 }
 
 function stockEvents(stocks: readonly Stock[]) {

@@ -28,11 +28,11 @@ export function createStockWriter(database: Database, store: Store): StockWriter
         database,
         InventoryService.typeName,
         mutations,
-        async (tx, commands, defer) => {
+        async (tx, commands) => {
           const book = await store.openBook(tx, commands);
           const outcomes = commands.map((command) => tryApply(book, command));
-          await debugPoint('commerce.inventory.before-write');
-          defer(store.writeBook(tx, book));
+          store.writeBook(tx, book);
+          await debugPoint('commerce.inventory.before-commit');
           return outcomes;
         },
         { expectFresh: true },

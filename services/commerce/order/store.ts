@@ -1,5 +1,5 @@
 import type { Database, Tx } from '#kit/db/database.ts';
-import { Collision } from '#kit/db/request-log.ts';
+import { asCollision } from '#kit/db/request-log.ts';
 import {
   type Address,
   type CancelReason,
@@ -27,10 +27,10 @@ export interface Store {
     tx: Tx,
     requests: readonly { userId: string; requestId: string }[],
   ): Promise<Map<string, Saga>>;
-  /** Throws Collision when one of the requests has begun an order meanwhile. */
-  insert(tx: Tx, sagas: readonly Saga[], leaseUntil: number): Promise<void>;
-  /** Writes what may change: status, step and what belongs to them; renews the lease. */
-  update(tx: Tx, sagas: readonly Saga[], leaseUntil: number): Promise<void>;
+  /** Together with the commit, which throws Collision when one of the requests has begun an order meanwhile. */
+  insert(tx: Tx, sagas: readonly Saga[], leaseUntil: number): void;
+  /** Writes what may change, together with the commit: status, step and what belongs to them; renews the lease. */
+  update(tx: Tx, sagas: readonly Saga[], leaseUntil: number): void;
   read(orderIds: readonly string[]): Promise<Map<string, Order>>;
   /** Newest first, from below `before`; of one person, or of all. */
   list(userId: string | undefined, before: string | undefined, limit: number): Promise<Order[]>;
@@ -65,7 +65,8 @@ interface Row {
   updated_at: Date;
 }
 
-export function createStore({ sql }: Database): Store {
+export function createStore(database: Database): Store {
+  const { sql } = database;
   const columns = sql`order_id, user_id, request_id, request_hash, status, step, lines, currency,
     total_minor, address, payment_token, payment_id, cancel_reason, cancel_detail, tracking_code,
     version, created_at, updated_at`;
@@ -90,10 +91,10 @@ export function createStore({ sql }: Database): Store {
       return new Map(rows.map((row) => [`${row.user_id} ${row.request_id}`, toSaga(row)]));
     },
 
-    async insert(tx, sagas, leaseUntil) {
+    insert(tx, sagas, leaseUntil) {
       if (sagas.length === 0) return;
       const rows = sagas.map((saga) => toInsert(saga, leaseUntil));
-      const written = await tx`
+      const statement = tx`
         insert into customer_order (order_id, user_id, request_id, request_hash, status, step,
           lines, currency, total_minor, address, payment_token, lease_until, created_at, updated_at)
         select order_id, user_id, request_id, request_hash::bytea, status, step, lines::jsonb,
@@ -103,14 +104,14 @@ export function createStore({ sql }: Database): Store {
           user_id uuid, request_id uuid, request_hash text, status text, step text, lines text,
           currency text, total_minor bigint, address text, payment_token text, lease_ms bigint,
           created_ms bigint)
-        on conflict do nothing`;
-      if (written.count !== sagas.length) throw new Collision();
+        order by user_id, request_id`;
+      database.defer(tx, statement, asCollision('customer_order_user_id_request_id_key'));
     },
 
-    async update(tx, sagas, leaseUntil) {
+    update(tx, sagas, leaseUntil) {
       if (sagas.length === 0) return;
       const orders = sagas.map((saga) => saga.order);
-      await tx`
+      const statement = tx`
         update customer_order o set status = t.status, step = t.step, version = t.version,
           payment_id = t.payment_id, payment_token = t.payment_token,
           cancel_reason = t.cancel_reason, cancel_detail = t.cancel_detail,
@@ -130,6 +131,7 @@ export function createStore({ sql }: Database): Store {
         ) as t (order_id, status, step, version, payment_id, payment_token, cancel_reason,
           cancel_detail, tracking_code, updated_ms)
         where o.order_id = t.order_id`;
+      database.defer(tx, statement);
     },
 
     async read(orderIds) {

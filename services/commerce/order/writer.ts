@@ -17,7 +17,6 @@ import {
   recordAnswers,
   retryCollisions,
 } from '#kit/db/request-log.ts';
-import { together } from '#kit/db/together.ts';
 import { assert, DomainError } from '#kit/errors.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import { isSettled, limits, next, type OrderEvent, OrderNotFound } from './domain.ts';
@@ -107,13 +106,10 @@ async function writeBatch(
   const batch = openBatch(known, now);
   const outcomes = commands.map((command) => batch.apply(command));
   const leaseUntil = now + limits.leaseMs;
-  // Sent together: the connection keeps their order, and one round trip is enough.
-  await together([
-    store.insert(tx, batch.inserted(), leaseUntil),
-    store.update(tx, batch.updated(), leaseUntil),
-    publish(database, tx, batch.events),
-    recordAnswers(tx, OrderService.typeName, batch.answers),
-  ]);
+  store.insert(tx, batch.inserted(), leaseUntil);
+  store.update(tx, batch.updated(), leaseUntil);
+  publish(database, tx, batch.events);
+  recordAnswers(database, tx, OrderService.typeName, batch.answers);
   return outcomes;
 }
 

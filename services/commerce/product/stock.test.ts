@@ -78,7 +78,7 @@ describe('the status of a product', () => {
     expect(await settled(product)).toMatchObject({ status: AVAILABLE });
     const { database } = network.service('commerce.inventory');
     const stale = event(StockChangedSchema, sku, { stocks: [{ sku, available: 0n, version: 1n }] });
-    await database.transaction((tx) => publish(database, tx, [stale]));
+    await database.transaction(async (tx) => publish(database, tx, [stale]));
     expect(await settled(product)).toMatchObject({ status: AVAILABLE });
   });
 

@@ -117,12 +117,12 @@ export function createStore(database: Database): Store {
     async save(tx, changes) {
       const versions = changes.filter(({ before, after }) => before?.version !== after.version);
       const events = versions.map((change) => productChanged(change.after, removedSkus(change)));
+      publish(database, tx, events);
       // Sent together: the connection keeps their order, and one round trip is enough.
       await together([
         writeProducts(tx, versions),
         deleteVariants(tx, changes.flatMap(removedSkus)),
         writeVariants(tx, changes),
-        publish(database, tx, events),
       ]);
     },
 

@@ -96,7 +96,7 @@ export function createBeginner({
       refused.set(`${requestId} ${scope}`, { ...request, outcome: { error } });
       return { error };
     });
-    await recordAnswers(tx, PaymentService.typeName, [...refused.values()]);
+    recordAnswers(database, tx, PaymentService.typeName, [...refused.values()]);
     return outcomes;
   }
 }

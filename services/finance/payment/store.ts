@@ -31,11 +31,11 @@ export interface Store {
   lock(tx: Tx, wanted: Wanted): Promise<{ records: PaymentRecord[]; operations: OwnedOperation[] }>;
   /** Throws Collision when an order has got a payment meanwhile. */
   insert(tx: Tx, records: readonly PaymentRecord[]): Promise<void>;
-  update(tx: Tx, records: readonly PaymentRecord[]): Promise<void>;
+  update(tx: Tx, records: readonly PaymentRecord[]): void;
   /** Throws Collision when another process has made one of the operations meanwhile. */
   writeOperations(tx: Tx, operations: readonly OwnedOperation[]): Promise<void>;
   /** Stores facts; of those that are known only a verdict that was still out changes. */
-  writeFacts(tx: Tx, facts: readonly StoredFact[]): Promise<void>;
+  writeFacts(tx: Tx, facts: readonly StoredFact[]): void;
   read(by: 'payment_id' | 'order_id', ids: readonly string[]): Promise<PaymentRecord[]>;
   /** Takes over payments that are due and in nobody's hands, each by one process only. */
   claim(now: number): Promise<PaymentRecord[]>;
@@ -51,7 +51,8 @@ export interface Scope {
   scope: string;
 }
 
-export function createStore({ sql }: Database): Store {
+export function createStore(database: Database): Store {
+  const { sql } = database;
   const columns = sql`payment_id, order_id, user_id, currency, amount_minor, intent, status,
     authorized_minor, captured_minor, decline_code, void_requested, is_released, operation_count,
     payment_token, request_key, request_hash, due_at, leased_until, epoch, attempts, version,
@@ -115,9 +116,9 @@ export function createStore({ sql }: Database): Store {
     },
 
     insert,
-    update,
+    update: (tx, records) => update(database, tx, records),
     writeOperations,
-    writeFacts,
+    writeFacts: (tx, facts) => writeFacts(database, tx, facts),
     findWaiting: () => findWaiting(sql),
 
     async read(by, ids) {

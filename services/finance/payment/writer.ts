@@ -93,13 +93,14 @@ export function createPaymentWriter(deps: {
 
   async function write(tx: Tx, batch: Batch): Promise<void> {
     const changed = batch.changed();
+    store.update(tx, changed);
+    store.writeFacts(tx, batch.facts());
+    publish(database, tx, batch.published().map(paymentChanged));
+    recordAnswers(database, tx, PaymentService.typeName, batch.newAnswers());
+    // Sent together: the connection keeps their order, and one round trip is enough.
     await together([
       store.insert(tx, batch.inserted()),
-      store.update(tx, changed),
       store.writeOperations(tx, batch.changedOperations()),
-      store.writeFacts(tx, batch.facts()),
-      publish(database, tx, batch.published().map(paymentChanged)),
-      recordAnswers(tx, PaymentService.typeName, batch.newAnswers()),
     ]);
   }
 

@@ -79,6 +79,38 @@ export function createStore(database: Database): Store {
     return { heads, told: told.map(toNotification) };
   }
 
+  /** Together with the commit. */
+  function write(tx: Tx, added: readonly Notification[], heads: ReadonlyMap<string, bigint>): void {
+    if (added.length === 0) return;
+    const rows = added.map((one) => ({
+      notification_id: one.notificationId,
+      user_id: one.userId,
+      position: String(one.position),
+      kind: one.kind,
+      subject_id: one.subjectId,
+      parameters: one.parameters,
+      created_at: new Date(one.createdAt),
+    }));
+    const userIds = [...new Set(added.map(({ userId }) => userId))];
+    // Cast from text, or the driver would write the JSON as JSON once more.
+    const insert = tx`
+      insert into notification (notification_id, user_id, position, kind, subject_id, parameters,
+        created_at)
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t (
+        notification_id uuid, user_id uuid, position bigint, kind text, subject_id text,
+        parameters jsonb, created_at timestamptz)`;
+    const raiseHeads = tx`
+      update feed f set last_position = t.last_position
+      from unnest(
+        ${userIds}::uuid[],
+        ${userIds.map((userId) => String(heads.get(userId)))}::bigint[]
+      ) as t (user_id, last_position)
+      where f.user_id = t.user_id`;
+    database.defer(tx, insert);
+    database.defer(tx, raiseHeads);
+    publish(database, tx, addedEvents(added));
+  }
+
   return {
     async tell(tx, tellings, now) {
       if (tellings.length === 0) return [];
@@ -90,11 +122,7 @@ export function createStore(database: Database): Store {
         const notificationId = uuidv7();
         return { ...telling, notificationId, position, createdAt: now, readAt: undefined };
       });
-      await together([
-        insert(tx, added),
-        raiseHeads(tx, heads, added),
-        publish(database, tx, addedEvents(added)),
-      ]);
+      write(tx, added, heads);
       for (const one of added) found.set(meaningOf(one), one);
       return tellings.map((telling) => found.get(meaningOf(telling))!);
     },
@@ -157,42 +185,6 @@ export function createStore(database: Database): Store {
       return found;
     },
   };
-}
-
-async function insert(tx: Tx, added: readonly Notification[]): Promise<void> {
-  if (added.length === 0) return;
-  const rows = added.map((one) => ({
-    notification_id: one.notificationId,
-    user_id: one.userId,
-    position: String(one.position),
-    kind: one.kind,
-    subject_id: one.subjectId,
-    parameters: one.parameters,
-    created_at: new Date(one.createdAt),
-  }));
-  // Cast from text, or the driver would write the JSON as JSON once more.
-  await tx`
-    insert into notification (notification_id, user_id, position, kind, subject_id, parameters,
-      created_at)
-    select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t (
-      notification_id uuid, user_id uuid, position bigint, kind text, subject_id text,
-      parameters jsonb, created_at timestamptz)`;
-}
-
-async function raiseHeads(
-  tx: Tx,
-  heads: ReadonlyMap<string, bigint>,
-  added: readonly Notification[],
-): Promise<void> {
-  const userIds = [...new Set(added.map(({ userId }) => userId))];
-  if (userIds.length === 0) return;
-  await tx`
-    update feed f set last_position = t.last_position
-    from unnest(
-      ${userIds}::uuid[],
-      ${userIds.map((userId) => String(heads.get(userId)))}::bigint[]
-    ) as t (user_id, last_position)
-    where f.user_id = t.user_id`;
 }
 
 function addedEvents(added: readonly Notification[]) {

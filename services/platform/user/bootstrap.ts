@@ -45,7 +45,7 @@ export async function bootstrapStaff(deps: {
   };
   await database.transaction(async (tx) => {
     if (await users.insertUser(tx, { user, passwordHash })) {
-      await publish(database, tx, [userCreated(user)]);
+      publish(database, tx, [userCreated(user)]);
     }
   });
 }

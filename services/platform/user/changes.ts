@@ -11,7 +11,7 @@ export async function writeChange(
   change: UserChange,
 ): Promise<User> {
   await users.writeUser(tx, change.user);
-  await publish(database, tx, [userChanged(change)]);
+  publish(database, tx, [userChanged(change)]);
   return change.user;
 }
 
@@ -29,6 +29,6 @@ export async function endSessions(
   const open = await sessions.listOpen(tx, userId, now);
   const ids = open.map(({ sessionId }) => sessionId).filter(which);
   const ended = await sessions.end(tx, ids, now);
-  await publish(database, tx, sessionsRevoked(userId, ended, now));
+  publish(database, tx, sessionsRevoked(userId, ended, now));
   return ended.length;
 }

@@ -71,7 +71,7 @@ async function startSession(deps: UserDeps, tx: Tx, user: User, deviceName: stri
     surplus.map(({ sessionId }) => sessionId),
     now,
   );
-  await publish(database, tx, sessionsRevoked(user.userId, ended, now));
+  publish(database, tx, sessionsRevoked(user.userId, ended, now));
   const sessionId = uuidv7(now);
   const { token, digest } = refreshTokens.make(sessionId);
   const session: Session = {

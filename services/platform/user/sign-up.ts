@@ -46,7 +46,7 @@ export async function signUp(deps: UserDeps, request: CreateUserRequest, call: C
     async (tx) => {
       const isNew = !isTaken && (await users.insertUser(tx, { user, passwordHash }));
       if (!isNew) throw new EmailTaken();
-      await publish(database, tx, [userCreated(user)]);
+      publish(database, tx, [userCreated(user)]);
       await debugPoint('platform.user.signing-up');
       return { user: userToProto(user) };
     },

@@ -29,9 +29,10 @@ export async function writeOperations(
   if (written.count !== operations.length) throw new Collision();
 }
 
-export async function writeFacts(tx: Tx, facts: readonly StoredFact[]): Promise<void> {
+/** Together with the commit. */
+export function writeFacts(database: Database, tx: Tx, facts: readonly StoredFact[]): void {
   if (facts.length === 0) return;
-  await tx`
+  const statement = tx`
     insert into provider_fact (payment_id, operation, kind, amount_minor, currency, code,
       source, event_id, verdict)
     select * from unnest(
@@ -49,6 +50,7 @@ export async function writeFacts(tx: Tx, facts: readonly StoredFact[]): Promise<
     order by payment_id, operation, kind
     on conflict (payment_id, operation, kind) do update set verdict = excluded.verdict
     where provider_fact.verdict = 'WAITING' and excluded.verdict <> 'WAITING'`;
+  database.defer(tx, statement);
 }
 
 interface FactRow {

@@ -63,9 +63,10 @@ export async function insert(tx: Tx, records: readonly PaymentRecord[]): Promise
   if (made.count !== records.length) throw new Collision();
 }
 
-export async function update(tx: Tx, records: readonly PaymentRecord[]): Promise<void> {
+/** Together with the commit. */
+export function update(database: Database, tx: Tx, records: readonly PaymentRecord[]): void {
   if (records.length === 0) return;
-  await tx`
+  const statement = tx`
     update payment p set status = t.status, authorized_minor = t.authorized_minor,
       captured_minor = t.captured_minor, refunded_minor = t.refunded_minor,
       decline_code = t.decline_code, void_requested = t.void_requested::boolean,
@@ -96,6 +97,7 @@ export async function update(tx: Tx, records: readonly PaymentRecord[]): Promise
       void_requested, is_released, operation_count, due_ms, leased_ms, epoch, attempts, version,
       updated_ms)
     where p.payment_id = t.payment_id`;
+  database.defer(tx, statement);
 }
 
 function textOf(ms: number | undefined): string | null {
