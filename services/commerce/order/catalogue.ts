@@ -17,7 +17,7 @@ export interface Catalogue {
 const callMsMax = 2_000;
 /** The most SKUs that one BatchGetVariants takes. */
 const skusMax = 1_000;
-const callsAtOnceMax = 4;
+const callsAtOnceMax = 2;
 
 /** Asks the product service, for all orders that are being priced at once in one call. */
 export function createCatalogue(products: Client<typeof ProductService>): Catalogue {

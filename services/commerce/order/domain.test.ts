@@ -13,6 +13,7 @@ import {
   priceLines,
   SkuNotForSale,
   SkuNotFound,
+  stepAhead,
   transitions,
 } from './domain.ts';
 
@@ -86,6 +87,16 @@ describe('an order', () => {
     expect(() => next(paid, asked[1]!, 1)).toThrow(OrderStatusConflict);
     const shipped = orderAfter(told[0]!, told[2]!, told[5]!, asked[1]!);
     expect(() => next(shipped, asked[0]!, 1)).toThrow(OrderStatusConflict);
+  });
+
+  test('may go on before the row says so only where it goes forward', () => {
+    const history = [pending, orderAfter(told[0]!), orderAfter(told[0]!, told[2]!)];
+    const cancelled = orderAfter(told[0]!, asked[0]!);
+    const ahead = [...history, cancelled].flatMap((order) =>
+      told.flatMap((event) => stepAhead(order, event, 1) ?? []),
+    );
+    expect(ahead.map(({ step }) => step)).toEqual(['PAY', 'COMMIT']);
+    expect(ahead).toEqual(history.slice(1).map((order) => ({ ...order, updatedAt: 1 })));
   });
 
   test('moves only along the table, whatever happens to it in whatever order', () => {

@@ -233,6 +233,16 @@ export function next(order: Order, event: OrderEvent, now: number): Order {
   }
 }
 
+/**
+ * The order after an event whose next step may begin before the event is written: should the writing fail, or somebody
+ * cancel meanwhile, the step is repeated or undone like any other. Undefined when it has to wait, as whatever undoes.
+ */
+export function stepAhead(order: Order, event: OrderEvent, now: number): Order | undefined {
+  if (event.kind !== 'reserved' && event.kind !== 'paid') return undefined;
+  const after = next(order, event, now);
+  return after === order ? undefined : after;
+}
+
 function cancelByPerson(order: Order, now: number): Order {
   if (!transitions[order.status].includes('CANCELLED')) throw conflict(order);
   return cancel(order, now, 'REQUESTED', '', 'COMPENSATE');

@@ -193,24 +193,28 @@ describe('CreateOrder', () => {
 });
 
 describe('cancel against payment', () => {
-  test.each(['commerce.order.after-reserve', 'commerce.order.after-payment'])(
-    'at %s: the order is cancelled and nobody stays charged',
-    async (point) => {
-      const sku = await shop.stocked(1n);
-      const hold = holdAt(point);
-      const creating = shop.orders.createOrder(shop.wanted(sku), as());
-      await hold.reached;
-      const { orders } = await shop.orders.listOrders({ pageSize: 1 }, as());
-      const request = { requestId: uuidv7(), orderId: orders[0]!.orderId };
-      const cancelled = await shop.orders.cancelOrder(request, as());
-      expect(cancelled.order!.status).toBe(OrderStatus.CANCELLED);
-      hold.letGo();
-      expect((await creating).order).toMatchObject({
-        status: OrderStatus.CANCELLED,
-        cancelReason: CancelReason.REQUESTED,
-      });
-    },
-  );
+  test.each([
+    'commerce.order.after-reserve',
+    'commerce.order.before-reserved',
+    'commerce.order.after-payment',
+    'commerce.order.before-paid',
+    'commerce.order.after-commit',
+    'commerce.order.before-committed',
+  ])('at %s: the order is cancelled and nobody stays charged', async (point) => {
+    const sku = await shop.stocked(1n);
+    const hold = holdAt(point);
+    const creating = shop.orders.createOrder(shop.wanted(sku), as());
+    await hold.reached;
+    const { orders } = await shop.orders.listOrders({ pageSize: 1 }, as());
+    const request = { requestId: uuidv7(), orderId: orders[0]!.orderId };
+    const cancelled = await shop.orders.cancelOrder(request, as());
+    expect(cancelled.order!.status).toBe(OrderStatus.CANCELLED);
+    hold.letGo();
+    expect((await creating).order).toMatchObject({
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.REQUESTED,
+    });
+  });
 });
 
 describe('expiry against payment', () => {

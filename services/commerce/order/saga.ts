@@ -4,7 +4,7 @@ import { debugPoint } from '#kit/debug.ts';
 import { currentScope, detached } from '#kit/scope.ts';
 import type { Job } from '#kit/service.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
-import { isSettled, limits, type Order } from './domain.ts';
+import { isSettled, limits, type Order, type OrderEvent, stepAhead } from './domain.ts';
 import { type DoStep, Later } from './steps.ts';
 import type { Saga, Store } from './store.ts';
 import type { OrderWriter } from './writer.ts';
@@ -32,8 +32,9 @@ const stepMsMax = 10_000;
 const takeoverEveryMs = 1_000;
 
 /**
- * Drives orders from where their rows say. A step's outcome is written before the next step begins, and every step may
- * be repeated, so it never matters who drives, how often, or where the last driver died.
+ * Drives orders from where their rows say. Every step may be repeated, so it never matters who drives, how often, or
+ * where the last driver died. The way forward is written while the next step is already under way, and waited for before
+ * the one after it; the way back begins when it is written.
  */
 export function createSagaDriver(deps: {
   writer: OrderWriter;
@@ -68,17 +69,19 @@ export function createSagaDriver(deps: {
   async function run(first: Saga, settle: (settled: Settled) => void): Promise<void> {
     const scope = { timeoutMs: stepMsMax, trace: currentScope()?.trace };
     let saga = first;
+    let begun: Promise<OrderEvent | undefined> | undefined;
     let failures = 0;
     if (isSettled(saga.order)) settle({ order: saga.order, answer: undefined });
     while (saga.order.step !== 'DONE') {
-      if (stopping) return handBack(saga);
+      if (stopping) return handBack(saga, begun);
       try {
-        const { saga: moved, answer } = await detached(scope, () => advance(saga));
-        if (isSettled(moved.order)) settle({ order: moved.order, answer });
-        saga = moved;
+        const moved = await detached(scope, () => advance(saga, begun));
+        if (isSettled(moved.saga.order)) settle({ order: moved.saga.order, answer: moved.answer });
+        ({ saga, begun } = moved);
         failures = 0;
       } catch (error) {
         failures += 1;
+        begun = undefined;
         if (!(error instanceof Later))
           log.warn({ error, step: saga.order.step }, 'order.step_failed');
         await pause(failures);
@@ -86,19 +89,26 @@ export function createSagaDriver(deps: {
     }
   }
 
-  async function advance(saga: Saga): Promise<{ saga: Saga; answer: Message | undefined }> {
+  /** Does the step that the saga is at, unless it was begun before, and writes what came of it. */
+  async function advance(saga: Saga, begun: Promise<OrderEvent | undefined> | undefined) {
     const { orderId, step } = saga.order;
-    const event = await doStep(saga, clock.now()).catch(async (error) => {
+    const event = await (begun ?? doStep(saga, clock.now())).catch(async (error) => {
       // Somebody may have cancelled meanwhile: then the step that failed is not the one to repeat.
       const renewed = await writer.do({ kind: 'renew', orderId });
       if (renewed.saga?.order.step === step) throw error;
       return undefined;
     });
     await debugPoint(`commerce.order.before-${event?.kind ?? 'renew'}`);
-    const written = await writer.do(
+    const writing = writer.do(
       event === undefined ? { kind: 'renew', orderId } : { kind: 'tell', orderId, event },
     );
-    return { saga: written.saga!, answer: written.answer };
+    const expected = event && stepAhead(saga.order, event, clock.now());
+    const ahead = expected && doStep({ ...saga, order: expected }, clock.now());
+    // Whoever comes to it sees the failure.
+    ahead?.catch(() => {});
+    const { saga: written, answer } = await writing;
+    const isAsExpected = written!.order.step === expected?.step;
+    return { saga: written!, answer, begun: isAsExpected ? ahead : undefined };
   }
 
   function pause(failures: number): Promise<void> {
@@ -112,7 +122,8 @@ export function createSagaDriver(deps: {
     });
   }
 
-  async function handBack({ order }: Saga): Promise<void> {
+  async function handBack({ order }: Saga, begun: Promise<unknown> | undefined): Promise<void> {
+    await begun?.catch(() => {});
     await store.handBack([order.orderId]);
   }
 
