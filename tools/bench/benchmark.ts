@@ -65,6 +65,12 @@ export function rounded(value: number): number {
   return Number(value.toPrecision(3));
 }
 
+/** Calls that were made, by their latencies in milliseconds. */
+export interface Loaded {
+  perSecond: number;
+  latenciesMs: number[];
+}
+
 /**
  * Keeps `callers` calls in flight for a time (closed loop): each caller makes its next call when the last one is
  * answered. Answers calls per second and the latencies in milliseconds.
@@ -73,7 +79,7 @@ export async function closedLoop(options: {
   callers: number;
   seconds: number;
   call: (caller: number, n: number) => Promise<void>;
-}): Promise<{ perSecond: number; latenciesMs: number[] }> {
+}): Promise<Loaded> {
   const { callers, seconds, call } = options;
   const latenciesMs: number[] = [];
   const startedAt = performance.now();
@@ -93,13 +99,13 @@ export async function closedLoop(options: {
 
 /**
  * Starts calls at fixed times, whether or not earlier ones were answered (open loop): a slow answer then cannot hide
- * the ones behind it. Latencies in milliseconds count from the time at which a call was due.
+ * the ones behind it. Latencies count from the time at which a call was due. Throws when a call failed.
  */
 export async function openLoop(options: {
   perSecond: number;
   seconds: number;
   call: (n: number) => Promise<void>;
-}): Promise<{ latenciesMs: number[]; failures: number }> {
+}): Promise<Loaded> {
   const { perSecond, seconds, call } = options;
   const latenciesMs: number[] = [];
   let failures = 0;
@@ -108,7 +114,8 @@ export async function openLoop(options: {
   const total = Math.floor(perSecond * seconds);
   for (let n = 0; n < total; n += 1) {
     const dueAt = startedAt + (n * 1000) / perSecond;
-    while (performance.now() < dueAt) await new Promise((resolve) => setTimeout(resolve, 1));
+    const waitMs = dueAt - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     calls.push(
       call(n).then(
         () => void latenciesMs.push(performance.now() - dueAt),
@@ -119,5 +126,6 @@ export async function openLoop(options: {
     );
   }
   await Promise.all(calls);
-  return { latenciesMs, failures };
+  if (failures > 0) throw new Error(`${failures} of ${total} calls failed`);
+  return { perSecond, latenciesMs };
 }

@@ -15,6 +15,7 @@ import {
   type BenchOptions,
   closedLoop,
   type Figures,
+  type Loaded,
   median,
   openLoop,
   percentile,
@@ -75,8 +76,10 @@ async function inDepth(
   peak: Peak,
   { seconds, say }: BenchOptions,
 ): Promise<Record<string, number>> {
-  const half = await openLoop({ perSecond: peak.perSecond / 2, seconds, call: bench.order });
-  say(`  at half of it: ${half.failures} failed of ${half.latenciesMs.length}`);
+  const half = await bench.measure(seconds, () =>
+    openLoop({ perSecond: peak.perSecond / 2, seconds, call: bench.order }),
+  );
+  say(`  at half of it: median ${median(half.latenciesMs).toFixed(1)} ms`);
   for (const [name, ms] of Object.entries(peak.cpuMsPerOrder)) {
     say(`  ${name.padEnd(12)} ${ms.toFixed(2)} CPU ms per order`);
   }
@@ -94,6 +97,7 @@ async function inDepth(
     p99Ms: percentile(peak.latenciesMs, 0.99),
     p99MsAtHalf: percentile(half.latenciesMs, 0.99),
     cpuMsPerOrder: peak.cpuMs,
+    cpuMsPerOrderAtHalf: half.cpuMs,
     growthRatio: many.cpuMs / few.cpuMs,
   };
 }
@@ -110,7 +114,10 @@ async function startBench(placement: Placement) {
     durable: true,
     logLevel: 'warn',
     // The provider's events say what its answers said already.
-    env: { SANDBOX_WEBHOOK_TARGET: '', SANDBOX_DELAY_MS: '0' },
+    env: {
+      SANDBOX_WEBHOOK_TARGET: '',
+      SANDBOX_DELAY_MS: '0',
+    },
   });
   const sql = postgres(mesh.servers.databaseUrl, { max: 1, onnotice: () => {} });
   const issuer = await startIssuer(mesh.addressOf('platform.user'));
@@ -151,11 +158,12 @@ async function startBench(placement: Placement) {
   return {
     order,
     load,
-    async measure(seconds: number) {
+    /** What a load costs: closed loop at the peak unless another is given. */
+    async measure(seconds: number, make: () => Promise<Loaded> = () => load(seconds)) {
       const before = pids().map(([name, pid]) => ({ name, pid, cpu: cpuSeconds(pid) }));
       const own = process.cpuUsage();
       const startedAt = performance.now();
-      const { perSecond, latenciesMs } = await load(seconds);
+      const { perSecond, latenciesMs } = await make();
       const elapsed = (performance.now() - startedAt) / 1000;
       const used = process.cpuUsage(own);
       const count = latenciesMs.length;

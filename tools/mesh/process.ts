@@ -70,8 +70,10 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
       detached: true,
     });
     child = started;
-    started.stdout?.pipe(log);
-    started.stderr?.pipe(log);
+    // Either may end first, with the other still to be written.
+    started.stdout?.pipe(log, { end: false });
+    started.stderr?.pipe(log, { end: false });
+    started.once('close', () => log.end());
     started.once('exit', (code, signal) => {
       if (child === started) child = undefined;
       if (!stopped) comeBack(signal ?? `exit code ${code}`);
