@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { type Proxy, startProxy } from '../testing/proxy.ts';
@@ -24,6 +25,18 @@ afterAll(async () => {
   await sql.end();
   await admin.unsafe(`drop database ${name} with (force)`);
   await admin.end();
+});
+
+test('statements that wait for a connection which never comes up are refused, all of them', async () => {
+  const server = createServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const unlucky = createDatabase({ url: `postgres://127.0.0.1:${port}/none`, schema: 'public' });
+  const statements = Array.from({ length: 40 }, () => unlucky.sql`select 1`);
+  const outcomes = await Promise.allSettled(statements);
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toEqual([]);
+  await unlucky.close();
+  server.close();
 });
 
 test('when connections break under load, every statement gets its own answer or an error', async () => {

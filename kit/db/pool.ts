@@ -114,10 +114,30 @@ export function sqlThrough<Result>(
 
 /** SQL for statements that stand alone: each goes to a connection of the pool. `maker` itself is never connected. */
 export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
+  const underWay = new WeakMap<Client, Set<Statement>>();
+
+  /** When the connection is lost, the driver forgets those that wait for others before them. */
+  function statementsOf(client: Client): Set<Statement> {
+    const known = underWay.get(client);
+    if (known !== undefined) return known;
+    const statements = new Set<Statement>();
+    client.onLost = (error) => {
+      for (const statement of statements) statement.reject(error);
+    };
+    underWay.set(client, statements);
+    return statements;
+  }
+
   return sqlThrough(maker, (statement) => {
     const { client, done } = pool.share();
+    const statements = statementsOf(client);
+    statements.add(statement);
+    const ended = () => {
+      statements.delete(statement);
+      done();
+    };
     // A query runs when its own `then` is called; this one only hears that it ended.
-    void Promise.prototype.then.call(statement, done, done);
+    void Promise.prototype.then.call(statement, ended, ended);
     (client.sql`` as unknown as Statement).handler!(statement);
   });
 }
