@@ -77,7 +77,7 @@ export function readConfig(env: Env): ProcessConfig {
     redisUrl: required(env, 'REDIS_URL'),
     namespace: env.MESHWORK_NAMESPACE ?? '',
     host: env.MESHWORK_HOST ?? '127.0.0.1',
-    portBase: port(env, 'MESHWORK_PORT_BASE', 7000),
+    portBase: port(env, 'MESHWORK_PORT_BASE', 7300),
     transport: oneOf(env, 'MESHWORK_TRANSPORT', ['wire', 'direct']),
     logLevel: env.LOG_LEVEL ?? 'info',
     identity: identity(env),

@@ -55,7 +55,7 @@ export interface Surroundings {
   serviceToken(service: string): string | undefined;
   /** The way from one service to another. */
   channel(caller: string, target: string): Channel;
-  /** Where a service listens: "127.0.0.1:7001". */
+  /** Where a service listens: "127.0.0.1:7301". */
   listenAddress(service: string): string;
   settings(service: string): Record<string, string>;
   /** The certificate with which a service listens; plaintext when absent. */

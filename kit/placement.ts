@@ -11,7 +11,7 @@ export interface WaysOptions {
   /** `wire`: gRPC to wherever a service listens. `direct`: a call within this process for what lives here. */
   transport: 'wire' | 'direct';
   engine: Engine;
-  /** The addresses of a service: "127.0.0.1:7012". */
+  /** The addresses of a service: "127.0.0.1:7312". */
   addressesOf(service: string): readonly string[];
   /** The dispatcher of a service that lives in this process; undefined while it does not. */
   dispatcherOf(service: string): MessageDispatcher | undefined;

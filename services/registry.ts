@@ -83,7 +83,7 @@ export const registry: readonly Registration[] = [
     calls: [],
     settings: {
       // Where services/finance/payment/sandbox/main.ts listens unless it is told otherwise.
-      PROVIDER_URL: 'http://127.0.0.1:7090',
+      PROVIDER_URL: 'http://127.0.0.1:7390',
       PROVIDER_WEBHOOK_SECRET: undefined,
       PROVIDER_TIMEOUT_MS: '5000',
     },

@@ -7,7 +7,7 @@ import { root, say } from './run.ts';
 import { seed } from './seed/seed.ts';
 
 const options = {
-  'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7000' },
+  'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7300' },
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
   empty: { type: 'boolean', default: false },
 } as const;

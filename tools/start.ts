@@ -9,14 +9,14 @@ import { seed } from './seed/seed.ts';
 
 const usage = `npm start -- [options]
   --placement ${placements.join(' | ')}   how services are spread over processes (domain)
-  --port-base <port>              first port of the services (7000)
+  --port-base <port>              first port of the services (7300)
   --data-dir <folder>             where everything is kept (.meshwork/data)
   --mtls                          services know each other by certificates of a local authority, not by tokens
   --empty                         without demo data`;
 
 const options = {
   placement: { type: 'string', default: 'domain' },
-  'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7000' },
+  'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7300' },
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
   mtls: { type: 'boolean', default: false },
   empty: { type: 'boolean', default: false },

@@ -7,7 +7,7 @@ import { NotificationService } from '#gen/platform/notification/v1/notification_
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 
 /** The gateway, or Envoy: http://127.0.0.1:5173/?door=http://127.0.0.1:8080 */
-const door = new URLSearchParams(location.search).get('door') ?? 'http://127.0.0.1:7000';
+const door = new URLSearchParams(location.search).get('door') ?? 'http://127.0.0.1:7300';
 
 let accessToken = '';
 

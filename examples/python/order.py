@@ -9,7 +9,7 @@ from meshwork.commerce.order.v1 import order_pb2, order_pb2_grpc
 from meshwork.platform.notification.v1 import notification_pb2, notification_pb2_grpc
 from meshwork.platform.user.v1 import session_pb2, session_pb2_grpc
 
-gateway = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:7000"
+gateway = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:7300"
 seconds = 10
 
 

@@ -114,7 +114,7 @@ export interface Dispatcher {
 
 /** A port that takes calls. */
 export interface Listener {
-  /** "127.0.0.1:7001", with the port that was really bound. */
+  /** "127.0.0.1:7301", with the port that was really bound. */
   readonly address: string;
   /** Takes no new connections, sends GOAWAY, resolves when the calls in flight are answered or the time is over. */
   drain(timeoutMs: number): Promise<void>;

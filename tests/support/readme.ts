@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { root } from '#tools/run.ts';
 
 /** Where the README says that the gateway is. */
-const printedGateway = '127.0.0.1:7000';
+const printedGateway = '127.0.0.1:7300';
 
 /** The first code block of the README after the given words, for a gateway that is elsewhere. */
 export function readmeBlock(marker: string, gateway: string): string {

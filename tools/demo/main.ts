@@ -9,7 +9,7 @@ import { playShop } from './shop.ts';
 const stories = { shop: playShop } as const;
 
 const usage = `npm run demo -- [${Object.keys(stories).join(' | ')}] [--gateway host:port]`;
-const byDefault = `127.0.0.1:${process.env.MESHWORK_PORT_BASE ?? '7000'}`;
+const byDefault = `127.0.0.1:${process.env.MESHWORK_PORT_BASE ?? '7300'}`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { registrationOf } from '#services/registry.ts';
 import { envoyConfig } from './config.ts';
 
-const firstPort = 7000;
+const firstPort = 7300;
 const header = `# Generated from proto/ and services/registry.ts by npm run gen. Do not edit.
 # Services are found by name: commerce.order is the host "commerce-order".
 `;

@@ -5,7 +5,7 @@ import { type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
 const log = createLogger('sandbox.provider', { level: process.env.LOG_LEVEL ?? 'info' });
 
 /** The port that PROVIDER_URL has when nobody sets it. */
-const portDefault = 7090;
+const portDefault = 7390;
 
 function readOptions(env: NodeJS.ProcessEnv): SandboxOptions {
   const { DATABASE_URL, PROVIDER_WEBHOOK_SECRET } = env;

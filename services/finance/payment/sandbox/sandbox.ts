@@ -29,7 +29,7 @@ export interface SandboxOptions {
 }
 
 export interface Sandbox {
-  /** "http://127.0.0.1:7090", what PROVIDER_URL is to be. */
+  /** "http://127.0.0.1:7390", what PROVIDER_URL is to be. */
   readonly url: string;
   /** Totals by currency of all that was ever taken and given back. */
   summary(): Promise<Record<string, Total>>;
