@@ -59,9 +59,11 @@ function parametersOf(order: Order): Record<string, string> {
 
 /** What a person is told when their payment changes: each further refund is a subject of its own. */
 export function tellingsOfPayment({ payment }: PaymentChanged): Telling[] {
-  if (payment?.amount === undefined || !isUuid(payment.userId)) throw new PoisonEvent();
+  if (payment === undefined) throw new PoisonEvent();
   const { paymentId, orderId, userId, amount, refundedMinor } = payment;
+  // Not refunded, so it may be nobody's: an order that was voided before anybody asked for money.
   if (refundedMinor === 0n) return [];
+  if (amount === undefined || !isUuid(userId)) throw new PoisonEvent();
   return [
     {
       userId,

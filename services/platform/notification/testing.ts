@@ -1,5 +1,5 @@
 /** Events of other services and people who are told of them, for this service's own tests. */
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import {
   CancelReason,
   type Order,
@@ -7,7 +7,7 @@ import {
   OrderSchema,
   OrderStatus,
 } from '#gen/commerce/order/v1/order_pb.ts';
-import { PaymentChangedSchema, PaymentSchema } from '#gen/finance/payment/v1/payment_pb.ts';
+import { PaymentChangedSchema, type PaymentSchema } from '#gen/finance/payment/v1/payment_pb.ts';
 import {
   type Notification,
   NotificationService,
@@ -39,15 +39,18 @@ export function orderChanged(order: Order, id = uuidv7()): WireEvent {
   return wireEvent(OrderChangedSchema.typeName, payload, id);
 }
 
-export function paymentChanged(
-  { userId, orderId }: Order,
-  paymentId: string,
-  refundedMinor: bigint,
-): WireEvent {
+export function paymentOf({ userId, orderId }: Order, paymentId: string, refundedMinor: bigint) {
   const amount = { currencyCode: 'EUR', amountMinor: 123_456n };
-  const payment = create(PaymentSchema, { paymentId, userId, orderId, amount, refundedMinor });
-  const payload = toBinary(PaymentChangedSchema, create(PaymentChangedSchema, { payment }));
-  return wireEvent(PaymentChangedSchema.typeName, payload, uuidv7());
+  return { paymentId, userId, orderId, amount, refundedMinor };
+}
+
+export function paymentChanged(payment: MessageInitShape<typeof PaymentSchema>): WireEvent {
+  const message = create(PaymentChangedSchema, { payment });
+  return wireEvent(
+    PaymentChangedSchema.typeName,
+    toBinary(PaymentChangedSchema, message),
+    uuidv7(),
+  );
 }
 
 /** The bus of a network, past its memory of message ids: what is sent is delivered, each time. */
