@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runChaos } from '#tools/chaos/chaos.ts';
 import { chaosEnvironment, victimsOf } from '#tools/chaos/mesh.ts';
-import { type Kill, planKills, sagaPoints } from '#tools/chaos/plan.ts';
+import { type Kill, orderPoints, planKills } from '#tools/chaos/plan.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
 
 /** Far above what a busy machine takes; the run itself notes what is overdue. */
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => mesh?.stop());
 
 test(
-  'deaths by chance and at every place of the saga lose and double nothing',
+  'deaths by chance and at every place of an order lose and double nothing',
   async () => {
     const plan = [...planKills(victimsOf(mesh), 6, seed), ...everyPlace()];
     const lines: string[] = [];
@@ -32,8 +32,8 @@ test(
 
 /** Payment first: its leases, which are long, run out while orders die. */
 function everyPlace(): Kill[] {
-  return ['finance.payment', 'commerce.order'].map((service) => {
-    const points = sagaPoints[service]!.map((name) => ({ name, pass: 1 }));
+  return ['finance.payment', 'commerce.order', 'platform.notification'].map((service) => {
+    const points = orderPoints[service]!.map((name) => ({ name, pass: 1 }));
     return { kind: 'points', pauseMs: 0, service, points };
   });
 }

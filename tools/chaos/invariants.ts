@@ -1,7 +1,9 @@
 /** What must hold once everything has settled, whatever died on the way. */
 import type { Evidence } from './evidence.ts';
 import { checkAnswers } from './invariants/answers.ts';
+import { checkDeadLetters } from './invariants/dead-letters.ts';
 import { checkMoney } from './invariants/money.ts';
+import { checkNotifications } from './invariants/notifications.ts';
 import { checkOrders } from './invariants/orders.ts';
 import { checkStock } from './invariants/stock.ts';
 
@@ -32,7 +34,14 @@ function asText(_: string, value: unknown): unknown {
 
 /** Holds the books of all services, the provider and the callers against each other. */
 export async function checkInvariants(evidence: Evidence): Promise<Page> {
-  const checks = [checkMoney, checkStock, checkOrders, checkAnswers];
+  const checks = [
+    checkMoney,
+    checkStock,
+    checkOrders,
+    checkNotifications,
+    checkDeadLetters,
+    checkAnswers,
+  ];
   const pages: Page[] = [];
   for (const check of checks) pages.push(await check(evidence));
   return {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { deathsOf, type Kill, planKills, sagaPoints } from './plan.ts';
+import { deathsOf, type Kill, orderPoints, planKills } from './plan.ts';
 
 const victims = {
-  processes: ['commerce.order', 'finance.payment', 'sandbox'],
+  processes: ['commerce.order', 'finance.payment', 'platform.notification', 'sandbox'],
   servers: ['nats', 'postgres', 'redis'],
-  points: sagaPoints,
+  points: orderPoints,
 };
 
 test('a seed has one plan, and another seed another', () => {
@@ -23,7 +23,7 @@ test('a long plan leaves out nobody and no place', () => {
   const plan = planKills(victims, 400, 1);
   const places = plan.flatMap((kill) => (kill.kind === 'points' ? kill.points : []));
   expect(new Set(places.map(({ name }) => name))).toEqual(
-    new Set(Object.values(sagaPoints).flat()),
+    new Set(Object.values(orderPoints).flat()),
   );
   const killed = plan.flatMap((kill) => ('victim' in kill ? [kill.victim] : []));
   expect(new Set(killed)).toEqual(new Set([...victims.processes, ...victims.servers]));

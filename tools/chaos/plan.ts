@@ -26,10 +26,10 @@ export interface Victims {
 }
 
 /**
- * Places between two effects of an order. Not among them: `before-payment_timed_out` and `before-reservation_lost`, for
+ * Places between two effects of an order, the last of which is that somebody is told. Not among them: `before-payment_timed_out` and `before-reservation_lost`, for
  * which a provider has to be away for a minute, or a cancellation has to meet the very last step.
  */
-export const sagaPoints: Victims['points'] = {
+export const orderPoints: Victims['points'] = {
   'commerce.order': [
     'commerce.order.after-reserve',
     'commerce.order.before-reserved',
@@ -52,8 +52,15 @@ export const sagaPoints: Victims['points'] = {
     'finance.payment.before-void',
     'finance.payment.after-void',
   ],
+  'platform.notification': ['platform.notification.before-commit'],
 };
 
+/** How often places of each service are chosen: an order has most of them. */
+const services = [
+  ...Array<string>(5).fill('commerce.order'),
+  ...Array<string>(3).fill('finance.payment'),
+  'platform.notification',
+];
 const pauseMsMax = 400;
 const pointsInRowMax = 3;
 const passMax = 5;
@@ -84,7 +91,7 @@ function nextKill(
 ): Act {
   const dice = random.below(100);
   if (dice < 20 && left > 1) {
-    const service = random.percent(60) ? 'commerce.order' : 'finance.payment';
+    const service = random.pick(services);
     const length = Math.min(left - 1, 1 + random.below(pointsInRowMax));
     const points = Array.from({ length }, () => ({
       name: nextPoint(service),
