@@ -21,6 +21,7 @@ import { type Client, createClient } from '../rpc/client.ts';
 import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
 import type { ServiceModule } from '../service.ts';
 import type { LogDestination } from '../telemetry/log.ts';
+import { startWire, type Wire } from './proxy.ts';
 
 export interface NetworkOptions {
   databaseUrl: string;
@@ -39,6 +40,8 @@ export interface NetworkOptions {
    * that join this one, beside those of people who were made up.
    */
   issuer?: string;
+  /** Services that are reached by a wire which the test may cut, see `wireTo`. */
+  wiresTo?: readonly string[];
   /**
    * A network whose database, bus, clock and people this one shares: it is to the other what a second process of the
    * same mesh is. Stop it first.
@@ -62,6 +65,8 @@ export interface Network {
     target: string,
     as?: { service?: string },
   ): Client<Service>;
+  /** The wire by which a service of `wiresTo` is reached, by clients and by the other services of this network. */
+  wireTo(service: string): Wire;
   /** Makes up a signed-in person. */
   person(options?: { id?: string; roles?: readonly string[] }): Promise<Person>;
   readonly databaseUrl: string;
@@ -136,13 +141,17 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     if (found === undefined) throw new Error(`${service} is not part of this network`);
     return found;
   };
+  const wires = new Map<string, Wire>();
+  for (const name of options.wiresTo ?? []) {
+    wires.set(name, await startWire(() => running(name).address));
+  }
   const serviceToken = (service: string) =>
     signServiceToken(service, Date.now() + tokenMs, serviceKeys.privateKey);
 
   const channel = createWays({
     transport: options.transport ?? 'wire',
     engine: grpcJsEngine,
-    addressesOf: (target) => [running(target).address],
+    addressesOf: (target) => [(wires.get(target) ?? running(target)).address],
     dispatcherOf: (target) => running(target).server.dispatcher,
   });
 
@@ -185,6 +194,11 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     databaseUrl,
     sql,
     service: running,
+    wireTo(service) {
+      const wire = wires.get(service);
+      if (wire === undefined) throw new Error(`${service} is not among wiresTo`);
+      return wire;
+    },
     person: people.create,
     client(service, target, as = {}) {
       const made = channel(as.service, target);
@@ -196,6 +210,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     async stop() {
       for (const made of channels) made.close();
       await host.stop();
+      await Promise.all([...wires.values()].map((wire) => wire.stop()));
       if (shared === undefined) await ground.remove();
     },
   };

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CancelReason, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
-import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { holdAt } from '#kit/testing/hold.ts';
 import type { Person } from '#kit/testing/network.ts';
 import { type Shop, startShop } from './testing.ts';
 
@@ -18,29 +18,6 @@ beforeEach(async () => {
 });
 afterEach(() => shop.expectSound());
 afterAll(() => shop.stop());
-
-/** Lets whoever reaches a debug point wait there until the test lets go. */
-function holdAt(point: string) {
-  let letGo = () => {};
-  const open = new Promise<void>((resolve) => {
-    letGo = resolve;
-  });
-  let arrive = () => {};
-  const reached = new Promise<void>((resolve) => {
-    arrive = resolve;
-  });
-  const disarm = armDebugPoint(point, () => {
-    arrive();
-    return open;
-  });
-  return {
-    reached,
-    letGo() {
-      disarm();
-      letGo();
-    },
-  };
-}
 
 describe('an order', () => {
   test('is paid, and its stock is sold', async () => {

@@ -1,0 +1,132 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { CancelReason, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
+import { PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
+import { RpcError } from '#kit/errors.ts';
+import { holdAt } from '#kit/testing/hold.ts';
+import { limits } from './domain.ts';
+import { type OrderRequest, type Shop, startShop } from './testing.ts';
+
+const domain = 'commerce.order.v1.OrderService';
+let shop: Shop;
+/** The headers of a new person for each test, for people are rate limited. */
+let headers: Record<string, string>;
+
+beforeAll(async () => {
+  shop = await startShop({
+    wiresTo: ['commerce.product', 'commerce.inventory', 'finance.payment'],
+  });
+});
+beforeEach(async () => {
+  ({ headers } = await shop.network.person());
+});
+afterEach(() => shop.expectSound());
+afterAll(() => shop.stop());
+
+/** Orders, and answers the refusal, which must come within the deadline and from the service itself. */
+async function refusalOf(request: OrderRequest, timeoutMs: number): Promise<RpcError> {
+  const startedAt = performance.now();
+  const error = await shop.orders.createOrder(request, { headers, timeoutMs }).catch((e) => e);
+  expect(performance.now() - startedAt).toBeLessThan(timeoutMs);
+  expect(error).toBeInstanceOf(RpcError);
+  return error;
+}
+
+function expectInProgress(error: RpcError): string {
+  expect(error).toMatchObject({ code: 'deadline_exceeded', reason: 'ORDER_IN_PROGRESS', domain });
+  const { order_id: orderId, ...rest } = error.metadata;
+  expect(rest).toEqual({});
+  return orderId!;
+}
+
+async function orderOf(orderId: string) {
+  const { order } = await shop.orders.getOrder({ orderId }, { headers });
+  return order!;
+}
+
+const ways = ['cut', 'hush'] as const;
+const deadlinesMs = [300, 1_500];
+const outages = ['commerce.inventory', 'finance.payment'].flatMap((service) =>
+  ways.flatMap((way) => deadlinesMs.map((timeoutMs) => ({ service, way, timeoutMs }))),
+);
+
+describe('CreateOrder with a service that is away', () => {
+  test.each(outages)(
+    'says within $timeoutMs ms that the order is in progress: $service, $way',
+    async ({ service, way, timeoutMs }) => {
+      const sku = await shop.stocked(1n);
+      const request = shop.wanted(sku);
+      const wire = shop.network.wireTo(service);
+      wire[way]();
+      const refusal = await refusalOf(request, timeoutMs);
+      wire.mend();
+      const orderId = expectInProgress(refusal);
+      await shop.settle();
+      expect(await orderOf(orderId)).toMatchObject({ status: OrderStatus.PAID });
+      const { order } = await shop.orders.createOrder(request, { headers });
+      expect(order).toMatchObject({ orderId, status: OrderStatus.PAID });
+    },
+  );
+
+  test('begins nothing without a catalogue, and says so', async () => {
+    const sku = await shop.stocked(1n);
+    const request = shop.wanted(sku);
+    const wire = shop.network.wireTo('commerce.product');
+    wire.cut();
+    const refusal = await refusalOf(request, 5_000);
+    const begun = await shop.orders.listOrders({}, { headers });
+    wire.mend();
+    expect(refusal).toMatchObject({ code: 'unavailable', reason: 'CATALOGUE_UNAVAILABLE', domain });
+    expect(refusal.metadata).toEqual({});
+    expect(begun.orders).toEqual([]);
+    // Nothing was begun, so nothing was recorded: the same request buys once the catalogue is back.
+    const { order } = await shop.orders.createOrder(request, { headers });
+    expect(order).toMatchObject({ status: OrderStatus.PAID });
+  });
+
+  test.each([
+    ['commerce.order.after-reserve', PaymentStatus.VOIDED],
+    ['finance.payment.before-charge', PaymentStatus.REFUNDED],
+    ['finance.payment.after-record', PaymentStatus.REFUNDED],
+  ])('gives up a payment of which nothing is heard from %s on', async (point, ending) => {
+    const sku = await shop.stocked(1n);
+    const hold = holdAt(point, 1);
+    const wire = shop.network.wireTo('finance.payment');
+    const refused = refusalOf(shop.wanted(sku), 1_500);
+    await hold.reached;
+    wire.cut();
+    hold.letGo();
+    const orderId = expectInProgress(await refused);
+    shop.network.clock.advance({ milliseconds: limits.paymentMsMax + 1 });
+    const timedOut = {
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.PAYMENT_TIMED_OUT,
+    };
+    await expect.poll(() => orderOf(orderId), { timeout: 10_000 }).toMatchObject(timedOut);
+    // Others may buy it while the payment is still away.
+    const available = async () => (await shop.stockOf(sku)).available;
+    await expect.poll(available, { timeout: 10_000 }).toBe(1n);
+    wire.mend();
+    await shop.settle();
+    expect((await shop.paymentOf(orderId)).status).toBe(ending);
+    expect(await orderOf(orderId)).toMatchObject(timedOut);
+  });
+});
+
+describe('CreateOrder with a card that takes two seconds', () => {
+  test('answers with the paid order when its deadline allows', async () => {
+    const sku = await shop.stocked(1n);
+    const request = shop.wanted(sku, { paymentToken: 'tok_slow_2000' });
+    const { order } = await shop.orders.createOrder(request, { headers, timeoutMs: 8_000 });
+    expect(order).toMatchObject({ status: OrderStatus.PAID });
+    expect(await shop.chargesOf(order!.orderId)).toBe(1);
+  });
+
+  test.each(deadlinesMs)('says within %i ms that the order is in progress', async (timeoutMs) => {
+    const sku = await shop.stocked(1n);
+    const request = shop.wanted(sku, { paymentToken: 'tok_slow_2000' });
+    const orderId = expectInProgress(await refusalOf(request, timeoutMs));
+    await shop.settle();
+    expect(await orderOf(orderId)).toMatchObject({ status: OrderStatus.PAID });
+    expect(await shop.chargesOf(orderId)).toBe(1);
+  });
+});
