@@ -7,19 +7,21 @@ import { limits } from './domain.ts';
 import { type OrderRequest, type Shop, startShop } from './testing.ts';
 
 const domain = 'commerce.order.v1.OrderService';
+const others = ['commerce.product', 'commerce.inventory', 'finance.payment'];
 let shop: Shop;
 /** The headers of a new person for each test, for people are rate limited. */
 let headers: Record<string, string>;
 
 beforeAll(async () => {
-  shop = await startShop({
-    wiresTo: ['commerce.product', 'commerce.inventory', 'finance.payment'],
-  });
+  shop = await startShop({ wiresTo: others });
 });
 beforeEach(async () => {
   ({ headers } = await shop.network.person());
 });
-afterEach(() => shop.expectSound());
+afterEach(async () => {
+  for (const name of others) shop.network.wireTo(name).mend();
+  await shop.expectSound();
+});
 afterAll(() => shop.stop());
 
 /** Orders, and answers the refusal, which must come within the deadline and from the service itself. */
