@@ -1,8 +1,10 @@
 /**
  * Named places in production code at which a test, or a chaos run, may pause, throw or kill. A place does nothing until
- * armed; each test process arms its own, a child process gets its from MESHWORK_DEBUG_POINTS ("name=kill,other=kill:3").
+ * armed; each test process arms its own, a child process gets its from MESHWORK_DEBUG_POINTS ("name=kill,other=stop:3").
  */
 export type DebugAction = () => void | Promise<void>;
+
+const signals: Readonly<Record<string, NodeJS.Signals>> = { kill: 'SIGKILL', stop: 'SIGSTOP' };
 
 const armed = new Map<string, DebugAction>();
 
@@ -21,16 +23,20 @@ export function armDebugPoint(name: string, action: DebugAction): () => void {
   };
 }
 
-/** Arms the places that the environment names: `kill` ends the process as SIGKILL does, at the n-th pass. */
+/**
+ * Arms the places that the environment names, for their n-th pass: `kill` ends the process as SIGKILL does, `stop`
+ * suspends it until it gets SIGCONT.
+ */
 export function armDebugPointsFromEnv(text: string | undefined): void {
   for (const item of (text ?? '').split(',').filter(Boolean)) {
     const [name = '', action = ''] = item.split('=');
-    const [verb, nth = '1'] = action.split(':');
-    if (verb !== 'kill') continue;
+    const [verb = '', nth = '1'] = action.split(':');
+    const signal = signals[verb];
+    if (signal === undefined) continue;
     let left = Number(nth);
     armDebugPoint(name, () => {
       left -= 1;
-      if (left <= 0) process.kill(process.pid, 'SIGKILL');
+      if (left === 0) process.kill(process.pid, signal);
     });
   }
 }

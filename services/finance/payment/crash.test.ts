@@ -1,9 +1,11 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { holdAt } from '#kit/testing/hold.ts';
+import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { limits } from './domain.ts';
 import { type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
@@ -20,21 +22,44 @@ afterEach(async () => {
 });
 afterAll(() => paid.stop());
 
-/** Whoever comes to this point dies there, as far as everybody else can see; with `count`, only the first ones. */
-function dieAt(where: string, count = Number.POSITIVE_INFINITY): void {
+/** Whoever comes to this point fails there and gets no further; with `count`, only the first ones. */
+function failAt(where: string, count = Number.POSITIVE_INFINITY): void {
   let left = count;
   disarm = armDebugPoint(`finance.payment.${where}`, () => {
     left -= 1;
-    if (left >= 0) throw new Error('died');
+    if (left >= 0) throw new Error('failed');
   });
 }
 
-/** The lease of a dead driver runs out. */
-function outliveLease(): void {
-  paid.network.clock.advance({ milliseconds: limits.leaseMs + 1_000 });
+/** Nobody waits out the pause between two tries. */
+function outlivePause(): void {
+  paid.network.clock.advance({ seconds: 10 });
 }
 
-describe('a process that dies', () => {
+/** A second process of the service. */
+async function startOther(): Promise<Network> {
+  const { network: joins, settings } = paid;
+  const other = await startNetwork(['finance.payment'], { joins, settings });
+  onTestFinished(other.stop);
+  return other;
+}
+
+describe('a driver that fails', () => {
+  test('gives its lease back at once', async () => {
+    const request = paid.asked();
+    failAt('after-charge', 1);
+    await expect(paid.payments().processPayment(request)).rejects.toThrow();
+    const leases = async () => {
+      const rows = await paid.network.sql`
+        select from finance_payment.payment where leased_until is not null and attempts = 0`;
+      return rows.length;
+    };
+    await expect.poll(leases, { timeout: limits.leaseMs / 2 }).toBe(0);
+    await paid.settle();
+    expect((await paid.paymentOf(request.orderId)).status).toBe(PaymentStatus.CAPTURED);
+    expect(await paid.chargesOf(request.orderId)).toBe(1);
+  });
+
   test.each([
     ['before-charge', 'ANSWER'],
     ['after-charge', 'LOOKUP'],
@@ -43,12 +68,12 @@ describe('a process that dies', () => {
     '%s leaves a payment that is charged once, of which the provider tells in its %s',
     async (where, source) => {
       const request = paid.asked();
-      dieAt(where);
+      failAt(where);
       await expect(paid.payments().processPayment(request)).rejects.toMatchObject({
         code: 'internal',
       });
       disarm();
-      outliveLease();
+      outlivePause();
       await paid.settle();
       expect((await paid.paymentOf(request.orderId)).status).toBe(PaymentStatus.CAPTURED);
       expect(await paid.chargesOf(request.orderId)).toBe(1);
@@ -64,12 +89,12 @@ describe('a process that dies', () => {
     '%s and whose order is voided meanwhile leaves nothing charged',
     async (where) => {
       const request = paid.asked();
-      dieAt(where);
+      failAt(where);
       await expect(paid.payments().processPayment(request)).rejects.toThrow();
       const { orderId } = request;
       await paid.payments().voidPayment({ requestId: uuidv7(), orderId });
       disarm();
-      outliveLease();
+      outlivePause();
       await paid.settle();
       const { status, capturedMinor, refundedMinor } = await paid.paymentOf(orderId);
       const isCharged = where === 'after-charge';
@@ -85,7 +110,7 @@ describe('a process that dies', () => {
       const { payment } = await paid.payments().processPayment(paid.asked('tok_visa', 1000n));
       const { paymentId, orderId } = payment!;
       const request = { requestId: uuidv7(), paymentId, amountMinor: 400n };
-      dieAt(where);
+      failAt(where);
       await expect(paid.payments().refundPayment(request)).rejects.toThrow();
       // What was promised counts from then on.
       const second = { requestId: uuidv7(), paymentId, amountMinor: 601n };
@@ -94,7 +119,7 @@ describe('a process that dies', () => {
         metadata: { refundable_minor: '600' },
       });
       disarm();
-      outliveLease();
+      outlivePause();
       await paid.settle();
       expect((await paid.paymentOf(orderId)).refundedMinor).toBe(400n);
       const again = await paid.payments().refundPayment(request);
@@ -107,7 +132,7 @@ describe('a process that dies', () => {
     async (where) => {
       const { payment } = await paid.payments().authorizePayment(paid.asked());
       const { paymentId, orderId } = payment!;
-      dieAt(where);
+      failAt(where);
       if (where.endsWith('capture')) {
         const request = { requestId: uuidv7(), paymentId, amountMinor: 500n };
         await expect(paid.payments().capturePayment(request)).rejects.toThrow();
@@ -115,7 +140,7 @@ describe('a process that dies', () => {
         await paid.payments().voidPayment({ requestId: uuidv7(), orderId });
       }
       disarm();
-      outliveLease();
+      outlivePause();
       await paid.settle();
       const { status, capturedMinor } = await paid.paymentOf(orderId);
       const isCaptured = where.endsWith('capture');
@@ -127,52 +152,64 @@ describe('a process that dies', () => {
 
 describe('two processes that recover', () => {
   test('never both drive one payment', async () => {
-    dieAt('before-charge');
-    const requests = Array.from({ length: 100 }, () => paid.asked());
-    await Promise.allSettled(requests.map((request) => paid.payments().processPayment(request)));
-    disarm();
-    const { network: joins, settings } = paid;
-    const other = await startNetwork(['finance.payment'], { joins, settings });
+    const other = await startOther();
+    let isFailing = true;
     let drives = 0;
     disarm = armDebugPoint('finance.payment.before-charge', () => {
+      if (isFailing) throw new Error('failed');
       drives += 1;
     });
-    outliveLease();
+    const requests = Array.from({ length: 100 }, () => paid.asked());
+    await Promise.allSettled(requests.map((request) => paid.payments().processPayment(request)));
+    isFailing = false;
+    outlivePause();
     await Promise.all([paid.settle(), other.settle()]);
     expect(drives).toBe(100);
-    await other.stop();
   });
 
   test('one of which wakes up late, change nothing that the other has done', async () => {
     const request = paid.asked();
-    let wakeUp = () => {};
-    let isFirst = true;
-    const asleep = new Promise<void>((isReached) => {
-      disarm = armDebugPoint('finance.payment.after-charge', () => {
-        if (!isFirst) return;
-        isFirst = false;
-        isReached();
-        return new Promise((resolve) => {
-          wakeUp = resolve;
-        });
-      });
-    });
+    const hold = holdAt('finance.payment.after-charge', 1);
     const sleeping = paid.payments().processPayment(request);
-    await asleep;
-    const { network: joins, settings } = paid;
-    const other = await startNetwork(['finance.payment'], { joins, settings });
-    outliveLease();
+    await hold.reached;
+    const other = await startOther();
+    paid.network.clock.advance({ milliseconds: limits.leaseMs + 1 });
     await other.settle();
     const { paymentId } = await paid.paymentOf(request.orderId);
     await other
       .client(PaymentService, 'finance.payment', { service: 'commerce.order' })
       .refundPayment({ requestId: uuidv7(), paymentId, amountMinor: 1n });
     const before = await paid.paymentOf(request.orderId);
-    wakeUp();
+    hold.letGo();
     await sleeping;
     await paid.settle();
     expect(await paid.paymentOf(request.orderId)).toEqual(before);
-    await other.stop();
+  });
+
+  test('leave a payment alone while its driver lives, and not for ever', async () => {
+    const request = paid.asked();
+    const hold = holdAt('finance.payment.before-charge', 1);
+    const driving = paid.payments().processPayment(request, { timeoutMs: 60_000 });
+    await hold.reached;
+    const other = await startOther();
+    const services = [paid.network, other].map((network) => network.service('finance.payment'));
+    const step = limits.leaseMs / 2;
+    /** Time passes, and both processes do what is due: the one that drives renews its lease. */
+    async function live(milliseconds: number): Promise<number> {
+      for (let passed = 0; passed < milliseconds; passed += step) {
+        paid.network.clock.advance({ milliseconds: step });
+        for (const service of services) await service.advance();
+      }
+      const [row] = await paid.network.sql`
+        select epoch from finance_payment.payment where order_id = ${request.orderId}`;
+      return row!.epoch;
+    }
+    expect(await live(limits.driveMsMax - 2 * limits.leaseMs)).toBe(1);
+    expect(await live(3 * limits.leaseMs)).toBe(2);
+    hold.letGo();
+    expect((await driving).payment!.status).toBe(PaymentStatus.CAPTURED);
+    await paid.settle();
+    expect(await paid.chargesOf(request.orderId)).toBe(1);
   });
 });
 

@@ -10,14 +10,15 @@ import type { PaymentRecord } from './domain/record.ts';
 import { keyOf, nextStep, originOf, type Step } from './domain/work.ts';
 import { limits } from './domain.ts';
 import type { Provider, ProviderAnswer } from './provider.ts';
-import type { Store } from './store.ts';
+import type { Lease, Store } from './store.ts';
 import type { PaymentRequest, PaymentWriter, SourcedFact } from './writer.ts';
 
 export interface Driver {
   /**
    * Asks the provider for one step after the other until nothing is left to do, or an outcome stays unknown. The
    * payment must be in our hands. Answers `request` with the step that makes its answer known; undefined when none did.
-   * It goes on when its caller has gone. `isTakeover` says that somebody may have asked before.
+   * It goes on when its caller has gone. `isTakeover` says that somebody may have asked before. One that fails gives
+   * the payment back, to be tried again after a pause.
    */
   drive(
     taken: PaymentRecord,
@@ -25,6 +26,8 @@ export interface Driver {
   ): Promise<Outcome<Message> | undefined>;
   /** Takes over payments that nobody works on. */
   readonly recovery: Job;
+  /** Keeps the payments in hand from being taken over, however slow the provider is. */
+  readonly renewal: Job;
   /** Drives in hand. */
   readonly driving: number;
   idle(): Promise<void>;
@@ -40,15 +43,16 @@ export function createDriver(deps: {
   log: Logger;
 }): Driver {
   const { provider, writer, store, clock, log } = deps;
-  const driven = new Set<Promise<unknown>>();
+  /** Drives in hand, and what each holds since when (milliseconds since the epoch). */
+  const driven = new Map<Promise<unknown>, { lease: Lease; since: number }>();
 
   const drive: Driver['drive'] = (taken, options = {}) => {
-    // The lease bounds it: nobody may still be at work when another takes over.
-    const scope = { timeoutMs: limits.leaseMs, trace: currentScope()?.trace };
+    const lease = { paymentId: taken.paymentId, epoch: taken.work.epoch };
+    const scope = { timeoutMs: limits.driveMsMax, trace: currentScope()?.trace };
     const running = detached(scope, () => run(taken, options));
-    driven.add(running);
-    const end = () => driven.delete(running);
-    running.then(end, end);
+    const ended = running.catch(() => giveBack(lease));
+    driven.set(ended, { lease, since: clock.now() });
+    void ended.finally(() => driven.delete(ended));
     return running;
   };
 
@@ -76,6 +80,13 @@ export function createDriver(deps: {
       if (work.epoch !== holder || work.leasedUntil === undefined) break;
     }
     return answer;
+  }
+
+  /** A step that came to nothing: the payment rests, and whoever takes it next looks up how far this one came. */
+  async function giveBack({ paymentId, epoch }: Lease): Promise<void> {
+    const change = { of: { paymentId }, holder: epoch };
+    // While the database is away nothing is given back: the lease runs out by itself.
+    await detached({ timeoutMs: limits.leaseMs }, () => writer.do(change)).catch(() => {});
   }
 
   /** Asks for a step that may have been asked for before: it is looked up first. */
@@ -136,8 +147,25 @@ export function createDriver(deps: {
       },
       pending: () => store.countDue(),
     },
+    renewal: {
+      name: 'finance.payment.renewal',
+      everyMs: limits.leaseRenewMs,
+      async run() {
+        const now = clock.now();
+        const isDue = ({ since }: { since: number }) =>
+          now - since >= limits.leaseRenewMs && now - since <= limits.driveMsMax;
+        const due = [...driven.values()].filter(isDue);
+        if (due.length > 0) {
+          await store.renew(
+            due.map(({ lease }) => lease),
+            now,
+          );
+        }
+        return 0;
+      },
+    },
     async idle() {
-      while (driven.size > 0) await Promise.allSettled([...driven]);
+      while (driven.size > 0) await Promise.allSettled(driven.keys());
     },
   };
 }

@@ -105,6 +105,39 @@ describe('a process that is killed', () => {
   });
 });
 
+describe('a process that is suspended', () => {
+  test.each([
+    ['before-charge', 0],
+    ['after-charge', 1],
+    ['after-record', 1],
+  ])('at %s, for longer than its lease, charges nothing twice', async (point, charges) => {
+    const request = paid.asked();
+    const { orderId } = request;
+    const { child, client, ended } = await startProcess(`finance.payment.${point}=stop`);
+    const answer = client.processPayment(request, { timeoutMs: 30_000 });
+    const statusNow = async () => (await paid.paymentOf(orderId)).status;
+    await expect.poll(statusNow, { timeout: 10_000 }).toBeDefined();
+    const taken = expect.poll(() => paid.chargesOf(orderId), { timeout: 10_000 });
+    await taken.toBeGreaterThanOrEqual(charges);
+    // Not settle(): the suspended one may hold what the events wait for.
+    paid.network.clock.advance({ milliseconds: limits.leaseMs + 1_000 });
+    await expect.poll(statusNow, { timeout: 10_000 }).toBe(PaymentStatus.CAPTURED);
+    const { paymentId } = await paid.paymentOf(orderId);
+    const refund = { requestId: uuidv7(), paymentId, amountMinor: 7n };
+    await paid.payments().refundPayment(refund);
+    const before = await paid.paymentOf(orderId);
+
+    child.kill('SIGCONT');
+    await answer;
+    await paid.settle();
+    expect(await paid.paymentOf(orderId)).toEqual(before);
+    expect(await paid.chargesOf(orderId)).toBe(1);
+    await paid.expectBalanced();
+    child.kill('SIGTERM');
+    await ended;
+  });
+});
+
 test('a token and a secret are in no log, no event and, when all is over, in no table', async () => {
   const { natsUrl: url } = inject('servers');
   const bus = await connectBus({ url, namespace, name: 'listener' });

@@ -43,7 +43,7 @@ export const payment: ServiceModule = {
     });
     return {
       implementations: [implement(PaymentService, rpc)],
-      jobs: [driver.recovery],
+      jobs: [driver.renewal, driver.recovery],
       busy: () => driver.driving,
       async stop() {
         const timer = setTimeout(() => void provider.close(), stopMsMax);

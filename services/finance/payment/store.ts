@@ -12,6 +12,12 @@ export interface Wanted {
   operationIds: readonly string[];
 }
 
+/** A payment in somebody's hands. */
+export interface Lease {
+  paymentId: string;
+  epoch: number;
+}
+
 /** An operation, whose it is, and its place among those. */
 export interface OwnedOperation {
   paymentId: string;
@@ -39,6 +45,8 @@ export interface Store {
   read(by: 'payment_id' | 'order_id', ids: readonly string[]): Promise<PaymentRecord[]>;
   /** Takes over payments that are due and in nobody's hands, each by one process only. */
   claim(now: number): Promise<PaymentRecord[]>;
+  /** Puts off the end of leases that were not lost meanwhile. */
+  renew(leases: readonly Lease[], now: number): Promise<void>;
   /** Facts that waited for payments which are there now. */
   findWaiting(): Promise<StoredFact[]>;
   /** Payments about which something is still to be done. */
@@ -138,6 +146,18 @@ export function createStore(database: Database): Store {
           order by due_at limit ${limits.claimMax} for no key update skip locked)
         returning ${columns}`;
       return (await withOperations(sql, rows)).records;
+    },
+
+    async renew(leases, now) {
+      // A row that is being written is left alone: waiting for several could lock them in another order.
+      await sql`
+        update payment set leased_until = ${new Date(now + limits.leaseMs)}
+        where payment_id in (
+          select payment_id from payment join unnest(
+            ${leases.map(({ paymentId }) => paymentId)}::uuid[],
+            ${leases.map(({ epoch }) => String(epoch))}::integer[]
+          ) as held (payment_id, epoch) using (payment_id, epoch)
+          where leased_until is not null for no key update of payment skip locked)`;
     },
 
     async countDue() {
