@@ -30,7 +30,6 @@ test(
   timeoutMs,
 );
 
-/** Payment first: its leases, which are long, run out while orders die. */
 function everyPlace(): Kill[] {
   return ['finance.payment', 'commerce.order', 'platform.notification'].map((service) => {
     const points = orderPoints[service]!.map((name) => ({ name, pass: 1 }));

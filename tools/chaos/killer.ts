@@ -18,8 +18,8 @@ export interface Killed {
 const limits = {
   readyMs: 60_000,
   paidMs: 60_000,
-  /** How long a place may go without visitors: above the leases for which callers of a dead driver wait. */
-  pointMs: 45_000,
+  /** How long a place may go without visitors: far above the leases for which callers of a dead driver wait. */
+  pointMs: 30_000,
 };
 
 /** Does one kill, and resolves when the mesh sells again. Throws Overdue when it does not. */
