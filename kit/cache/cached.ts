@@ -23,8 +23,9 @@ export interface Cached<Schema extends DescMessage> {
 }
 
 /**
- * Reads messages by key: Redis first, then one query for all that missed. Concurrent reads are coalesced into one round
- * to Redis and one to the database, and readers of one key share one load.
+ * Reads messages by key: Redis first, then one query for all that missed. Reads that wait at the same time are coalesced
+ * into one round to Redis and one to the database. Nobody joins a load that is under way: it may be older than a change
+ * that was acknowledged since.
  */
 export function createCached<Schema extends DescMessage>(
   options: CachedOptions<Schema>,
