@@ -8,7 +8,7 @@ import { connectRedis } from './cache/redis.ts';
 import type { Clock } from './clock.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
-import { createRelay, type Relay } from './db/outbox.ts';
+import { createRelay } from './db/outbox.ts';
 import type { Caller } from './identity/caller.ts';
 import {
   followRevocations,
@@ -149,13 +149,44 @@ interface StartedService extends RunningService {
   stop(): Promise<void>;
 }
 
+/** What ends something that has begun. */
+type End = () => unknown;
+
+/** Ends everything, the last begun first; one that cannot be ended does not keep the others. */
+async function endAll(ends: readonly End[], log: Logger): Promise<void> {
+  for (const end of ends.toReversed()) {
+    try {
+      await end();
+    } catch (error) {
+      log.warn({ error }, 'host.end_failed');
+    }
+  }
+}
+
 async function startService(
   module: ServiceModule,
   around: Surroundings,
-  { gauge, bus, redis, rateLimiter, revoked }: Shared,
+  shared: Shared,
 ): Promise<StartedService> {
+  const level = around.logLevel;
+  const log = createLogger(module.name, { level, destination: around.logDestination });
+  const ends: End[] = [];
+  try {
+    const started = await beginService(module, around, { ...shared, log, ends });
+    return { ...started, stop: () => endAll(ends, log) };
+  } catch (error) {
+    await endAll(ends, log);
+    throw error;
+  }
+}
+
+/** Begins one thing after the other, and notes in `ends` how each ends. */
+async function beginService(
+  module: ServiceModule,
+  around: Surroundings,
+  { gauge, bus, redis, rateLimiter, revoked, log, ends }: Shared & { log: Logger; ends: End[] },
+): Promise<Omit<StartedService, 'stop'>> {
   const { name } = module;
-  const log = createLogger(name, { level: around.logLevel, destination: around.logDestination });
   const schema = schemaOf(name);
   await migrate({
     url: around.databaseUrl,
@@ -164,8 +195,16 @@ async function startService(
     folders: module.migrations === undefined ? [] : [module.migrations],
   });
   const database = createDatabase({ url: around.databaseUrl, schema, role: schema });
+  ends.push(() => database.close());
   await bus.ensureStreams(name);
   const channels: Channel[] = [];
+  ends.push(() => {
+    for (const channel of channels) channel.close();
+  });
+  const relay = createRelay({ database, send: (events) => bus.send(events), service: name, log });
+  ends.push(() => relay.stop());
+  // What could not be published now is in the outbox and will be after the next start.
+  ends.push(() => relay.flush().catch((error) => log.warn({ error }, 'outbox.left')));
 
   const client: ServiceDeps['client'] = (service, target, options) => {
     const channel = around.channel(name, target);
@@ -187,6 +226,7 @@ async function startService(
     settings: around.settings(name),
     client,
   });
+  ends.push(() => parts.stop?.());
   const consumers: Consumer[] = [];
   const server = createServer({
     name,
@@ -201,17 +241,19 @@ async function startService(
     interceptors: parts.interceptors,
     isEdge: parts.edge !== undefined,
   });
-  const stopEnding = endRevokedStreams(server, around.revocations);
+  ends.push(endRevokedStreams(server, around.revocations));
   const services = parts.implementations.map(({ service }) => service);
   const engine = parts.edge ? await edgeEngine(services, parts.edge) : around.engine;
   const tls = parts.edge ? around.publicTls : around.tls?.(name);
   const address = around.listenAddress(name);
   const listener = await server.listen(address, engine, { ...engineLimits, tls });
-  const relay = createRelay({ database, send: (events) => bus.send(events), service: name, log });
+  ends.push(() => server.close());
+  ends.push(() => Promise.all(consumers.map((consumer) => consumer.stop())));
   for (const subscription of (parts.subscriptions ?? []).map(withConsumerSpan)) {
     consumers.push(await startConsumer({ bus, database, service: name, subscription, log }));
   }
   const jobs = (parts.jobs ?? []).map((job) => startJob(job, log));
+  ends.push(() => Promise.all(jobs.map((job) => job.stop())));
   const stopChecks = watchHealth(server, parts, { bus, database, log });
   const queues = queuesOf({ database, consumers, jobs, parts, revoked });
   const stopMetrics = observeService({ service: name, server, database, queues });
@@ -229,17 +271,7 @@ async function startService(
     async drain() {
       stopChecks();
       stopMetrics();
-      stopEnding();
       await server.drain();
-    },
-    async stop() {
-      await Promise.all(jobs.map((job) => job.stop()));
-      await Promise.all(consumers.map((consumer) => consumer.stop()));
-      await parts.stop?.();
-      await flushQuietly(relay, log);
-      await relay.stop();
-      for (const channel of channels) channel.close();
-      await database.close();
     },
   };
 }
@@ -248,11 +280,6 @@ async function startService(
 async function edgeEngine(services: readonly DescService[], edge: EdgeParts): Promise<Engine> {
   const { createEdgeEngine } = await import('./edge/engine.ts');
   return createEdgeEngine(services, edge);
-}
-
-/** What could not be published now is in the outbox and will be after the next start. */
-async function flushQuietly(relay: Relay, log: Logger): Promise<void> {
-  await relay.flush().catch((error) => log.warn({ error }, 'outbox.left'));
 }
 
 /** How much waits, by what for: the names are those of the code. */
