@@ -62,7 +62,7 @@ describe('a cache', () => {
       minuteMs,
     );
     await fill('4', 30);
-    expect(await cache.read(['b', 'none', 'a'])).toEqual([undefined, undefined, bytes('1')]);
+    expect(await cache.read(['b', 'none', 'a'])).toEqual([bytes(''), undefined, bytes('1')]);
     await expect.poll(readKey).toBeUndefined();
     expect(await cache.read([])).toEqual([]);
   });

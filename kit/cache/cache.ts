@@ -18,9 +18,11 @@ export interface Cache {
 
 /** How long an invalidated key refuses to be filled: longer than any load that began before the change. */
 const tombstoneMs = 10_000;
+/** The first byte of all that is stored: an empty value is one too, and a tombstone is none. */
 const tombstone = Buffer.from([0]);
+const marker = Buffer.from([1]);
 
-/** `prefix` separates services and meshes on one server. A stored value is a marker byte and the bytes. */
+/** `prefix` separates services and meshes on one server. */
 export function createCache(redis: Redis, prefix: string): Cache {
   const full = (key: string) => `${prefix}:${key}`;
   return {
@@ -28,13 +30,14 @@ export function createCache(redis: Redis, prefix: string): Cache {
       if (keys.length === 0) return [];
       try {
         const found = await redis.mgetBuffer(keys.map(full));
-        return found.map((value) => (value && value.length > 1 ? value.subarray(1) : undefined));
+        return found.map((value) =>
+          value && value[0] === marker[0] ? value.subarray(1) : undefined,
+        );
       } catch {
         return keys.map(() => undefined);
       }
     },
     async fill(entries, ttlMs) {
-      const marker = Buffer.from([1]);
       // A dropped write is a later miss, nothing more.
       await Promise.allSettled(
         entries.map(({ key, value }) =>
