@@ -162,29 +162,24 @@ describe('a host that stops', () => {
     const mayEnd = Promise.withResolvers<void>();
     const module: ServiceModule = {
       name,
-      create: ({ database }) => ({
-        implementations: [
-          implement(
-            EchoService,
-            echoHandlers({
-              async echo({ text }) {
-                inHand.resolve();
-                await mayEnd.promise;
-                await database.transaction((tx) =>
-                  publish(database, tx, [event(EchoRequestSchema, 'key', { text })]),
-                );
-                log.push('call answered');
-                return { text };
-              },
-            }),
-          ),
-        ],
-        async stop() {
-          log.push('parts stopped');
-          // What its callers began is still to be written down.
-          await database.sql`select 1`;
-        },
-      }),
+      create({ database }) {
+        const say = (text: string) =>
+          database.transaction((tx) =>
+            publish(database, tx, [event(EchoRequestSchema, 'key', { text })]),
+          );
+        const handlers = echoHandlers({
+          async echo({ text }) {
+            inHand.resolve();
+            await mayEnd.promise;
+            await say(text);
+            return { text };
+          },
+        });
+        return {
+          implementations: [implement(EchoService, handlers)],
+          stop: () => say('farewell'),
+        };
+      },
     };
     const host = await start([module]);
     const way = createWays({
@@ -202,16 +197,22 @@ describe('a host that stops', () => {
     mayEnd.resolve();
     expect(await call).toMatchObject({ text: 'last words' });
     await stopping;
-    expect(log).toEqual(['call answered', 'parts stopped']);
-    const stream = bus.streamOf(name);
-    const message = await bus.manager.streams.getMessage(stream, {
-      last_by_subj: bus.subject(EchoRequestSchema.typeName),
-    });
-    expect(fromBinary(EchoRequestSchema, message!.data).text).toBe('last words');
+    expect(await published(name)).toEqual(['last words', 'farewell']);
     expect(await isListening(name)).toBe(false);
     await expect.poll(sessions, { timeout: 5_000 }).toBe(0);
     channel.close();
   });
+
+  async function published(service: string): Promise<string[]> {
+    const stream = bus.streamOf(service);
+    const { state } = await bus.manager.streams.info(stream);
+    const texts: string[] = [];
+    for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+      const message = await bus.manager.streams.getMessage(stream, { seq });
+      texts.push(fromBinary(EchoRequestSchema, message!.data).text);
+    }
+    return texts;
+  }
 
   /** New calls are not taken while it drains; the first ones may still come before it has begun to. */
   async function refusedOrAway(client: ReturnType<typeof createClient<typeof EchoService>>) {
