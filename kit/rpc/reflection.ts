@@ -7,7 +7,6 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import {
   ServerReflection as ReflectionV1,
   type ServerReflectionRequestSchema,
@@ -22,13 +21,20 @@ type Response = MessageInitShape<typeof ServerReflectionResponseSchema>;
 type Answer = NonNullable<Response['messageResponse']>;
 
 /**
- * Server reflection, v1 and v1alpha, over the descriptors of the given services, so that grpcurl and `buf curl` list and
- * call everything without the .proto files. Source: grpc/reflection/v1/reflection.proto.
+ * Server reflection, v1 and v1alpha, over the descriptors of all that a server offers, so that grpcurl and `buf curl`
+ * list and call everything without the .proto files. Source: grpc/reflection/v1/reflection.proto.
  */
-export function createReflection(services: readonly DescService[]): Implementation[] {
-  const listed = [...services, Health, ReflectionV1, ReflectionV1Alpha];
-  const index = createIndex(listed.map((service) => service.file));
-  const answer = (request: Request): Answer => answerOne(request, listed, index);
+export function createReflection(offered: () => readonly DescService[]): Implementation[] {
+  let listed: readonly DescService[] = [];
+  let index = createIndex(listed);
+
+  function answer(request: Request): Answer {
+    const services = [...offered(), ReflectionV1, ReflectionV1Alpha];
+    // Each address that a server listens on may add what its engine offers.
+    if (services.length !== listed.length) index = createIndex(services);
+    listed = services;
+    return answerOne(request, listed, index);
+  }
 
   async function* serverReflectionInfo(requests: AsyncIterable<Request>) {
     for await (const request of requests) {
@@ -54,7 +60,7 @@ interface Index {
   extensionNumbers(type: string): number[];
 }
 
-function createIndex(roots: readonly DescFile[]): Index {
+function createIndex(services: readonly DescService[]): Index {
   const byName = new Map<string, DescFile>();
   const visit = (file: DescFile) => {
     const name = file.proto.name;
@@ -62,7 +68,7 @@ function createIndex(roots: readonly DescFile[]): Index {
     byName.set(name, file);
     file.dependencies.forEach(visit);
   };
-  roots.forEach(visit);
+  for (const { file } of services) visit(file);
   const registry = createRegistry(...byName.values());
   const extensions = [...byName.values()].flatMap((file) => file.extensions);
   return {

@@ -63,13 +63,10 @@ export interface Server {
 export function createServer(options: ServerOptions): Server {
   const { name, implementations, log } = options;
   const health = createHealth(implementations.map(({ service }) => service.typeName));
+  const offered = [...implementations, health.implementation];
   const shedder = loadSheddingInterceptor(name, options.load);
   const dispatcher = createDispatcher({
-    implementations: [
-      ...implementations,
-      health.implementation,
-      ...createReflection(implementations.map(({ service }) => service)),
-    ],
+    implementations: [...offered, ...createReflection(() => offered.map(({ service }) => service))],
     interceptors: [
       telemetryInterceptor(log),
       deadlineInterceptor({ capToPolicy: options.isEdge ?? false }),
@@ -104,7 +101,11 @@ export function createServer(options: ServerOptions): Server {
       return { call: shedder.callsInFlight, stream: shedder.streamsOpen };
     },
     async listen(address, engine, engineOptions = engineLimits) {
-      dispatcher.offer(engine.implementations?.() ?? []);
+      const added = (engine.implementations?.() ?? []).filter(
+        ({ service }) => !offered.some((known) => known.service.typeName === service.typeName),
+      );
+      dispatcher.offer(added);
+      offered.push(...added);
       const listener = await engine.listen(address, dispatcher, engineOptions);
       listeners.push(listener);
       return listener;
