@@ -2,7 +2,7 @@ import { type ExecFileOptions, execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { root } from '../run.ts';
 
 /** The repository once more, without its history, so that a service can be begun in it. */
@@ -30,10 +30,12 @@ function runInCopy(command: string, ...args: string[]): Promise<Ended> {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(VITEST|NODE_ENV|TEST$)/.test(name),
   );
+  const { databaseUrl, natsUrl, redisUrl } = inject('servers');
+  const servers = { DATABASE_URL: databaseUrl, NATS_URL: natsUrl, REDIS_URL: redisUrl };
   const path = `${join(copy, 'node_modules/.bin')}:${process.env.PATH}`;
   const options: ExecFileOptions = {
     cwd: copy,
-    env: { ...Object.fromEntries(own), PATH: path, NO_COLOR: '1' },
+    env: { ...Object.fromEntries(own), ...servers, PATH: path, NO_COLOR: '1' },
   };
   return new Promise((resolve) => {
     execFile(command, args, options, (error, stdout, stderr) => {
@@ -52,16 +54,21 @@ describe('npm run new', () => {
       const begun = await begin('social/bookmark');
       expect(begun.output).toContain('What is left to you');
       expect(begun.code).toBe(0);
-      const checked = await runInCopy('node', 'tools/check.ts');
+      // Both at once, and the tests on the servers of this run: what costs the most here is starting things.
+      const [checked, tested] = await Promise.all([
+        runInCopy('node', 'tools/check.ts'),
+        runInCopy(
+          'vitest',
+          'run',
+          '--no-isolate',
+          '--maxWorkers=1',
+          'services/social/bookmark',
+          'tests/conformance/reasons',
+          'tests/conformance/drift',
+        ),
+      ]);
       expect(checked.output).not.toContain('FAIL');
       expect(checked.code).toBe(0);
-      const tested = await runInCopy(
-        'vitest',
-        'run',
-        'services/social/bookmark',
-        'tests/conformance/reasons',
-        'tests/conformance/drift',
-      );
       expect(tested.output).toMatch(/Tests +\d+ passed \(\d+\)/);
       expect(tested.code, tested.output).toBe(0);
     },
