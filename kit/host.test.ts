@@ -16,6 +16,7 @@ import { grpcJsEngine } from './rpc/grpc-js/engine.ts';
 import { implement } from './rpc/handlers.ts';
 import type { ServiceModule, ServiceParts } from './service.ts';
 import { echoHandlers } from './testing/echo.ts';
+import { freePort } from './testing/port.ts';
 import { createTestSchema, type TestSchema } from './testing/schema.ts';
 
 const names = ['platform.testing', 'testing.second', 'testing.third'];
@@ -46,15 +47,6 @@ afterAll(async () => {
   await admin.end();
   await testing.stop();
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 const addressOf = (name: string) => `127.0.0.1:${ports.get(name)}`;
 

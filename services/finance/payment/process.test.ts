@@ -13,10 +13,11 @@ import { uuidv7 } from '#kit/ids.ts';
 import { createWays } from '#kit/placement.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
+import { freePort } from '#kit/testing/port.ts';
 import { registrationOf } from '#services/registry.ts';
 import { createServiceIdentity } from '#tools/mesh/secrets.ts';
 import { limits } from './domain.ts';
-import { freePort, type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
+import { type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
 
 let paid: PaidNetwork;
 let namespace: string;

@@ -1,11 +1,11 @@
 /** Networks with a card provider, for tests of this service and of those that call it. */
 import { randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
 import { expect, inject } from 'vitest';
 import { type Payment, PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Client } from '#kit/rpc/client.ts';
 import type { Network, NetworkOptions } from '#kit/testing/network.ts';
+import { freePort } from '#kit/testing/port.ts';
 import { startNetwork } from '#services/testing.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
 
@@ -143,15 +143,4 @@ export async function startPaidNetwork(
       await network.stop();
     },
   };
-}
-
-/** A port of this machine that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }
