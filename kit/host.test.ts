@@ -156,9 +156,9 @@ describe('a host that stops', () => {
       name,
       create({ database }) {
         const say = (text: string) =>
-          database.transaction((tx) =>
-            publish(database, tx, [event(EchoRequestSchema, 'key', { text })]),
-          );
+          database.transaction(async (tx) => {
+            publish(database, tx, [event(EchoRequestSchema, 'key', { text })]);
+          });
         const handlers = echoHandlers({
           async echo({ text }) {
             inHand.resolve();

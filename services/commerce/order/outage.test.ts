@@ -24,12 +24,14 @@ afterEach(async () => {
 });
 afterAll(() => shop.stop());
 
-/** Orders, and answers the refusal, which must come within the deadline and from the service itself. */
+/**
+ * Orders, and answers the refusal. At the deadline the client gives up by itself, and its error has no reason: one that
+ * has a reason came from the service, and in time.
+ */
 async function refusalOf(request: OrderRequest, timeoutMs: number): Promise<RpcError> {
-  const startedAt = performance.now();
   const error = await shop.orders.createOrder(request, { headers, timeoutMs }).catch((e) => e);
-  expect(performance.now() - startedAt).toBeLessThan(timeoutMs);
   expect(error).toBeInstanceOf(RpcError);
+  expect(error.reason).not.toBe('');
   return error;
 }
 
