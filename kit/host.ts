@@ -298,7 +298,7 @@ function queuesOf(of: {
     outbox,
     ...Object.fromEntries(of.consumers.map((each) => [`consumer ${each.name}`, each.pending])),
     ...Object.fromEntries(
-      of.jobs.map(({ job }) => [`job ${job.name}`, async () => (await job.pending?.()) ?? 0]),
+      of.jobs.flatMap(({ job }) => (job.pending ? [[`job ${job.name}`, job.pending]] : [])),
     ),
     'work in hand': async () => of.parts.busy?.() ?? 0,
     revocations: async () => (await of.revoked?.pending()) ?? 0,

@@ -82,8 +82,11 @@ test('two recovery workers take over each order of a process that stops, once', 
     orders.createOrder(shop.wanted(sku), { headers, timeoutMs: 1_500 }),
   );
   for (const one of await Promise.allSettled(begun)) {
-    expect(one).toMatchObject({ reason: { reason: 'ORDER_IN_PROGRESS' } });
+    expect(one).toMatchObject({ reason: { code: 'deadline_exceeded' } });
   }
+  const [open] = await shop.network.sql`
+    select count(*)::int as count from commerce_order.customer_order where step = 'RESERVE'`;
+  expect(open).toEqual({ count: 40 });
   let drives = 0;
   const disarm = armDebugPoint('commerce.order.after-reserve', () => {
     drives += 1;
