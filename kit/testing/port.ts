@@ -1,13 +1,24 @@
-import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 
+const attemptsMax = 50;
+// Below the ports that Linux and macOS give to outgoing connections, one of which could otherwise be faster, and beside
+// those of the meshes (tools/mesh/ports.ts) and servers (tools/servers/ports.ts) of other tests.
+const lowest = 20_000;
+const span = 1_000;
+
 /** A port of this machine that nobody listens on. */
-export function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const port = lowest + Math.floor(Math.random() * span);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no free port was found');
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 }

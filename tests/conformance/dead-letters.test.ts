@@ -69,10 +69,10 @@ test('nobody else sees any of it, at any door', async () => {
   for (const { client, headers } of strangers) {
     const replay = { requestId: uuidv7(), eventIds: [event.id] };
     for (const call of [
-      client.listDeadLetters({}, { headers }),
-      client.replayDeadLetters(replay, { headers }),
+      () => client.listDeadLetters({}, { headers }),
+      () => client.replayDeadLetters(replay, { headers }),
     ]) {
-      const told = await refusalTexts(call);
+      const told = await refusalTexts(call());
       expect(told).toMatch(/CALLER_NOT_ALLOWED|CREDENTIALS_REQUIRED/);
       expect(told).not.toContain(event.id);
       expect(told).not.toContain(canary);

@@ -1,10 +1,11 @@
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '#kit/testing/port.ts';
 import { findPeer } from '#tools/peers.ts';
 import { root } from '#tools/run.ts';
 import { type RunningCommand, startCommand } from '../support/command.ts';
-import { type Envoy, freePort, startEnvoy } from '../support/envoy.ts';
+import { type Envoy, startEnvoy } from '../support/envoy.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
 import { newShopper, putOnSale } from '../support/shopper.ts';
 

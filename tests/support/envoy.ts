@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '#kit/testing/port.ts';
 import { envoyConfig } from '#tools/envoy/config.ts';
 import { findPeer } from '#tools/peers.ts';
 import type { TestMesh } from './mesh.ts';
@@ -57,15 +57,4 @@ async function untilReady(url: string, child: ChildProcess): Promise<void> {
     if (Date.now() > until) throw new Error('Envoy was not ready in time');
     await new Promise((resolve) => setImmediate(resolve));
   }
-}
-
-/** A port that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }
