@@ -17,11 +17,11 @@ export async function addOldOrders(sql: Sql, count: number): Promise<void> {
   await sql`
     insert into commerce_order.customer_order (order_id, user_id, request_id, request_hash, status,
       step, lines, currency, total_minor, address, payment_token, cancel_reason, cancel_detail, version,
-      lease_until, created_at, updated_at)
+      created_at, updated_at)
     select order_id, user_id, gen_random_uuid(), decode(repeat('ab', 32), 'hex'), 'CANCELLED', 'DONE',
       '[["BENCH-1", "00000000-0000-7000-8000-000000000000", "Bench", 1, "1250"]]', 'EUR', 1250,
       '{"recipient": "Ada Lovelace", "lines": ["12 St James Square"], "city": "London", "postalCode": "", "countryCode": "GB"}',
-      null, 'REQUESTED', '', 3, now() - interval '30 days', now() - interval '30 days', now() - interval '30 days'
+      null, 'REQUESTED', '', 3, now() - interval '30 days', now() - interval '30 days'
     from old_order`;
   await sql`
     insert into commerce_order.request_log (request_id, scope, request_hash, response)

@@ -6,7 +6,7 @@ export const limits = {
   totalMinorMax: 100_000_000_000n, // a billion in a currency with two decimals: beyond it somebody mistyped
   batchMax: 500, // commands in one transaction
   callBatchMax: 200, // orders in one call to another service
-  // A driver renews its lease with every step and before every repeat; a dead one's orders are taken over after it.
+  // A driver renews its lease with a step or a repeat when half of it is over; a dead one's orders are taken over after it.
   leaseMs: 5_000,
   takeoverBatchMax: 200,
   // A payment that is not settled by then is given up: well before the reservation expires (15 minutes).

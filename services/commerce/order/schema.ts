@@ -20,7 +20,7 @@ export const customerOrder = pgTable('customer_order', {
   cancelDetail: text('cancel_detail').notNull().default(''),
   trackingCode: text('tracking_code').notNull().default(''),
   version: bigint({ mode: 'bigint' }).notNull().default(1n),
-  leaseUntil: timestamp('lease_until', { withTimezone: true }).notNull(),
+  leaseUntil: timestamp('lease_until', { withTimezone: true }),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
   updatedAt: timestamp('updated_at', { withTimezone: true }).notNull(),
 });

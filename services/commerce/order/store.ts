@@ -28,9 +28,12 @@ export interface Store {
     requests: readonly { userId: string; requestId: string }[],
   ): Promise<Map<string, Saga>>;
   /** Together with the commit, which throws Collision when one of the requests has begun an order meanwhile. */
-  insert(tx: Tx, sagas: readonly Saga[], leaseUntil: number): void;
-  /** Writes what may change, together with the commit: status, step and what belongs to them; renews the lease. */
-  update(tx: Tx, sagas: readonly Saga[], leaseUntil: number): void;
+  insert(tx: Tx, sagas: readonly Saga[], now: number): void;
+  /**
+   * Writes what may change, together with the commit: status, step and what belongs to them. Renews a lease of which
+   * half is over, and ends it with the saga.
+   */
+  update(tx: Tx, sagas: readonly Saga[], now: number): void;
   read(orderIds: readonly string[]): Promise<Map<string, Order>>;
   /** Newest first, from below `before`; of one person, or of all. */
   list(userId: string | undefined, before: string | undefined, limit: number): Promise<Order[]>;
@@ -91,9 +94,9 @@ export function createStore(database: Database): Store {
       return new Map(rows.map((row) => [`${row.user_id} ${row.request_id}`, toSaga(row)]));
     },
 
-    insert(tx, sagas, leaseUntil) {
+    insert(tx, sagas, now) {
       if (sagas.length === 0) return;
-      const rows = sagas.map((saga) => toInsert(saga, leaseUntil));
+      const rows = sagas.map((saga) => toInsert(saga, now));
       const statement = tx`
         insert into customer_order (order_id, user_id, request_id, request_hash, status, step,
           lines, currency, total_minor, address, payment_token, lease_until, created_at, updated_at)
@@ -108,7 +111,7 @@ export function createStore(database: Database): Store {
       database.defer(tx, statement, asCollision('customer_order_user_id_request_id_key'));
     },
 
-    update(tx, sagas, leaseUntil) {
+    update(tx, sagas, now) {
       if (sagas.length === 0) return;
       const orders = sagas.map((saga) => saga.order);
       const statement = tx`
@@ -116,7 +119,10 @@ export function createStore(database: Database): Store {
           payment_id = t.payment_id, payment_token = t.payment_token,
           cancel_reason = t.cancel_reason, cancel_detail = t.cancel_detail,
           tracking_code = t.tracking_code, updated_at = to_timestamp(t.updated_ms / 1000.0),
-          lease_until = ${new Date(leaseUntil)}
+          lease_until = case
+            when t.step = 'DONE' then null
+            when o.lease_until > ${new Date(now + limits.leaseMs / 2)} then o.lease_until
+            else ${new Date(now + limits.leaseMs)} end
         from unnest(
           ${orders.map((o) => o.orderId)}::uuid[],
           ${orders.map((o) => o.status)}::text[],
@@ -155,7 +161,7 @@ export function createStore(database: Database): Store {
         update customer_order set lease_until = ${new Date(now + limits.leaseMs)}
         where order_id in (
           select order_id from customer_order
-          where step <> 'DONE' and lease_until <= ${new Date(now)}
+          where lease_until <= ${new Date(now)}
           order by lease_until limit ${limits.takeoverBatchMax} for update skip locked)
         returning ${columns}`;
       return rows.map(toSaga);
@@ -164,18 +170,18 @@ export function createStore(database: Database): Store {
     async handBack(orderIds) {
       await sql`
         update customer_order set lease_until = created_at
-        where order_id = any(${orderIds as string[]}::uuid[])`;
+        where order_id = any(${orderIds as string[]}::uuid[]) and lease_until is not null`;
     },
 
     async countOpen() {
       const [row] = await sql<{ count: bigint }[]>`
-        select count(*) as count from customer_order where step <> 'DONE'`;
+        select count(*) as count from customer_order where lease_until is not null`;
       return Number(row!.count);
     },
   };
 }
 
-function toInsert({ order, requestId, requestHash, paymentToken }: Saga, leaseUntil: number) {
+function toInsert({ order, requestId, requestHash, paymentToken }: Saga, now: number) {
   return {
     order_id: order.orderId,
     user_id: order.userId,
@@ -188,7 +194,7 @@ function toInsert({ order, requestId, requestHash, paymentToken }: Saga, leaseUn
     total_minor: String(order.totalMinor),
     address: JSON.stringify(order.address),
     payment_token: paymentToken,
-    lease_ms: leaseUntil,
+    lease_ms: now + limits.leaseMs,
     created_ms: order.createdAt,
   };
 }

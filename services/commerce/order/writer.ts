@@ -105,9 +105,8 @@ async function writeBatch(
   const known = await readBatch(store, tx, commands);
   const batch = openBatch(known, now);
   const outcomes = commands.map((command) => batch.apply(command));
-  const leaseUntil = now + limits.leaseMs;
-  store.insert(tx, batch.inserted(), leaseUntil);
-  store.update(tx, batch.updated(), leaseUntil);
+  store.insert(tx, batch.inserted(), now);
+  store.update(tx, batch.updated(), now);
   publish(database, tx, batch.events);
   recordAnswers(database, tx, OrderService.typeName, batch.answers);
   return outcomes;
