@@ -4,6 +4,7 @@ import { say } from '../run.ts';
 import { type Benchmark, meets, rounded } from './benchmark.ts';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  memory: async () => (await import('./memory.ts')).memory,
   orders: async () => (await import('./orders.ts')).orders,
   rpc: async () => (await import('./rpc.ts')).rpc,
   reserve: async () => (await import('./reserve.ts')).reserve,

@@ -1,0 +1,137 @@
+/**
+ * Resident memory of a whole mesh right after orders were bought through its gateway, and of its largest service alone.
+ *
+ * What counts is RSS: the megabytes of each process as every process viewer shows them, summed over the services, the
+ * card provider, nats-server and Redis. It counts pages that processes share (Node's own code) once for each of them;
+ * PSS, beside it, does not. PostgreSQL is left out, for it takes what it is given; so is the launcher.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
+import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import { registry } from '#services/registry.ts';
+import { openShop, type Shop } from '../chaos/shop.ts';
+import { type Mesh, startMesh } from '../mesh/mesh.ts';
+import type { Placement } from '../mesh/placements.ts';
+import { root } from '../run.ts';
+import type { Benchmark, BenchOptions, Figures } from './benchmark.ts';
+import { residentOf } from './resident.ts';
+
+const portBase = 18_000;
+/** Each may order 120 times a minute. */
+const customerCount = 16;
+const ordersEach = 50;
+
+export const memory: Benchmark = {
+  name: 'memory',
+  title: `resident MB after ${customerCount * ordersEach} orders, without PostgreSQL`,
+  targets: {
+    domainMb: { atMost: 700 },
+    domainFirstStartMb: { atMost: 700 },
+    largestServiceMb: { atMost: 90 },
+  },
+  run,
+};
+
+async function run({ say }: BenchOptions): Promise<Figures> {
+  const folder = mkdtempSync(`${root}.meshwork/bench-memory-`);
+  // Empty as after `npm ci`; what the first start leaves here, the later ones find.
+  const env = { NODE_COMPILE_CACHE: join(folder, 'compile') };
+  const start = (placement: Placement) => measure({ placement, dataDir: join(folder, 'data'), env });
+  try {
+    const first = await start('domain');
+    tell('first start, a process for each domain', first.sizes, say);
+    const later = await start('domain');
+    tell('later start, a process for each domain', later.sizes, say);
+    const apart = await start('service');
+    tell('later start, a process for each service', apart.sizes, say);
+    const services = apart.sizes.filter(({ name }) => registry.some((one) => one.name === name));
+    return {
+      violations: first.unpaid + later.unpaid + apart.unpaid,
+      figures: {
+        domainMb: total(later.sizes, 'rss'),
+        domainPssMb: total(later.sizes, 'pss'),
+        domainFirstStartMb: total(first.sizes, 'rss'),
+        serviceMb: total(apart.sizes, 'rss'),
+        largestServiceMb: Math.max(...services.map(({ rss }) => rss)),
+        ...each('domain', later.sizes),
+        ...each('service', apart.sizes),
+      },
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Size {
+  name: string;
+  rss: number;
+  pss: number;
+}
+
+/** Starts a mesh, buys, and answers what its processes hold at that moment, and how many orders were not paid. */
+async function measure(options: {
+  placement: Placement;
+  dataDir: string;
+  env: Record<string, string>;
+}): Promise<{ sizes: Size[]; unpaid: number }> {
+  const mesh = await startMesh({ ...options, portBase, durable: true });
+  try {
+    const unpaid = await buy(mesh, await openShop(mesh, customerCount));
+    const servers = mesh.servers.managed.filter(({ name }) => name !== 'postgres');
+    const processes = [...mesh.processes, ...servers];
+    const sizes = processes.map(({ name, pid }) => ({ name, ...residentOf(pid ?? 0) }));
+    return { sizes, unpaid };
+  } finally {
+    await mesh.stop();
+  }
+}
+
+/** All customers look around and order, one thing after the other; answers how many orders were not paid. */
+async function buy(mesh: Mesh, { customers, plentifulSkus }: Shop): Promise<number> {
+  const products = mesh.client(ProductService, 'platform.gateway');
+  const inventory = mesh.client(InventoryService, 'platform.gateway');
+  const orders = mesh.client(OrderService, 'platform.gateway');
+  let unpaid = 0;
+  await Promise.all(
+    customers.map(async ({ headers }) => {
+      for (let n = 0; n < ordersEach; n += 1) {
+        const sku = plentifulSkus[n % plentifulSkus.length]!;
+        await products.listProducts({ pageSize: 3 }, { headers });
+        await inventory.getStock({ sku }, { headers });
+        const lines = [{ sku, quantity: 1n }];
+        const request = { requestId: uuidv7(), lines, paymentToken: 'tok_visa', shippingAddress };
+        const { order } = await orders.createOrder(request, { headers });
+        if (order!.status !== OrderStatus.PAID) unpaid += 1;
+      }
+    }),
+  );
+  return unpaid;
+}
+
+const shippingAddress = {
+  recipient: 'Ada Lovelace',
+  lines: ['12 St James Square'],
+  city: 'London',
+  postalCode: 'SW1Y 4JH',
+  countryCode: 'GB',
+};
+
+function tell(title: string, sizes: readonly Size[], say: (line: string) => void): void {
+  const line = (name: string, rss: number, pss: number) =>
+    say(`  ${name.padEnd(22)} ${rss.toFixed(0).padStart(5)} ${pss.toFixed(0).padStart(5)}`);
+  say(`${title}: RSS and PSS`);
+  for (const { name, rss, pss } of sizes) line(name, rss, pss);
+  line('total', total(sizes, 'rss'), total(sizes, 'pss'));
+}
+
+function total(sizes: readonly Size[], part: 'rss' | 'pss'): number {
+  return sizes.reduce((sum, size) => sum + size[part], 0);
+}
+
+/** A figure for each process: "domain commerce". */
+function each(placement: string, sizes: readonly Size[]): Record<string, number> {
+  return Object.fromEntries(sizes.map(({ name, rss }) => [`${placement} ${name}`, rss]));
+}
