@@ -10,6 +10,7 @@ import { createRevocations } from '#kit/identity/revocations.ts';
 import { createServiceTokenVerifier } from '#kit/identity/service-token.ts';
 import { watchTlsFiles } from '#kit/identity/tls-files.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
+import { releaseStartMemory } from '#kit/memory.ts';
 import { createWays } from '#kit/placement.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
@@ -104,6 +105,7 @@ process.on('disconnect', stop);
 try {
   const host = await start(readConfig(process.env));
   const started = [...host.services.values()];
+  releaseStartMemory();
   // Asked to stop before there was anything to stop.
   if (isStopping) await host.stop();
   else process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });

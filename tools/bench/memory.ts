@@ -3,9 +3,10 @@
  *
  * What counts is RSS: the megabytes of each process as every process viewer shows them, summed over the services, the
  * card provider, nats-server and Redis. It counts pages that processes share (Node's own code) once for each of them;
- * PSS, beside it, does not. PostgreSQL is left out, for it takes what it is given; so is the launcher.
+ * PSS, beside it, does not. PostgreSQL is left out, for it takes what it is given; so is the launcher. A process that
+ * waits for its first call is much smaller: largestServiceStartedMb.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
@@ -15,11 +16,11 @@ import { registry } from '#services/registry.ts';
 import { openShop, type Shop } from '../chaos/shop.ts';
 import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Placement } from '../mesh/placements.ts';
+import { freePortBase } from '../mesh/ports.ts';
 import { root } from '../run.ts';
 import type { Benchmark, BenchOptions, Figures } from './benchmark.ts';
 import { residentOf } from './resident.ts';
 
-const portBase = 18_000;
 /** Each may order 120 times a minute. */
 const customerCount = 16;
 const ordersEach = 50;
@@ -36,10 +37,12 @@ export const memory: Benchmark = {
 };
 
 async function run({ say }: BenchOptions): Promise<Figures> {
-  const folder = mkdtempSync(`${root}.meshwork/bench-memory-`);
+  const folder = `${root}.meshwork/bench-memory`;
+  rmSync(folder, { recursive: true, force: true });
   // Empty as after `npm ci`; what the first start leaves here, the later ones find.
   const env = { NODE_COMPILE_CACHE: join(folder, 'compile') };
-  const start = (placement: Placement) => measure({ placement, dataDir: join(folder, 'data'), env });
+  const start = (placement: Placement) =>
+    measure({ placement, dataDir: join(folder, 'data'), env });
   try {
     const first = await start('domain');
     tell('first start, a process for each domain', first.sizes, say);
@@ -47,7 +50,6 @@ async function run({ say }: BenchOptions): Promise<Figures> {
     tell('later start, a process for each domain', later.sizes, say);
     const apart = await start('service');
     tell('later start, a process for each service', apart.sizes, say);
-    const services = apart.sizes.filter(({ name }) => registry.some((one) => one.name === name));
     return {
       violations: first.unpaid + later.unpaid + apart.unpaid,
       figures: {
@@ -55,7 +57,8 @@ async function run({ say }: BenchOptions): Promise<Figures> {
         domainPssMb: total(later.sizes, 'pss'),
         domainFirstStartMb: total(first.sizes, 'rss'),
         serviceMb: total(apart.sizes, 'rss'),
-        largestServiceMb: Math.max(...services.map(({ rss }) => rss)),
+        largestServiceMb: largestService(apart.sizes),
+        largestServiceStartedMb: largestService(apart.started),
         ...each('domain', later.sizes),
         ...each('service', apart.sizes),
       },
@@ -71,22 +74,25 @@ interface Size {
   pss: number;
 }
 
-/** Starts a mesh, buys, and answers what its processes hold at that moment, and how many orders were not paid. */
+/** What the processes of a mesh hold when it has started and when orders were bought, and how many were not paid. */
 async function measure(options: {
   placement: Placement;
   dataDir: string;
   env: Record<string, string>;
-}): Promise<{ sizes: Size[]; unpaid: number }> {
-  const mesh = await startMesh({ ...options, portBase, durable: true });
+}): Promise<{ started: Size[]; sizes: Size[]; unpaid: number }> {
+  const mesh = await startMesh({ ...options, portBase: await freePortBase(), durable: true });
   try {
+    const started = sizesOf(mesh);
     const unpaid = await buy(mesh, await openShop(mesh, customerCount));
-    const servers = mesh.servers.managed.filter(({ name }) => name !== 'postgres');
-    const processes = [...mesh.processes, ...servers];
-    const sizes = processes.map(({ name, pid }) => ({ name, ...residentOf(pid ?? 0) }));
-    return { sizes, unpaid };
+    return { started, sizes: sizesOf(mesh), unpaid };
   } finally {
     await mesh.stop();
   }
+}
+
+function sizesOf({ processes, servers }: Mesh): Size[] {
+  const others = servers.managed.filter(({ name }) => name !== 'postgres');
+  return [...processes, ...others].map(({ name, pid }) => ({ name, ...residentOf(pid ?? 0) }));
 }
 
 /** All customers look around and order, one thing after the other; answers how many orders were not paid. */
@@ -129,6 +135,11 @@ function tell(title: string, sizes: readonly Size[], say: (line: string) => void
 
 function total(sizes: readonly Size[], part: 'rss' | 'pss'): number {
   return sizes.reduce((sum, size) => sum + size[part], 0);
+}
+
+function largestService(sizes: readonly Size[]): number {
+  const services = sizes.filter(({ name }) => registry.some((one) => one.name === name));
+  return Math.max(...services.map(({ rss }) => rss));
 }
 
 /** A figure for each process: "domain commerce". */

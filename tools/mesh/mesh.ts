@@ -7,6 +7,8 @@ import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { registrationOf } from '#services/registry.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 import { type LocalCertificates, startAuthority } from './authority.ts';
+import { fillCompileCache } from './compile-cache.ts';
+import { nodeEnvironment } from './node.ts';
 import { type Group, groupsOf, type Placement } from './placements.ts';
 import { isFree, metricsPort, sandboxPort } from './ports.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
@@ -63,12 +65,11 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const groups = groupsOf(placement, options.only);
   const services = groups.flatMap((group) => group.services);
   await checkPorts(portBase, groups);
-  const servers = await startServers({
-    dataDir,
-    durable: options.durable,
-    env: process.env,
-    onProgress,
-  });
+  const environment = { ...nodeEnvironment, ...process.env, ...options.env };
+  const [servers] = await Promise.all([
+    startServers({ dataDir, durable: options.durable, env: process.env, onProgress }),
+    fillCompileCache(environment.NODE_COMPILE_CACHE),
+  ]);
   const certificates = options.mtls ? startAuthority(join(dataDir, 'tls'), services) : undefined;
   const identity = certificates ? undefined : createServiceIdentity();
   const secrets = localSecrets(dataDir);

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeEnvironment, nodeFlags } from './node.ts';
 
 /** One process of the mesh. It is started again, with a pause, whenever it ends without having been asked to. */
 export interface MeshProcess {
@@ -36,10 +37,6 @@ export interface MeshProcessOptions {
 /** Waits and bounds of this file, in milliseconds. */
 const limits = { readyMs: 60_000, stopMs: 15_000, restartMsMin: 100, restartMsMax: 5_000 };
 const root = fileURLToPath(new URL('../../', import.meta.url));
-/** What was compiled, types stripped, is kept between starts: half the time and 35 MB less per process. */
-const compileCache = `${root}node_modules/.cache/meshwork/compile`;
-/** Megabytes of young heap: V8 lets it grow to three times of this, and ours are many processes on a small machine. */
-const nodeFlags = ['--max-semi-space-size=8'];
 
 /** A process could not be started; the message says why and where its log is. */
 export class MeshStartError extends Error {}
@@ -59,12 +56,12 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
     const started = fork(`${root}${options.entry}`, options.args, {
       cwd: root,
       env: {
-        NODE_COMPILE_CACHE: compileCache,
+        ...nodeEnvironment,
         ...process.env,
         ...options.env,
         ...armed.shift(),
       },
-      execArgv: nodeFlags,
+      execArgv: [...nodeFlags],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Its own group: Ctrl-C reaches the launcher alone, which then stops everything in order.
       detached: true,

@@ -1,4 +1,5 @@
 // The sandbox provider as a process of its own. Settings come from the environment; see readOptions.
+import { releaseStartMemory } from '#kit/memory.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
 
@@ -46,6 +47,7 @@ process.on('disconnect', stop);
 try {
   sandbox = await startSandbox(readOptions(process.env));
   log.info({ url: sandbox.url }, 'sandbox.started');
+  releaseStartMemory();
   process.send?.({ ready: [{ name: 'sandbox.provider', address: sandbox.url }] });
 } catch (error) {
   log.error({ error }, 'sandbox.start_failed');
