@@ -4,23 +4,23 @@
  */
 import { generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes } from 'node:crypto';
 import type { DescService } from '@bufbuild/protobuf';
-import { exportJWK, type JSONWebKeySet, SignJWT } from 'jose';
+import type { JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
 import { connectBus } from '../bus/bus.ts';
 import { createTestClock } from '../clock.ts';
 import { type Host, type RunningService, startHost } from '../host.ts';
-import { accessTokenRules, createAccessTokenVerifier } from '../identity/access-token.ts';
+import { createAccessTokenVerifier } from '../identity/access-token.ts';
 import { loadKeysFrom } from '../identity/key-source.ts';
 import { createRevocations } from '../identity/revocations.ts';
 import { createServiceTokenVerifier, signServiceToken } from '../identity/service-token.ts';
 import { createIdentityVerifier } from '../identity/verifier.ts';
-import { uuidv7 } from '../ids.ts';
 import { createWays } from '../placement.ts';
 import type { Channel } from '../rpc/channel.ts';
 import { type Client, createClient } from '../rpc/client.ts';
 import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
 import type { ServiceModule } from '../service.ts';
 import type { LogDestination } from '../telemetry/log.ts';
+import { createPeople, type People } from './people.ts';
 import { startWire, type Wire } from './proxy.ts';
 
 export interface NetworkOptions {
@@ -49,12 +49,7 @@ export interface NetworkOptions {
   joins?: Network;
 }
 
-/** A person for tests. */
-export interface Person {
-  id: string;
-  roles: readonly string[];
-  headers: { authorization: string };
-}
+export type { Person } from './people.ts';
 
 export interface Network {
   readonly clock: ReturnType<typeof createTestClock>;
@@ -68,7 +63,7 @@ export interface Network {
   /** The wire by which a service of `wiresTo` is reached, by clients and by the other services of this network. */
   wireTo(service: string): Wire;
   /** Makes up a signed-in person. */
-  person(options?: { id?: string; roles?: readonly string[] }): Promise<Person>;
+  person: People['create'];
   readonly databaseUrl: string;
   /** SQL as the superuser, on the database of this network. */
   readonly sql: postgres.Sql;
@@ -90,7 +85,7 @@ interface Ground {
   sql: postgres.Sql;
   clock: ReturnType<typeof createTestClock>;
   serviceKeys: KeyPairKeyObjectResult;
-  people: Awaited<ReturnType<typeof createPeople>>;
+  people: People;
   /** The keys of the issuer, once a network has one. */
   issuedKeys?: () => Promise<JSONWebKeySet>;
   remove(): Promise<void>;
@@ -110,7 +105,8 @@ async function createGround(options: NetworkOptions): Promise<Ground> {
     sql,
     clock: createTestClock(),
     serviceKeys: generateKeyPairSync('ed25519'),
-    people: await createPeople(),
+    // Longer than any test moves its clock.
+    people: await createPeople('test', '100y'),
     async remove() {
       await removeStreams(options.natsUrl, name);
       await sql.end({ timeout: 5 });
@@ -222,32 +218,6 @@ function withDatabase(url: string, database: string): string {
   const out = new URL(url);
   out.pathname = `/${database}`;
   return out.toString();
-}
-
-async function createPeople() {
-  const keys = generateKeyPairSync('ed25519');
-  const jwk = {
-    ...(await exportJWK(keys.publicKey)),
-    kid: 'test',
-    alg: accessTokenRules.algorithm,
-  };
-  return {
-    key: jwk,
-    async create(options: { id?: string; roles?: readonly string[] } = {}): Promise<Person> {
-      const id = options.id ?? uuidv7();
-      const roles = options.roles ?? ['customer'];
-      const token = await new SignJWT({ sid: uuidv7(), roles })
-        .setProtectedHeader({ alg: accessTokenRules.algorithm, kid: 'test' })
-        .setSubject(id)
-        .setIssuer(accessTokenRules.issuer)
-        .setAudience(accessTokenRules.audience)
-        .setIssuedAt()
-        // Longer than any test moves its clock.
-        .setExpirationTime('100y')
-        .sign(keys.privateKey);
-      return { id, roles, headers: { authorization: `Bearer ${token}` } };
-    },
-  };
 }
 
 /** Two looks in a row must find nothing: what one service finished may be the start of another's work. */
