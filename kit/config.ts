@@ -65,6 +65,9 @@ const samplers = [
   'traceidratio',
 ] as const;
 
+/** First port of the services: above those that AirPlay takes on a Mac. */
+export const portBaseDefault = 7300;
+
 type Env = Record<string, string | undefined>;
 
 /** A setting is missing or cannot be read; the message names it. */
@@ -77,7 +80,7 @@ export function readConfig(env: Env): ProcessConfig {
     redisUrl: required(env, 'REDIS_URL'),
     namespace: env.MESHWORK_NAMESPACE ?? '',
     host: env.MESHWORK_HOST ?? '127.0.0.1',
-    portBase: port(env, 'MESHWORK_PORT_BASE', 7300),
+    portBase: port(env, 'MESHWORK_PORT_BASE', portBaseDefault),
     transport: oneOf(env, 'MESHWORK_TRANSPORT', ['wire', 'direct']),
     logLevel: env.LOG_LEVEL ?? 'info',
     identity: identity(env),

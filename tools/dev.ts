@@ -3,11 +3,12 @@ import { parseArgs } from 'node:util';
 import { createRestarter } from './dev/restarter.ts';
 import { watchFiles } from './dev/watch.ts';
 import { startMesh } from './mesh/mesh.ts';
+import { portBaseText, readPortBase } from './mesh/ports.ts';
 import { root, say } from './run.ts';
 import { seed } from './seed/seed.ts';
 
 const options = {
-  'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7300' },
+  'port-base': { type: 'string', default: portBaseText },
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
   empty: { type: 'boolean', default: false },
 } as const;
@@ -18,7 +19,7 @@ async function main(): Promise<void> {
   const onProgress = (line: string) => say(`  ${line}`);
   const mesh = await startMesh({
     dataDir,
-    portBase: Number(values['port-base']),
+    portBase: readPortBase(values['port-base']),
     placement: 'service',
     durable: true,
     onProgress,

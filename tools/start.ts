@@ -1,22 +1,24 @@
 // Starts the whole platform on this machine and stays until Ctrl-C: npm start [-- --placement service --port-base 9000]
 import { parseArgs } from 'node:util';
+import { portBaseDefault } from '#kit/config.ts';
 import { registry } from '#services/registry.ts';
 import { operator } from './mesh/authority.ts';
 import { type Mesh, startMesh } from './mesh/mesh.ts';
 import { type Placement, placements } from './mesh/placements.ts';
+import { portBaseText, readPortBase } from './mesh/ports.ts';
 import { root, say } from './run.ts';
 import { seed } from './seed/seed.ts';
 
 const usage = `npm start -- [options]
   --placement ${placements.join(' | ')}   how services are spread over processes (domain)
-  --port-base <port>              first port of the services (7300)
+  --port-base <port>              first port of the services (${portBaseDefault})
   --data-dir <folder>             where everything is kept (.meshwork/data)
   --mtls                          services know each other by certificates of a local authority, not by tokens
   --empty                         without demo data`;
 
 const options = {
   placement: { type: 'string', default: 'domain' },
-  'port-base': { type: 'string', default: process.env.MESHWORK_PORT_BASE ?? '7300' },
+  'port-base': { type: 'string', default: portBaseText },
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
   mtls: { type: 'boolean', default: false },
   empty: { type: 'boolean', default: false },
@@ -29,7 +31,7 @@ async function main(): Promise<void> {
   if (!placements.includes(values.placement as Placement)) throw new UsageError(usage);
   const startedAt = performance.now();
   const dataDir = values['data-dir'];
-  const portBase = portFrom(values['port-base']);
+  const portBase = readPortBase(values['port-base']);
   const mesh = await startMesh({
     dataDir,
     portBase,
@@ -49,15 +51,6 @@ async function main(): Promise<void> {
 }
 
 class UsageError extends Error {}
-
-/** Leaves room for the ports of all services above it. */
-const portBaseMax = 65_000;
-
-function portFrom(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port > 0 && port <= portBaseMax) return port;
-  throw new UsageError(`--port-base must be a number from 1 to ${portBaseMax}, not "${text}"`);
-}
 
 function table(mesh: Mesh): string[] {
   const rows = registry.map(({ name, contracts }) => [

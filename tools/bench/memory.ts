@@ -13,7 +13,7 @@ import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { registry } from '#services/registry.ts';
-import { openShop, type Shop } from '../chaos/shop.ts';
+import { openShop, type Shop, shippingAddress } from '../chaos/shop.ts';
 import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Placement } from '../mesh/placements.ts';
 import { freePortBase } from '../mesh/ports.ts';
@@ -116,14 +116,6 @@ async function buy(mesh: Mesh, { customers, plentifulSkus }: Shop): Promise<numb
   );
   return unpaid;
 }
-
-const shippingAddress = {
-  recipient: 'Ada Lovelace',
-  lines: ['12 St James Square'],
-  city: 'London',
-  postalCode: 'SW1Y 4JH',
-  countryCode: 'GB',
-};
 
 function tell(title: string, sizes: readonly Size[], say: (line: string) => void): void {
   const line = (name: string, rss: number, pss: number) =>

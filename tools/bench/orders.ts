@@ -6,6 +6,7 @@ import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { registry } from '#services/registry.ts';
+import { shippingAddress } from '../chaos/shop.ts';
 import { type Issuer, startIssuer } from '../mesh/issuer.ts';
 import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Placement } from '../mesh/placements.ts';
@@ -137,10 +138,7 @@ async function startBench(placement: Placement) {
     durable: true,
     logLevel: 'warn',
     // The provider's events say what its answers said already.
-    env: {
-      SANDBOX_WEBHOOK_TARGET: '',
-      SANDBOX_DELAY_MS: '0',
-    },
+    env: { SANDBOX_WEBHOOK_TARGET: '', SANDBOX_DELAY_MS: '0' },
   });
   const sql = postgres(mesh.servers.databaseUrl, { max: 1, onnotice: () => {} });
   const issuer = await startIssuer(mesh.addressOf('platform.user'));
@@ -162,7 +160,7 @@ async function startBench(placement: Placement) {
           { sku: skus[(made * 7 + 1) % skus.length]!, quantity: 2n },
         ],
         paymentToken: 'tok_visa',
-        shippingAddress: address,
+        shippingAddress,
       },
       { headers: { authorization: tokens[made % tokens.length]! } },
     );
@@ -215,14 +213,6 @@ async function startBench(placement: Placement) {
     },
   };
 }
-
-const address = {
-  recipient: 'Ada Lovelace',
-  lines: ['12 St James Square'],
-  city: 'London',
-  postalCode: 'SW1Y 4JH',
-  countryCode: 'GB',
-};
 
 async function stock(mesh: Mesh, issuer: Issuer): Promise<string[]> {
   const staff = { headers: { authorization: await issuer.person(['staff']) } };

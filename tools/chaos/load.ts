@@ -12,7 +12,7 @@ import type { Client } from '#kit/rpc/client.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { type Failures, insist, pause, until } from './patience.ts';
 import { createRandom, type Random } from './random.ts';
-import type { Customer, Shop } from './shop.ts';
+import { type Customer, type Shop, shippingAddress } from './shop.ts';
 
 type Orders = Client<typeof OrderService>;
 type OrderRequest = Parameters<Orders['createOrder']>[0] & { requestId: string };
@@ -176,13 +176,7 @@ function wanted(random: Random, shop: Shop, isSlow: boolean): OrderRequest {
     requestId: uuidv7(),
     lines: skus.map((sku) => ({ sku, quantity: BigInt(1 + random.below(3)) })),
     paymentToken: random.pick(isSlow ? slowCards : ordinary),
-    shippingAddress: {
-      recipient: 'Ada Lovelace',
-      lines: ['12 St James Square'],
-      city: 'London',
-      postalCode: 'SW1Y 4JH',
-      countryCode: 'GB',
-    },
+    shippingAddress,
   };
 }
 

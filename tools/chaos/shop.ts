@@ -32,6 +32,15 @@ const unitPrices = [1_999n, 500n, 12_345n];
 const currencies = ['EUR', 'USD'];
 const password = 'correct horse battery staple';
 
+/** Where everything goes. */
+export const shippingAddress = {
+  recipient: 'Ada Lovelace',
+  lines: ['12 St James Square'],
+  city: 'London',
+  postalCode: 'SW1Y 4JH',
+  countryCode: 'GB',
+};
+
 export async function openShop(mesh: Mesh, customerCount: number): Promise<Shop> {
   const { headers } = await signInAsStaff(mesh);
   const run = uuidv7();

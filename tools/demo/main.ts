@@ -3,13 +3,14 @@ import { parseArgs } from 'node:util';
 import { RpcError } from '#kit/errors.ts';
 import { createWays } from '#kit/placement.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
+import { portBaseText } from '../mesh/ports.ts';
 import { say } from '../run.ts';
 import { playShop } from './shop.ts';
 
 const stories = { shop: playShop } as const;
 
 const usage = `npm run demo -- [${Object.keys(stories).join(' | ')}] [--gateway host:port]`;
-const byDefault = `127.0.0.1:${process.env.MESHWORK_PORT_BASE ?? '7300'}`;
+const byDefault = `127.0.0.1:${portBaseText}`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -1,8 +1,8 @@
 import { stringify } from 'yaml';
+import { portBaseDefault } from '#kit/config.ts';
 import { registrationOf } from '#services/registry.ts';
 import { envoyConfig } from './config.ts';
 
-const firstPort = 7300;
 const header = `# Generated from proto/ and services/registry.ts by npm run gen. Do not edit.
 # Services are found by name: commerce.order is the host "commerce-order".
 `;
@@ -13,7 +13,7 @@ export function deployedEnvoy(): string {
     port: 8080,
     adminPort: 9901,
     addressOf: (service) =>
-      `${service.replace('.', '-')}:${firstPort + registrationOf(service).port}`,
+      `${service.replace('.', '-')}:${portBaseDefault + registrationOf(service).port}`,
     isStatic: false,
     corsOriginRegex: '.*',
   });

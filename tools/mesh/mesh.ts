@@ -4,13 +4,14 @@ import type { DescService } from '@bufbuild/protobuf';
 import { createWays } from '#kit/placement.ts';
 import { type Client, createClient } from '#kit/rpc/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
+import { isPortFree } from '#kit/testing/port.ts';
 import { registrationOf } from '#services/registry.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 import { type LocalCertificates, startAuthority } from './authority.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { nodeEnvironment } from './node.ts';
 import { type Group, groupsOf, type Placement } from './placements.ts';
-import { isFree, metricsPort, sandboxPort } from './ports.ts';
+import { metricsPort, sandboxPort } from './ports.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
 import { createServiceIdentity, type LocalSecrets, localSecrets } from './secrets.ts';
 
@@ -184,7 +185,7 @@ async function checkPorts(portBase: number, groups: readonly Group[]): Promise<v
   ]);
   for (const [user, offset] of [...needed, ['card provider', sandboxPort] as const]) {
     const port = portBase + offset;
-    if (await isFree(port)) continue;
+    if (await isPortFree(port)) continue;
     const cause = `port ${port} (${user}) is in use, perhaps by another platform`;
     const remedy = `choose others, as in: npm start -- --port-base ${portBase + 1000}`;
     throw new MeshStartError(`${cause}; ${remedy}`);

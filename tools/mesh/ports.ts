@@ -1,6 +1,8 @@
-import { createServer } from 'node:net';
+import { portBaseDefault } from '#kit/config.ts';
+import { isPortFree } from '#kit/testing/port.ts';
 import { registrationOf, registry } from '#services/registry.ts';
 import type { Group } from './placements.ts';
+import { MeshStartError } from './process.ts';
 
 /** Offset of the sandbox provider from the first port; services are below 90 (services/registry.ts). */
 export const sandboxPort = 90;
@@ -8,6 +10,20 @@ export const sandboxPort = 90;
 /** Offset of the metrics port of a process: a hundred above that of its first service. */
 export function metricsPort({ services }: Group): number {
   return 100 + registrationOf(services[0]!).port;
+}
+
+/** The first port where the command line names none. */
+export const portBaseText = process.env.MESHWORK_PORT_BASE ?? String(portBaseDefault);
+
+/** Leaves room for the ports of all services above it. */
+const portBaseMax = 65_000;
+
+/** Reads what somebody gave as --port-base. Throws MeshStartError. */
+export function readPortBase(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port <= portBaseMax) return port;
+  const range = `a number from 1 to ${portBaseMax}`;
+  throw new MeshStartError(`--port-base must be ${range}, not "${text}"`);
 }
 
 const attemptsMax = 50;
@@ -22,15 +38,7 @@ export async function freePortBase(): Promise<number> {
     const base = lowest + span * Math.floor(Math.random() * bases);
     const offsets = registry.flatMap(({ port }) => [port, port + 100]);
     const ports = [...offsets, sandboxPort].map((offset) => base + offset);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
+    if ((await Promise.all(ports.map(isPortFree))).every(Boolean)) return base;
   }
   throw new Error('no free range of ports was found');
-}
-
-export function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
 }

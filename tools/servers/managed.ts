@@ -1,7 +1,8 @@
+import { isPortFree } from '#kit/testing/port.ts';
 import { ServerStartError } from './errors.ts';
 import { endServer, isOurs, startOn, stopOrderly } from './lifecycle.ts';
 import { limits } from './limits.ts';
-import { isPortFree, portCandidates, rememberPort } from './ports.ts';
+import { portCandidates, rememberPort } from './ports.ts';
 import { commandLineOf } from './process.ts';
 import {
   isRunning,

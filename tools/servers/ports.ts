@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { isPortFree } from '#kit/testing/port.ts';
 import type { ServerName } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -26,17 +26,6 @@ export async function* portCandidates(dataDir: string, name: ServerName): AsyncG
 /** Keeps the port, so that the server's URL is the same at the next start. */
 export function rememberPort(dataDir: string, name: ServerName, port: number): void {
   writeFileSync(portFile(dataDir, name), `${port}\n`);
-}
-
-/** Whether a server could listen on this port of 127.0.0.1 now. */
-export function isPortFree(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const server = createServer();
-  server.once('error', () => resolve(false));
-  server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
-    server.close(() => resolve(true));
-  });
-  return promise;
 }
 
 function rememberedPort(dataDir: string, name: ServerName): number | undefined {
