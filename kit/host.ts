@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { createRelay } from './db/outbox.ts';
+import { watchHealth } from './health-checks.ts';
 import type { Caller } from './identity/caller.ts';
 import {
   followRevocations,
@@ -84,9 +85,6 @@ export interface Host {
   /** Finishes what is in hand and stops, in the order that loses nothing. */
   stop(): Promise<void>;
 }
-
-/** Milliseconds between two looks at what a service depends on. */
-const checkEveryMs = 1_000;
 
 /**
  * Starts services in the order given. Each gets its schema migrated, its own database role, streams, server, consumers
@@ -319,37 +317,4 @@ function endRevokedStreams(server: Server, revocations: RevocationList | undefin
   if (revocations === undefined) return () => {};
   const isOver = ({ user }: Caller) => user !== undefined && revocations.isRevoked(user);
   return revocations.onRevoked(() => server.endStreams(isOver, new SessionRevoked()));
-}
-
-/** Health is what the dependencies say: the database, the bus, and what the service names. */
-function watchHealth(
-  server: Server,
-  parts: ServiceParts,
-  { bus, database, log }: { bus: Bus; database: Database; log: Logger },
-): () => void {
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-  const checks = [() => database.check(), () => bus.check(), ...(parts.checks ?? [])];
-
-  async function look(): Promise<void> {
-    const results = await Promise.allSettled(checks.map((check) => withinLimit(check())));
-    const isServing = results.every((result) => result.status === 'fulfilled');
-    if (stopped) return;
-    if (isServing !== server.health.isServing) log.info({ isServing }, 'health.changed');
-    server.health.set(isServing);
-    timer = setTimeout(() => void look(), checkEveryMs);
-  }
-
-  void look();
-  return () => {
-    stopped = true;
-    clearTimeout(timer);
-  };
-}
-
-function withinLimit(check: Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('no answer')), checkEveryMs);
-    check.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

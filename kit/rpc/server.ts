@@ -5,6 +5,7 @@ import { limits } from '../limits.ts';
 import { Draining } from '../mesh-errors.ts';
 import type { RateLimiter } from '../rate-limit.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { atMost } from '../within.ts';
 import { createDispatcher, type MessageDispatcher } from './dispatcher.ts';
 import type { Engine, EngineOptions, Listener } from './engine.ts';
 import { engineLimits } from './engine-limits.ts';
@@ -126,15 +127,5 @@ export function createServer(options: ServerOptions): Server {
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
-  });
-}
-
-function atMost(ms: number, work: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void work.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
   });
 }

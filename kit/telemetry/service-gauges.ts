@@ -2,6 +2,7 @@ import type { Gauge } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import type { Server } from '../rpc/server.ts';
 import { detached } from '../scope.ts';
+import { within } from '../within.ts';
 import { beforeScrape, outboxWaiting, queueWaiting, serverInFlight } from './metrics.ts';
 
 /** A service of this process, as its gauges see it. */
@@ -51,7 +52,8 @@ async function show<Label extends string>(
   find: () => Promise<number>,
 ): Promise<void> {
   try {
-    gauge.set(labels, await within(lookMsMax, find));
+    const scope = { timeoutMs: lookMsMax };
+    gauge.set(labels, await within(lookMsMax, detached(scope, find)));
   } catch {
     gauge.remove(labels);
   }
@@ -62,13 +64,4 @@ async function outboxAge({ database }: Observed): Promise<number> {
     select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as seconds
     from outbox`;
   return Math.max(0, oldest!.seconds);
-}
-
-function within<Result>(ms: number, work: () => Promise<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('no answer')), ms);
-    detached({ timeoutMs: ms }, work)
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer));
-  });
 }

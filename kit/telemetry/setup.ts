@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { TraceConfig } from '../config.ts';
+import { atMost } from '../within.ts';
 import { traceExportFailures } from './metrics.ts';
 import { useTracer } from './trace.ts';
 
@@ -61,7 +62,8 @@ export async function startTracing(
   useTracer(provider.getTracer('meshwork'));
   return async () => {
     useTracer(undefined);
-    await atMost(limits.exportMsMax, provider.shutdown());
+    const sent = provider.shutdown().catch(() => traceExportFailures.inc());
+    await atMost(limits.exportMsMax, sent);
   };
 }
 
@@ -80,16 +82,4 @@ async function createSampler({ sampler, ratio }: TraceConfig): Promise<Sampler> 
     traceidratio: () => new sdk.TraceIdRatioBasedSampler(ratio),
   }[kind]!();
   return isParentBased ? new sdk.ParentBasedSampler({ root }) : root;
-}
-
-function atMost(ms: number, work: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    work
-      .catch(() => traceExportFailures.inc())
-      .finally(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-  });
 }

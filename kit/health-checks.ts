@@ -1,0 +1,38 @@
+import type { Bus } from './bus/bus.ts';
+import type { Database } from './db/database.ts';
+import type { Server } from './rpc/server.ts';
+import type { ServiceParts } from './service.ts';
+import type { Logger } from './telemetry/log.ts';
+import { within } from './within.ts';
+
+/** Milliseconds between two looks at what a service depends on, and the most that one may take. */
+const checkEveryMs = 1_000;
+
+/**
+ * Makes the health of a server what its dependencies say: the database, the bus, and what the service names. The answer
+ * ends it.
+ */
+export function watchHealth(
+  server: Server,
+  parts: ServiceParts,
+  { bus, database, log }: { bus: Bus; database: Database; log: Logger },
+): () => void {
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  const checks = [() => database.check(), () => bus.check(), ...(parts.checks ?? [])];
+
+  async function look(): Promise<void> {
+    const results = await Promise.allSettled(checks.map((check) => within(checkEveryMs, check())));
+    const isServing = results.every((result) => result.status === 'fulfilled');
+    if (stopped) return;
+    if (isServing !== server.health.isServing) log.info({ isServing }, 'health.changed');
+    server.health.set(isServing);
+    timer = setTimeout(() => void look(), checkEveryMs);
+  }
+
+  void look();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}

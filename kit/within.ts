@@ -1,0 +1,17 @@
+/** Bounds on waiting. The work itself goes on: whoever gives up gives up waiting for it. */
+
+/** Rejects when the work has no outcome after `ms`. */
+export function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('no answer')), ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** Resolves when the work has, or after `ms` in any case. Rejects as the work does. */
+export function atMost(ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
