@@ -2,7 +2,7 @@ import { AssertionError } from './errors.ts';
 import { limits } from './limits.ts';
 import { DeadlineTooShort, Overloaded } from './mesh-errors.ts';
 import { currentScope, detached } from './scope.ts';
-import type { TraceContext } from './telemetry/trace.ts';
+import { leadingTrace, type TraceContext } from './telemetry/trace.ts';
 
 /** The outcome of one item of a batch: a value, or the error that this item alone gets. */
 export type Outcome<Value> = { value: Value } | { error: unknown };
@@ -71,7 +71,8 @@ export function createCoalescer<Item, Value>(
       return;
     }
     running += 1;
-    const scope = { timeoutMs: options.timeoutMs, trace: traceOf(batch) };
+    const trace = leadingTrace(batch.map((waiting) => waiting.trace));
+    const scope = { timeoutMs: options.timeoutMs, trace };
     void detached(scope, () => options.run(batch.map((w) => w.item)))
       .then(
         (outcomes) => settle(batch, outcomes),
@@ -138,12 +139,4 @@ export function createCoalescer<Item, Value>(
       return new Promise((resolve) => idleWaiters.push(resolve));
     },
   };
-}
-
-/**
- * The trace that a batch belongs to: work for many can have one parent only. The first that is sampled has it, so where
- * one call in a hundred is sampled its trace is whole.
- */
-function traceOf(batch: readonly { trace: TraceContext | undefined }[]): TraceContext | undefined {
-  return (batch.find(({ trace }) => trace?.sampled) ?? batch[0])?.trace;
 }

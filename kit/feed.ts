@@ -2,6 +2,7 @@
 import type { Clock } from './clock.ts';
 import { createCoalescer } from './coalesce.ts';
 import { assert } from './errors.ts';
+import { createListeners } from './listeners.ts';
 
 /** A place in one feed: after it, the next entry is read. */
 export interface FeedPosition {
@@ -43,7 +44,7 @@ const entriesMax = 100;
 
 export function createFeedHub<Entry>(options: FeedHubOptions<Entry>): FeedHub<Entry> {
   const { name, read, positionOf, clock, timeoutMs, refreshMs = refreshMsDefault } = options;
-  const followers = new Map<string, Set<() => void>>();
+  const followers = createListeners<[]>();
   const reads = createCoalescer<FeedPosition, Entry[]>({
     name,
     timeoutMs,
@@ -52,15 +53,6 @@ export function createFeedHub<Entry>(options: FeedHubOptions<Entry>): FeedHub<En
       return found.map((value) => ({ value }));
     },
   });
-
-  function join(feed: string, hear: () => void): () => void {
-    const listeners = followers.get(feed) ?? new Set();
-    followers.set(feed, listeners.add(hear));
-    return () => {
-      listeners.delete(hear);
-      if (listeners.size === 0 && followers.get(feed) === listeners) followers.delete(feed);
-    };
-  }
 
   async function* follow({ feed, after }: FeedPosition, signal: AbortSignal) {
     let position = after;
@@ -71,7 +63,7 @@ export function createFeedHub<Entry>(options: FeedHubOptions<Entry>): FeedHub<En
       isHinted = true;
       wake();
     };
-    const leave = join(feed, hear);
+    const leave = followers.join([feed], hear);
     const onAbort = () => wake();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -104,9 +96,7 @@ export function createFeedHub<Entry>(options: FeedHubOptions<Entry>): FeedHub<En
   }
 
   return {
-    hint(feed) {
-      for (const hear of followers.get(feed) ?? []) hear();
-    },
+    hint: followers.tell,
     follow,
     get following() {
       return followers.size;

@@ -35,7 +35,6 @@ import {
   type ServiceParts,
   schemaOf,
 } from './service.ts';
-import { withConsumerSpan } from './telemetry/consumer-span.ts';
 import { createLogger, type LogDestination, type Logger } from './telemetry/log.ts';
 import { observeService, type Queues } from './telemetry/service-gauges.ts';
 
@@ -247,7 +246,7 @@ async function beginService(
   const listener = await server.listen(address, engine, { ...engineLimits, tls });
   ends.push(() => server.close());
   ends.push(() => Promise.all(consumers.map((consumer) => consumer.stop())));
-  for (const subscription of (parts.subscriptions ?? []).map(withConsumerSpan)) {
+  for (const subscription of parts.subscriptions ?? []) {
     consumers.push(await startConsumer({ bus, database, service: name, subscription, log }));
   }
   const jobs = (parts.jobs ?? []).map((job) => startJob(job, log));

@@ -24,7 +24,7 @@ interface Replayed {
 }
 
 /** Runs one piece of work after the other. */
-function createTurns(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+function createSerial(): <Result>(work: () => Promise<Result>) => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const turn = last.then(work);
@@ -43,7 +43,7 @@ export function createOpsHandlers(options: {
   const { bus, database, service, consumers } = options;
   const query = [service, 'ListDeadLetters'];
   // A repeat that comes while the first is at work finds its answer, and not an empty list.
-  const oneAtATime = createTurns();
+  const oneAtATime = createSerial();
 
   async function replay(letter: DeadLetter): Promise<boolean> {
     const consumer = consumers.find(({ name }) => name === letter.consumer);

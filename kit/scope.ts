@@ -100,15 +100,3 @@ export function withTimeout<Result>(timeoutMs: number, work: () => Result): Resu
   };
   return storage.run(scope, work);
 }
-
-/** Runs work as part of a trace, with the budget and the caller of the current scope. */
-export function withTrace<Result>(trace: TraceContext, work: () => Result): Result {
-  const outer = storage.getStore();
-  const scope: Scope = {
-    deadlineAt: outer?.deadlineAt ?? Number.POSITIVE_INFINITY,
-    trace,
-    authorization: outer?.authorization,
-    cancellation: outer?.cancellation,
-  };
-  return storage.run(scope, work);
-}

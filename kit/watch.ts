@@ -1,5 +1,6 @@
 /** Streams of "how is it now": the first state, then each newer one, never an older one, never losing the last. */
 import type { Clock } from './clock.ts';
+import { createListeners } from './listeners.ts';
 
 export interface WatchHubOptions<Value> {
   /** Reads the present states from the database; keys that do not exist are left out. */
@@ -29,21 +30,7 @@ const refreshMsDefault = 5_000;
 
 export function createWatchHub<Value>(options: WatchHubOptions<Value>): WatchHub<Value> {
   const { read, versionOf, clock, refreshMs = refreshMsDefault } = options;
-  const watchers = new Map<string, Set<(key: string, value?: Value) => void>>();
-
-  function join(keys: readonly string[], hear: (key: string, value?: Value) => void): () => void {
-    for (const key of keys) {
-      const listeners = watchers.get(key) ?? new Set();
-      watchers.set(key, listeners.add(hear));
-    }
-    return () => {
-      for (const key of keys) {
-        const listeners = watchers.get(key);
-        listeners?.delete(hear);
-        if (listeners?.size === 0) watchers.delete(key);
-      }
-    };
-  }
+  const watchers = createListeners<[key: string, value?: Value]>();
 
   async function* watch(keys: readonly string[], signal: AbortSignal) {
     const sent = new Map<string, bigint>();
@@ -56,7 +43,7 @@ export function createWatchHub<Value>(options: WatchHubOptions<Value>): WatchHub
       else told.set(key, value);
       wake();
     };
-    const leave = join(keys, hear);
+    const leave = watchers.join(keys, hear);
     const onAbort = () => wake();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -99,7 +86,7 @@ export function createWatchHub<Value>(options: WatchHubOptions<Value>): WatchHub
 
   return {
     hint(key, value) {
-      for (const hear of watchers.get(key) ?? []) hear(key, value);
+      watchers.tell(key, key, value);
     },
     watch,
     get watching() {

@@ -5,6 +5,7 @@ import { sqlState } from '../db/errors.ts';
 import { isUuid } from '../ids.ts';
 import { limits } from '../limits.ts';
 import { detached } from '../scope.ts';
+import { withConsumerSpan } from '../telemetry/consumer-span.ts';
 import { events as eventsTotal } from '../telemetry/metrics.ts';
 import { parseTraceparent } from '../telemetry/trace.ts';
 import { fromHeaders } from './bus.ts';
@@ -39,16 +40,15 @@ export async function handleAll(options: ConsumerOptions, messages: JsMsg[]): Pr
 export async function handleEvents(options: ConsumerOptions, events: WireEvent[]): Promise<void> {
   const { database, subscription: sub, service } = options;
   const consumer = `${service}/${sub.name}`;
-  const trace = parseTraceparent(events[0]?.traceparent);
-  await detached({ timeoutMs: limits.statementMsMax, trace }, () =>
-    database.transaction(async (tx) => {
-      const fresh = await takeNew(tx, consumer, events);
-      if (fresh.length > 0)
-        await sub.handle(
-          fresh.map((event) => read(sub.schema, event)),
-          tx,
-        );
-    }),
+  const traces = events.flatMap(({ traceparent }) => parseTraceparent(traceparent) ?? []);
+  await withConsumerSpan(sub.schema.typeName, traces, (trace) =>
+    detached({ timeoutMs: limits.statementMsMax, trace }, () =>
+      database.transaction(async (tx) => {
+        const fresh = await takeNew(tx, consumer, events);
+        const messages = fresh.map((event) => read(sub.schema, event));
+        if (messages.length > 0) await sub.handle(messages, tx);
+      }),
+    ),
   );
 }
 

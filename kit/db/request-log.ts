@@ -126,8 +126,9 @@ export type Answer = MessageInitShape<DescMessage>;
  * when it finds that another process was faster; the whole batch is then done anew.
  *
  * Writes that `work` need not wait for it gives to Database.defer: they go out together with the records of the answers
- * and the commit, in one round trip. With `expectFresh` nobody looks for earlier answers first: the records themselves then show a repeat,
- * which undoes the batch and does it again with a look. It saves a query per batch where repeats are rare.
+ * and the commit, in one round trip. With `expectFresh` nobody looks for earlier answers first: the records themselves
+ * then show a repeat, which undoes the batch and does it again with a look. It saves a query per batch where repeats are
+ * rare.
  */
 export function answerBatchOnce<Item>(
   database: Database,

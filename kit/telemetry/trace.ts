@@ -48,6 +48,14 @@ export function useTracer(next: Tracer | undefined): void {
 }
 
 /**
+ * The trace that work for many belongs to, for it can have one parent only. The first that is sampled has it, so where
+ * one call in a hundred is sampled its trace is whole.
+ */
+export function leadingTrace(traces: readonly (TraceContext | undefined)[]) {
+  return traces.find((each) => each?.sampled) ?? traces[0];
+}
+
+/**
  * Starts a span below `parent`. The name must be bounded: a method, a subject, never an id. `others` are further traces
  * that the same work belongs to: they are linked.
  */

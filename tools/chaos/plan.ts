@@ -26,8 +26,9 @@ export interface Victims {
 }
 
 /**
- * Places between two effects of an order, the last of which is that somebody is told. Not among them: `before-payment_timed_out` and `before-reservation_lost`, for
- * which a provider has to be away for a minute, or a cancellation has to meet the very last step.
+ * Places between two effects of an order, the last of which is that somebody is told. Not among them:
+ * `before-payment_timed_out` and `before-reservation_lost`, for which a provider has to be away for a minute, or a
+ * cancellation has to meet the very last step.
  */
 export const orderPoints: Victims['points'] = {
   'commerce.order': [

@@ -73,13 +73,7 @@ export function createStore(database: Database): Store {
     if (stocks.length === 0) return;
     const statement = tx`
       insert into stock (sku, on_hand, reserved, sold, version)
-      select * from unnest(
-        ${stocks.map((s) => s.sku)}::text[],
-        ${stocks.map((s) => String(s.onHand))}::bigint[],
-        ${stocks.map((s) => String(s.reserved))}::bigint[],
-        ${stocks.map((s) => String(s.sold))}::bigint[],
-        ${stocks.map((s) => String(s.version))}::bigint[]) as t (sku)
-      order by t.sku`;
+      select * from ${asTable(tx, stocks)} order by t.sku`;
     database.defer(tx, statement, asCollision('stock_pkey'));
   }
 
@@ -88,14 +82,7 @@ export function createStore(database: Database): Store {
     const statement = tx`
       update stock s set on_hand = t.on_hand, reserved = t.reserved, sold = t.sold,
         version = t.version, updated_at = now()
-      from unnest(
-        ${stocks.map((s) => s.sku)}::text[],
-        ${stocks.map((s) => String(s.onHand))}::bigint[],
-        ${stocks.map((s) => String(s.reserved))}::bigint[],
-        ${stocks.map((s) => String(s.sold))}::bigint[],
-        ${stocks.map((s) => String(s.version))}::bigint[]
-      ) as t (sku, on_hand, reserved, sold, version)
-      where s.sku = t.sku`;
+      from ${asTable(tx, stocks)} where s.sku = t.sku`;
     database.defer(tx, statement);
   }
 
@@ -173,6 +160,18 @@ export function createStore(database: Database): Store {
 /** A stock's first version has no row yet. */
 function isNew({ version }: Stock): boolean {
   return version === 1n;
+}
+
+/** Stocks as the rows of a table `t`, with its columns named as those of `stock`. */
+function asTable(tx: Tx, stocks: readonly Stock[]) {
+  return tx`
+    unnest(
+      ${stocks.map((s) => s.sku)}::text[],
+      ${stocks.map((s) => String(s.onHand))}::bigint[],
+      ${stocks.map((s) => String(s.reserved))}::bigint[],
+      ${stocks.map((s) => String(s.sold))}::bigint[],
+      ${stocks.map((s) => String(s.version))}::bigint[]
+    ) as t (sku, on_hand, reserved, sold, version)`;
 }
 
 function stockEvents(stocks: readonly Stock[]) {
