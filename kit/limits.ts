@@ -56,6 +56,15 @@ export const limits = {
   /** Items in one batch: past this a batch only adds latency (facts/ledger.md, section 3). */
   coalesceBatchMax: 500,
 
+  /**
+   * Group admission: how long a group is waited for at most, how much of it has to be through, and for how long those who
+   * are can come again: this share of the time that the group took, and at most.
+   */
+  admissionMsMax: 60,
+  admissionShare: 0.8,
+  admissionRest: 0.2,
+  admissionRestMsMax: 20,
+
   /** How often certificates are looked at on file systems that do not tell of changes. */
   tlsFilesLookMs: 60_000,
 

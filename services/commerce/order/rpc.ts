@@ -6,6 +6,7 @@ import {
   type OrderService,
   ShipOrderResponseSchema,
 } from '#gen/commerce/order/v1/order_pb.ts';
+import { createAdmission } from '#kit/admission.ts';
 import type { Clock } from '#kit/clock.ts';
 import { requestKey } from '#kit/db/request-log.ts';
 import { DomainError } from '#kit/errors.ts';
@@ -47,6 +48,7 @@ type Asked = Message & { requestId: string; orderId: string };
 
 export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
   const { catalogue, writer, driver, store, hub, clock } = deps;
+  const admission = createAdmission();
 
   async function begin(request: CreateOrderRequest, call: Call): Promise<Command> {
     const userId = userOf(call).id;
@@ -64,6 +66,13 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
       if (!(error instanceof DomainError)) throw error;
       return { kind: 'create', request: answer, begin: error };
     }
+  }
+
+  async function createOrder(request: CreateOrderRequest, call: Call) {
+    const { saga, answer } = await writer.do(await begin(request, call));
+    return (answer ?? (await settled(saga!, call))) as MessageShape<
+      typeof CreateOrderResponseSchema
+    >;
   }
 
   /** Waits until the order is settled, but leaves time to say that it is not. */
@@ -124,12 +133,7 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
       return { orders: page.map(orderToProto), nextPageToken };
     },
 
-    async createOrder(request, call) {
-      const { saga, answer } = await writer.do(await begin(request, call));
-      return (answer ?? (await settled(saga!, call))) as MessageShape<
-        typeof CreateOrderResponseSchema
-      >;
-    },
+    createOrder: (request, call) => admission.do(() => createOrder(request, call)),
 
     cancelOrder: (request, call) =>
       ask(request, call, CancelOrderResponseSchema, { kind: 'cancel' }),
