@@ -76,9 +76,9 @@ export const limits = {
   outboxBatchMax: 500,
   outboxPollMs: 500,
   /** Rest before each turn of a relay or consumer: so many times what the last turn took, within these bounds. */
-  restPerTurn: 4,
+  restPerTurn: 8,
   restMsMin: 15,
-  restMsMax: 100,
+  restMsMax: 200,
   outboxPayloadBytesMax: 256 * 1024,
 
   /** Deliveries of one event before it is a dead letter, and the pauses between them. */
