@@ -7,7 +7,7 @@ import {
   type BenchOptions,
   closedLoop,
   type Figures,
-  median,
+  percentile,
 } from './benchmark.ts';
 import {
   type CallOnce,
@@ -19,8 +19,11 @@ import {
   ways,
 } from './rpc-peers.ts';
 
-const rounds = 5;
 const manyInFlight = 64;
+/** Variants take turns, so short that a neighbour's load falls on all of them alike. */
+const turnSeconds = 0.2;
+const roundsMin = 5;
+const warmSeconds = 1.5;
 
 export const rpc: Benchmark = {
   name: 'rpc',
@@ -50,15 +53,14 @@ async function run({ seconds, say }: BenchOptions): Promise<Figures> {
     ways.map((way) => [way, caller(way, addresses[way], identity)]),
   ) as Record<Way, CallOnce>;
   const direct = directCaller(kitServer(identity));
-  const each = seconds / rounds / 7;
   let failures = 0;
 
-  async function measure(call: CallOnce, callers: number): Promise<Cost> {
+  async function measure(call: CallOnce, callers: number, forSeconds = turnSeconds): Promise<Cost> {
     const server = await cpuOf(child);
     const own = process.cpuUsage();
     const { latenciesMs, perSecond } = await closedLoop({
       callers,
-      seconds: each,
+      seconds: forSeconds,
       call: async () => {
         await call().catch(() => {
           failures += 1;
@@ -81,7 +83,9 @@ async function run({ seconds, say }: BenchOptions): Promise<Figures> {
     ]),
     ['direct', direct, manyInFlight],
   ];
-  for (const [, call, callers] of variants) await measure(call, callers);
+  // The first calls pay for the compiler, however short the run is.
+  for (const [, call, callers] of variants) await measure(call, callers, warmSeconds);
+  const rounds = Math.max(roundsMin, Math.round(seconds / turnSeconds / variants.length));
   const costs = new Map<string, Cost[]>();
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, call, callers] of variants) {
@@ -90,7 +94,12 @@ async function run({ seconds, say }: BenchOptions): Promise<Figures> {
   }
   child.disconnect();
 
-  const cost = (name: string, part: keyof Cost) => median(costs.get(name)!.map((c) => c[part]));
+  // On a shared machine the lower quartile is what a call costs when nobody is in its way.
+  const cost = (name: string, part: keyof Cost) =>
+    percentile(
+      costs.get(name)!.map((one) => one[part]),
+      0.25,
+    );
   const both = (name: string) => cost(name, 'client') + cost(name, 'server');
   for (const [name] of variants) {
     const parts = (['server', 'client', 'wall'] as const).map(
