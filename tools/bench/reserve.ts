@@ -1,4 +1,4 @@
-/** Stock reservations: the coalescing writer against one conditional UPDATE per call, on the same tables. */
+/** Stock reservations: the coalescing writer against one conditional UPDATE per call, to the same effect. */
 import { createHash } from 'node:crypto';
 import postgres from 'postgres';
 import {
@@ -104,25 +104,44 @@ function setStock(writer: StockWriter, sku: string, onHand: bigint) {
   return writer.do({ key: keyOf(item), response: SetStockResponseSchema, item });
 }
 
-function reserveOne(writer: StockWriter, sku: string) {
-  const item: Command = {
+/** One unit for a new order, asked for by a request of its own. */
+function reservation(sku: string) {
+  const item = {
     kind: 'reserve',
     orderId: uuidv7(),
     lines: [{ sku, quantity: 1n }],
     expiresAt: Date.now() + 900_000,
-  };
-  return writer.do({ key: keyOf(item), response: ReserveStockResponseSchema, item });
+  } as const satisfies Command;
+  return { key: keyOf(item), response: ReserveStockResponseSchema, item };
 }
 
-/** The design to beat: one statement, which takes the stock if there is enough and notes the reservation. */
+function reserveOne(writer: StockWriter, sku: string) {
+  return writer.do(reservation(sku));
+}
+
+/** As long as the recorded answer of a reservation, and the event of one SKU. */
+const recordBytes = Buffer.alloc(60);
+
+/**
+ * The design to beat: one statement a call, which takes the stock if there is enough, and does all else that a reservation
+ * promises: it notes who holds it, records the answer under the request's id, and leaves the event to be published.
+ */
 async function updateOne(sql: postgres.Sql, sku: string): Promise<void> {
+  const { key, item } = reservation(sku);
   await sql`
     with taken as (
       update stock set reserved = reserved + 1, version = version + 1, updated_at = now()
-      where sku = ${sku} and on_hand - reserved >= 1 returning sku)
-    insert into reservation (order_id, state, lines, expires_at)
-    select ${uuidv7()}, 'ACTIVE', jsonb_build_array(jsonb_build_array(sku, 1)), now() + interval '15 min'
-    from taken`;
+      where sku = ${sku} and on_hand - reserved >= 1 returning sku),
+    held as (
+      insert into reservation (order_id, state, lines, expires_at)
+      select ${item.orderId}, 'ACTIVE', jsonb_build_array(jsonb_build_array(sku, 1)),
+        to_timestamp(${item.expiresAt} / 1000.0)
+      from taken),
+    answered as (
+      insert into request_log (request_id, scope, request_hash, response)
+      select ${key.requestId}, ${key.scope}, ${key.hash}, ${recordBytes} from taken)
+    insert into outbox (event_id, type, key, payload)
+    select ${uuidv7()}, 'commerce.inventory.v1.StockChanged', sku, ${recordBytes} from taken`;
 }
 
 const sellOutUnits = 10_000n;
