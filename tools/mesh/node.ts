@@ -8,7 +8,7 @@ import { cacheDir } from '../servers/binaries.ts';
  * and doubles the CPU of an order.
  */
 export const nodeFlags: readonly string[] = [
-  '--max-semi-space-size=8',
+  '--max-semi-space-size=4',
   '--heap-growing-percent=110',
   // For kit/memory.ts.
   '--expose-gc',
