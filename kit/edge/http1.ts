@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { limits } from '../limits.ts';
+import { createServer } from '../node-http.ts';
 
 /** HTTP/1.1 on connections that somebody else accepts. */
 export interface Http1 {

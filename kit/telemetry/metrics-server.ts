@@ -1,4 +1,5 @@
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import { createServer } from '../node-http.ts';
 import { contentType, scrape } from './metrics.ts';
 
 /** Whether a service takes calls, by its name. */

@@ -1,9 +1,9 @@
 /** A card provider for tests, benchmarks and local meshes: real HTTP, durable, exactly once per key, and as unkind as asked. */
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '#kit/clock.ts';
 import { createDatabase } from '#kit/db/database.ts';
 import { migrate } from '#kit/db/migrate.ts';
+import { createServer } from '#kit/node-http.ts';
 import { createApi } from './api.ts';
 import { createBook, type Total } from './book.ts';
 import { targetOf } from './target.ts';
