@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 
 // Random bytes are drawn 4 KB at a time: one system call for 512 ids instead of one each.
 const pool = new Uint8Array(4096);
@@ -49,7 +49,7 @@ export function uuidv7(nowMs: number = Date.now()): string {
  * section 5.8): the first 122 bits of the SHA-256 of the parts.
  */
 export function uuidOf(...parts: string[]): string {
-  const bytes = createHash('sha256').update(parts.join('\n')).digest().subarray(0, 16);
+  const bytes = hash('sha256', parts.join('\n'), 'buffer').subarray(0, 16);
   bytes[6] = 0x80 | (bytes[6]! & 0x0f);
   bytes[8] = 0x80 | (bytes[8]! & 0x3f);
   const text = bytes.toString('hex');

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isUuid } from './ids.ts';
 import { InvalidPageToken } from './mesh-errors.ts';
 
@@ -52,7 +52,7 @@ export function decodeNumberToken(query: readonly string[], token: string): bigi
 }
 
 function digest(query: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(query)).digest('base64url').slice(0, 12);
+  return hash('sha256', JSON.stringify(query), 'base64url').slice(0, 12);
 }
 
 /**

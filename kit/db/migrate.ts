@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
@@ -69,7 +69,7 @@ function readFolder(folder: URL | string): Migration[] {
     .sort()
     .map((name) => {
       const text = readFileSync(`${path}/${name}`, 'utf8');
-      return { name, text, checksum: createHash('sha256').update(text).digest('hex') };
+      return { name, text, checksum: hash('sha256', text, 'hex') };
     });
 }
 

@@ -3,7 +3,7 @@
  * is written in the transaction of its effect; whoever asks again gets the recorded answer, byte for byte, for ever.
  * Refusals are recorded too: a retry must not do what the caller already believes refused.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   create,
   type DescMessage,
@@ -65,7 +65,7 @@ export function requestKey(
 }
 
 function hashOf(bytes: Uint8Array, sealer: Sealer | undefined): Buffer {
-  return sealer?.digest('request', bytes) ?? createHash('sha256').update(bytes).digest();
+  return sealer?.digest('request', bytes) ?? hash('sha256', bytes, 'buffer');
 }
 
 /** Whether there is an answer under this key, to this request or to another: work before the transaction may be saved. */

@@ -1,5 +1,5 @@
 /** Stock reservations: the coalescing writer against one conditional UPDATE per call, to the same effect. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import postgres from 'postgres';
 import {
   ReserveStockResponseSchema,
@@ -93,10 +93,9 @@ async function measure(
 }
 
 function keyOf(command: Command) {
-  const hash = createHash('sha256')
-    .update(JSON.stringify(command, (_, v) => String(v)))
-    .digest();
-  return { requestId: uuidv7(), scope: 'commerce.order/Bench', hash };
+  const body = JSON.stringify(command, (_, v) => String(v));
+  const requestHash = hash('sha256', body, 'buffer');
+  return { requestId: uuidv7(), scope: 'commerce.order/Bench', hash: requestHash };
 }
 
 function setStock(writer: StockWriter, sku: string, onHand: bigint) {

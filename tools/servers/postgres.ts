@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import connect from 'postgres';
 import { limits } from './limits.ts';
 import { clearLeftovers, createCluster } from './postgres-cluster.ts';
@@ -21,7 +21,7 @@ export async function postgresSpec(
   const files = await findPostgresFiles(dataDir, onProgress);
   const { clusterDir, account, postgres } = files;
   // In the title of every process of the cluster: that is how orphaned backends are found again.
-  const digest = createHash('sha256').update(clusterDir).digest('hex');
+  const digest = hash('sha256', clusterDir, 'hex');
   const clusterName = `meshwork-${digest.slice(0, 12)}`;
   const settings = { ...commonSettings, ...durability(durable), cluster_name: clusterName };
   return {

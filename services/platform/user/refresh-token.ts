@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { isSameDigest, type Sealer } from '#kit/sealer.ts';
 import { RefreshTokenInvalid } from './domain.ts';
 
@@ -42,7 +42,7 @@ export function createRefreshTokens(sealer: Sealer): RefreshTokens {
 }
 
 function digestOf(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+  return hash('sha256', token, 'hex');
 }
 
 function toUuid(bytes: Buffer): string {
