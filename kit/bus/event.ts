@@ -1,6 +1,5 @@
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { assert } from '../errors.ts';
-import type { TraceContext } from '../telemetry/trace.ts';
 
 /** An event as it leaves: a message of the contract, and the id of the thing that it tells of. */
 export interface OutgoingEvent<Schema extends DescMessage = DescMessage> {
@@ -27,7 +26,6 @@ export interface IncomingEvent<Schema extends DescMessage = DescMessage> {
   type: string;
   key: string;
   message: MessageShape<Schema>;
-  trace: TraceContext | undefined;
 }
 
 /** An event on its way through the bus: bytes, and the CloudEvents attributes. */

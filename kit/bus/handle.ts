@@ -67,9 +67,8 @@ async function takeNew(tx: Tx, consumer: string, events: WireEvent[]): Promise<W
 }
 
 function read(schema: DescMessage, event: WireEvent): IncomingEvent {
-  const { id, type, key, payload, traceparent } = event;
-  const message = parse(schema, payload);
-  return { id, type, key, message, trace: parseTraceparent(traceparent) } as IncomingEvent;
+  const { id, type, key, payload } = event;
+  return { id, type, key, message: parse(schema, payload) } as IncomingEvent;
 }
 
 function parse(schema: DescMessage, payload: Uint8Array): Message {

@@ -16,6 +16,7 @@ import {
   type BenchOptions,
   closedLoop,
   type Figures,
+  interleave,
   type Loaded,
   median,
   openLoop,
@@ -121,28 +122,27 @@ async function measureGrowth({
   seconds,
   say,
 }: BenchOptions): Promise<{ ratio: number; violations: number }> {
-  const meshes: { bench: Bench; cpuMs: number[] }[] = [];
+  const meshes: Bench[] = [];
   try {
     for (const stored of [fewOrders, manyOrders]) {
       const bench = await startBench('domain', meshes.length);
-      meshes.push({ bench, cpuMs: [] });
+      meshes.push(bench);
       await bench.addOldOrders(stored);
       await bench.load(Math.min(3, seconds));
     }
-    for (let round = 0; round < rounds * 2; round += 1) {
-      for (const { bench, cpuMs } of meshes) {
-        cpuMs.push((await bench.measure(seconds / 2)).cpuMs);
-      }
-    }
-    const [few, many] = meshes.map(({ cpuMs }) => median(cpuMs));
+    const cpuMs = (bench: Bench) => async () => (await bench.measure(seconds / 2)).cpuMs;
+    const { few, many } = await interleave(rounds * 2, {
+      few: cpuMs(meshes[0]!),
+      many: cpuMs(meshes[1]!),
+    });
     say(
-      `  CPU ms per order: ${few!.toFixed(2)} with ${fewOrders} orders stored, ${many!.toFixed(2)} with ${manyOrders}`,
+      `  CPU ms per order: ${few.toFixed(2)} with ${fewOrders} orders stored, ${many.toFixed(2)} with ${manyOrders}`,
     );
     let violations = 0;
-    for (const { bench } of meshes) violations += await bench.violations(say);
-    return { ratio: many! / few!, violations };
+    for (const bench of meshes) violations += await bench.violations(say);
+    return { ratio: many / few, violations };
   } finally {
-    for (const { bench } of meshes) await bench.stop();
+    for (const bench of meshes) await bench.stop();
   }
 }
 
