@@ -1,10 +1,9 @@
 /** Hosts services in this process: their databases, servers, relays, consumers and jobs, from start to drain. */
 import type { DescService } from '@bufbuild/protobuf';
-import type { Redis } from 'ioredis';
 import { type Bus, connectBus } from './bus/bus.ts';
 import { type Consumer, startConsumer } from './bus/consumer.ts';
 import { createCache } from './cache/cache.ts';
-import { connectRedis } from './cache/redis.ts';
+import { type SharedRedis, shareRedis } from './cache/redis.ts';
 import type { Clock } from './clock.ts';
 import { createDatabase, type Database } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
@@ -100,7 +99,7 @@ export async function startHost(
     namespace: around.namespace,
     name: modules.map(({ name }) => name).join(' '),
   });
-  const redis = connectRedis(around.redisUrl, modules.map(({ name }) => name).join(' '));
+  const redis = shareRedis(around.redisUrl, modules.map(({ name }) => name).join(' '));
   const shared: Shared = { gauge, bus, redis, rateLimiter: createLocalRateLimiter() };
   const started: StartedService[] = [];
 
@@ -108,7 +107,7 @@ export async function startHost(
     await Promise.all(started.map((service) => service.drain()));
     for (const service of started.toReversed()) await service.stop();
     await shared.revoked?.stop();
-    redis.disconnect();
+    await redis.close();
     await bus.close();
     gauge.stop();
   }
@@ -126,7 +125,7 @@ export async function startHost(
 interface Shared {
   gauge: LoadGauge;
   bus: Bus;
-  redis: Redis;
+  redis: SharedRedis;
   rateLimiter: RateLimiter;
   revoked?: RevocationFeed;
 }
@@ -216,8 +215,9 @@ async function beginService(
     name,
     database,
     bus,
-    redis,
-    cache: createCache(redis, [around.namespace, name].filter(Boolean).join(':')),
+    redis: redis.get,
+    cache: async () =>
+      createCache(await redis.get(), [around.namespace, name].filter(Boolean).join(':')),
     clock: around.clock,
     log,
     settings: around.settings(name),

@@ -1,5 +1,9 @@
 /**
- * Makes Node's HTTP/1.1 servers. An import of `node:http` reads all of its names, among them those of an HTTP client that
- * Node loads when it is first asked for, 5 MB; to take the module as it is reads nothing.
+ * Node's HTTP/1.1 servers without its WebSocket and the HTTP client behind it, 5 MB. The first `import` of `node:http`
+ * anywhere reads all of its names, and Node loads that client when the name of its WebSocket is read. So the module is
+ * taken as it is, and those names from it before a library imports it: connect-node does, in the gateway.
  */
-export const { createServer } = process.getBuiltinModule('node:http');
+const http = process.getBuiltinModule('node:http');
+for (const name of ['WebSocket', 'CloseEvent', 'MessageEvent']) Reflect.deleteProperty(http, name);
+
+export const { createServer } = http;

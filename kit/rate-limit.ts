@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { createRecent } from './recent.ts';
 
 /** So many calls in each period, evenly refilled; `calls` is also the largest burst. */
 export interface Rate {
@@ -16,7 +16,7 @@ const keysMax = 50_000;
 
 /** A token bucket per key in this process. */
 export function createLocalRateLimiter(now: () => number = Date.now): RateLimiter {
-  const buckets = new LRUCache<string, { tokens: number; at: number }>({ max: keysMax });
+  const buckets = createRecent<{ tokens: number; at: number }>(keysMax);
   return {
     take(key, rate) {
       const at = now();

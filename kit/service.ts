@@ -21,12 +21,14 @@ export interface ServiceDeps {
   name: string;
   database: Database;
   bus: Bus;
-  cache: Cache;
+  /** The service's keys in Redis. */
+  cache(): Promise<Cache>;
   clock: Clock;
   log: Logger;
   /** The settings that the registry lists for this service, by name; read from the environment by the host. */
   settings: Readonly<Record<string, string>>;
-  redis: Redis;
+  /** Connected when a service of this process first asks for it. */
+  redis(): Promise<Redis>;
   /** A typed client of another service, called as this one; `forwardsUser` also on behalf of the person who calls. */
   client<Service extends DescService>(
     service: Service,

@@ -1,13 +1,5 @@
 /** Every service of the mesh, once. */
 import type { DescService } from '@bufbuild/protobuf';
-import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
-import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
-import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
-import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
-import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
-import { NotificationService } from '#gen/platform/notification/v1/notification_pb.ts';
-import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
-import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import type { ServiceModule } from '#kit/service.ts';
 
 export interface Registration {
@@ -15,8 +7,11 @@ export interface Registration {
   name: string;
   /** Offset from the mesh's first port. Never reused. */
   port: number;
-  /** The services of the contract that it implements. */
-  contracts: readonly DescService[];
+  /**
+   * The services of the contract that it implements. Loaded when asked for: a process needs its own and those it calls,
+   * and each takes memory. All of them are in services/contracts.ts.
+   */
+  contracts(): Promise<readonly DescService[]>;
   /** Services that it calls. */
   calls: readonly string[];
   /** Environment variables that it reads, with their defaults; a value of undefined must be given. */
@@ -28,25 +23,32 @@ export const registry: readonly Registration[] = [
   {
     name: 'commerce.product',
     port: 11,
-    contracts: [ProductService],
+    contracts: async () => [
+      (await import('#gen/commerce/product/v1/product_pb.ts')).ProductService,
+    ],
     calls: ['commerce.inventory'],
     load: async () => (await import('./commerce/product/service.ts')).product,
   },
   {
     name: 'platform.gateway',
     port: 0,
-    contracts: [],
+    contracts: async () => [],
     calls: [],
     settings: { CORS_ORIGINS: '*' },
     load: async () => {
       const { createGateway } = await import('./platform/gateway/service.ts');
-      return createGateway(registry.filter(({ name }) => name !== 'platform.gateway'));
+      const { serviceContracts } = await import('./contracts.ts');
+      return createGateway(serviceContracts.filter(({ name }) => name !== 'platform.gateway'));
     },
   },
   {
     name: 'platform.user',
     port: 1,
-    contracts: [UserService, SessionService, KeyService],
+    contracts: async () => [
+      (await import('#gen/platform/user/v1/user_pb.ts')).UserService,
+      (await import('#gen/platform/user/v1/session_pb.ts')).SessionService,
+      (await import('#gen/platform/identity/v1/identity_pb.ts')).KeyService,
+    ],
     calls: [],
     settings: {
       SIGNING_KEY_SECRET: undefined,
@@ -58,28 +60,32 @@ export const registry: readonly Registration[] = [
   {
     name: 'platform.notification',
     port: 2,
-    contracts: [NotificationService],
+    contracts: async () => [
+      (await import('#gen/platform/notification/v1/notification_pb.ts')).NotificationService,
+    ],
     calls: [],
     load: async () => (await import('./platform/notification/service.ts')).notification,
   },
   {
     name: 'commerce.inventory',
     port: 12,
-    contracts: [InventoryService],
+    contracts: async () => [
+      (await import('#gen/commerce/inventory/v1/inventory_pb.ts')).InventoryService,
+    ],
     calls: [],
     load: async () => (await import('./commerce/inventory/service.ts')).inventory,
   },
   {
     name: 'commerce.order',
     port: 13,
-    contracts: [OrderService],
+    contracts: async () => [(await import('#gen/commerce/order/v1/order_pb.ts')).OrderService],
     calls: ['commerce.product', 'commerce.inventory', 'finance.payment'],
     load: async () => (await import('./commerce/order/service.ts')).order,
   },
   {
     name: 'finance.payment',
     port: 21,
-    contracts: [PaymentService],
+    contracts: async () => [(await import('#gen/finance/payment/v1/payment_pb.ts')).PaymentService],
     calls: [],
     settings: {
       // Where services/finance/payment/sandbox/main.ts listens unless it is told otherwise.

@@ -1,7 +1,7 @@
 // Starts the whole platform on this machine and stays until Ctrl-C: npm start [-- --placement service --port-base 9000]
 import { parseArgs } from 'node:util';
 import { portBaseDefault } from '#kit/config.ts';
-import { registry } from '#services/registry.ts';
+import { serviceContracts } from '#services/contracts.ts';
 import { operator } from './mesh/authority.ts';
 import { type Mesh, startMesh } from './mesh/mesh.ts';
 import { type Placement, placements } from './mesh/placements.ts';
@@ -53,7 +53,7 @@ async function main(): Promise<void> {
 class UsageError extends Error {}
 
 function table(mesh: Mesh): string[] {
-  const rows = registry.map(({ name, contracts }) => [
+  const rows = serviceContracts.map(({ name, contracts }) => [
     name,
     mesh.addressOf(name),
     contracts.map(({ typeName }) => typeName).join(', ') || 'all public services, for everybody',

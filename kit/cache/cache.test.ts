@@ -20,8 +20,8 @@ let prefix: string;
 beforeAll(async () => {
   const { redisUrl } = inject('servers');
   proxy = await startProxy(redisUrl);
-  redis = connectRedis(proxy.url, 'test');
-  direct = connectRedis(redisUrl, 'test');
+  redis = await connectRedis(proxy.url, 'test');
+  direct = await connectRedis(redisUrl, 'test');
 });
 beforeEach(async () => {
   proxy.mend();

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 
 /** Milliseconds a command may take: past this the database is the faster answer. */
 const commandMsMax = 100;
@@ -7,7 +7,8 @@ const commandMsMax = 100;
  * A Redis connection that fails fast: no queue while disconnected, no command sent twice after a reconnect (a counter or
  * script could run twice), no waiting for a slow server. Source: facts measured on ioredis 6, whose defaults differ.
  */
-export function connectRedis(url: string, name: string): Redis {
+export async function connectRedis(url: string, name: string): Promise<Redis> {
+  const { Redis } = await import('ioredis');
   const redis = new Redis(url, {
     connectionName: name.replaceAll(/\s/g, '-'),
     autoResendUnfulfilledCommands: false,
@@ -21,4 +22,24 @@ export function connectRedis(url: string, name: string): Redis {
   // Each command reports its own failure; without a listener the event would end the process.
   redis.on('error', () => {});
   return redis;
+}
+
+/** One connection for all services of a process, made when the first of them asks. */
+export interface SharedRedis {
+  get(): Promise<Redis>;
+  close(): Promise<void>;
+}
+
+/** A process that uses no Redis keeps no connection and does not load the client, which takes 2 MB. */
+export function shareRedis(url: string, name: string): SharedRedis {
+  let connected: Promise<Redis> | undefined;
+  return {
+    get() {
+      connected ??= connectRedis(url, name);
+      return connected;
+    },
+    async close() {
+      (await connected)?.disconnect();
+    },
+  };
 }

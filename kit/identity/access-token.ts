@@ -1,6 +1,6 @@
 import { errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
-import { LRUCache } from 'lru-cache';
 import { CredentialsExpired, CredentialsInvalid, SessionRevoked } from '../mesh-errors.ts';
+import { createRecent } from '../recent.ts';
 import type { User } from './caller.ts';
 import { createKeySource, type KnownKeys } from './key-source.ts';
 
@@ -40,7 +40,7 @@ export function createAccessTokenVerifier(options: {
   now?: () => number;
 }): AccessTokenVerifier {
   const { loadKeys, revocations, now = Date.now } = options;
-  const known = new LRUCache<string, Known>({ max: tokensMax });
+  const known = createRecent<Known>(tokensMax);
   const source = createKeySource(loadKeys, now);
 
   function checkWith({ find }: KnownKeys, token: string): Promise<JWTPayload> {

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { CredentialsExpired, CredentialsInvalid } from '../mesh-errors.ts';
+import { createRecent } from '../recent.ts';
 
 /**
  * A service token says "I am service X" and is signed with a key that only the one who started the mesh holds: the stand-in
@@ -21,7 +21,7 @@ export interface ServiceTokenVerifier {
 export function createServiceTokenVerifier(publicKeyPem: string): ServiceTokenVerifier {
   const key = createPublicKey(publicKeyPem);
   // One token per service and start: a few dozen in any mesh.
-  const known = new LRUCache<string, { service: string; expiresAt: number }>({ max: 1_000 });
+  const known = createRecent<{ service: string; expiresAt: number }>(1_000);
   return {
     verify(token) {
       let claims = known.get(token);

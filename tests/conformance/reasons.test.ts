@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { DescService } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
-import { type Registration, registry } from '#services/registry.ts';
+import { type ServiceContracts, serviceContracts } from '#services/contracts.ts';
 import { root } from '#tools/run.ts';
 import { declaredReasons } from '../support/any-method.ts';
 
@@ -14,7 +14,7 @@ interface Owner {
   code: string;
 }
 
-function ownerOf({ name, contracts }: Registration): Owner {
+function ownerOf({ name, contracts }: ServiceContracts): Owner {
   const folder = `${root}services/${name.replace('.', '/')}`;
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   const domain = files.filter((file) => /^domain(\/.*)?\.ts$/.test(file) && !/\.test\./.test(file));
@@ -23,7 +23,7 @@ function ownerOf({ name, contracts }: Registration): Owner {
 }
 
 const owners: Owner[] = [
-  ...registry.filter(({ contracts }) => contracts.length > 0).map(ownerOf),
+  ...serviceContracts.filter(({ contracts }) => contracts.length > 0).map(ownerOf),
   {
     name: 'the kit’s ops',
     contracts: [OpsService],

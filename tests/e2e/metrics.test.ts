@@ -1,7 +1,7 @@
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '#kit/testing/echo-fixture.ts';
-import { registry } from '#services/registry.ts';
+import { serviceContracts } from '#services/contracts.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
 import { newShopper, putOnSale } from '../support/shopper.ts';
 
@@ -80,9 +80,9 @@ test('labels name what the contract names, and nothing that a request says', asy
     body: '{}',
   });
   expect(made.status).toBe(404);
-  const contracts = registry.flatMap(({ contracts }) => contracts);
+  const contracts = serviceContracts.flatMap(({ contracts }) => contracts);
   const known = new Set([
-    ...registry.map(({ name }) => name),
+    ...serviceContracts.map(({ name }) => name),
     ...contracts.map(({ typeName }) => typeName),
     'platform.ops.v1.OpsService',
     'grpc.health.v1.Health',

@@ -7,7 +7,7 @@ import { type Code, meshErrorDomain, RpcError } from '#kit/errors.ts';
 import type { CallOptions } from '#kit/rpc/client.ts';
 import { type Policy, policiesOf } from '#kit/rpc/policy.ts';
 import type { Network } from '#kit/testing/network.ts';
-import { registry } from '#services/registry.ts';
+import { serviceContracts } from '#services/contracts.ts';
 import type { Init } from './requests.ts';
 
 /** One method of one service of the registry. */
@@ -23,7 +23,7 @@ export interface Subject {
 
 /** All methods of all services, those of operators included. */
 export function allMethods(): Subject[] {
-  return registry
+  return serviceContracts
     .filter(({ contracts }) => contracts.length > 0)
     .flatMap(({ name, contracts }) =>
       [...contracts, OpsService].flatMap((service) =>
@@ -134,7 +134,7 @@ const speakingCodes: readonly Code[] = [
 
 const meshReasons = reasonsOf(ErrorReasonSchema.values);
 const contract = createRegistry(
-  ...registry.flatMap(({ contracts }) => contracts.map(({ file }) => file)),
+  ...serviceContracts.flatMap(({ contracts }) => contracts.map(({ file }) => file)),
   OpsService.file,
 );
 

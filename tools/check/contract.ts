@@ -4,16 +4,16 @@ import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { pathOf, policyOf } from '#kit/rpc/policy.ts';
-import { registry } from '#services/registry.ts';
+import { serviceContracts } from '#services/contracts.ts';
 
 /** Every service of the contract, those of the kit included. */
 export function allServices(): DescService[] {
-  return [...registry.flatMap(({ contracts }) => contracts), OpsService];
+  return [...serviceContracts.flatMap(({ contracts }) => contracts), OpsService];
 }
 
 /** What is wrong with the contract, a line each. */
 export function findContractFaults(): string[] {
-  const names = new Set(registry.map(({ name }) => name));
+  const names = new Set(serviceContracts.map(({ name }) => name));
   return [...allServices(), EchoService].flatMap((service) =>
     service.methods.flatMap((method) => faultsOf(method, names)),
   );

@@ -1,7 +1,7 @@
 /** The Envoy configuration that the contract implies: which methods go where, and who must be signed in for them. */
 import { accessTokenRules } from '#kit/identity/access-token.ts';
 import { pathOf, policiesOf } from '#kit/rpc/policy.ts';
-import { registry } from '#services/registry.ts';
+import { serviceContracts } from '#services/contracts.ts';
 
 export interface EnvoyOptions {
   /** Where Envoy listens. */
@@ -37,7 +37,7 @@ interface PublicMethod {
 
 /** Methods that a person may call; what is internal has no route. */
 function publicMethods(): PublicMethod[] {
-  return registry.flatMap(({ name, contracts }) =>
+  return serviceContracts.flatMap(({ name, contracts }) =>
     contracts.flatMap((contract) =>
       policiesOf(contract)
         .filter(([, policy]) => policy.audience !== 'internal')

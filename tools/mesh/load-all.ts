@@ -5,5 +5,7 @@ import { registry } from '#services/registry.ts';
 await import('#services/main.ts');
 await import('#services/finance/payment/sandbox/main.ts');
 await Promise.all(registry.map(({ load }) => load()));
-// The gateway's part of the kit is loaded by the one process that needs it.
+// Loaded by the processes that need them: the gateway's part of the kit, all contracts, the client of Redis.
 await import('#kit/edge/engine.ts');
+await import('#services/contracts.ts');
+await import('ioredis');

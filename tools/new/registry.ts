@@ -23,21 +23,20 @@ export function nextPort(domain: string, known: readonly Known[]): number {
 
 /** The text of services/registry.ts with one service more, at its end. */
 export function withService(text: string, { domain, thing, Thing }: Names, port: number): string {
-  const firstType = text.indexOf('import type { ServiceModule }');
   const start = text.indexOf('export const registry');
   const end = text.indexOf('\n];', start) + 1;
-  if (firstType < 0 || start < 0 || end === 0) {
+  if (start < 0 || end === 0) {
     throw new Error('services/registry.ts looks other than this tool expects');
   }
-  const contract = `import { ${Thing}Service } from '#gen/${domain}/${thing}/v1/${thing}_pb.ts';\n`;
   const entry = `  {
     name: '${domain}.${thing}',
     port: ${port},
-    contracts: [${Thing}Service],
+    contracts: async () => [
+      (await import('#gen/${domain}/${thing}/v1/${thing}_pb.ts')).${Thing}Service,
+    ],
     calls: [],
     load: async () => (await import('./${domain}/${thing}/service.ts')).${thing},
   },
 `;
-  const imports = text.slice(0, firstType) + contract + text.slice(firstType, end);
-  return imports + entry + text.slice(end);
+  return text.slice(0, end) + entry + text.slice(end);
 }

@@ -19,10 +19,10 @@ import { createStore, type Price } from './store.ts';
 export const product: ServiceModule = {
   name: 'commerce.product',
   migrations: new URL('./migrations/', import.meta.url),
-  create({ database, cache, clock, client }) {
+  async create({ database, cache, clock, client }) {
     const store = createStore(database);
     const products = createCached({
-      cache,
+      cache: await cache(),
       name: 'product',
       schema: ProductSchema,
       ttlMs: limits.cacheMsMax,

@@ -1,8 +1,12 @@
-import { type Dispatcher, Pool } from 'undici';
+import { createRequire } from 'node:module';
+import type { Dispatcher, Pool } from 'undici';
 import type { Logger } from '#kit/telemetry/log.ts';
 import { limits } from './domain.ts';
 import type { Provider, ProviderAnswer } from './provider.ts';
 import { factOf, type WireOperation } from './provider-wire.ts';
+
+/** The pool alone: `undici` as a whole loads fetch, a cache and WebSockets too, 3 MB. It has no entry for its parts. */
+const UndiciPool: typeof Pool = createRequire(import.meta.url)('undici/lib/dispatcher/pool.js');
 
 /**
  * A provider over HTTP/1.1 and JSON. Connections are kept; a call waits for a free one. Nothing is sent again by
@@ -14,7 +18,7 @@ export function createHttpProvider(options: {
   log: Logger;
 }): Provider {
   const { url, timeoutMs, log } = options;
-  const pool = new Pool(url, {
+  const pool = new UndiciPool(url, {
     connections: limits.providerCallsMax,
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,

@@ -14,7 +14,7 @@ export interface Upstream {
 export function createGateway(upstreams: readonly Upstream[]): ServiceModule {
   return {
     name: 'platform.gateway',
-    create({ client, redis, bus, settings }) {
+    async create({ client, redis, bus, settings }) {
       const implementations = upstreams.flatMap(({ name, contracts }) =>
         contracts
           .filter(isPublic)
@@ -27,7 +27,7 @@ export function createGateway(upstreams: readonly Upstream[]): ServiceModule {
         edge: {
           cors: { origins: (settings.CORS_ORIGINS ?? '').split(',').filter(Boolean) },
           routes: { '/.well-known/jwks.json': async () => ({ status: 200, body: await keys() }) },
-          rateLimiter: createRedisRateLimiter(redis, `${bus.namespace}:rate`),
+          rateLimiter: createRedisRateLimiter(await redis(), `${bus.namespace}:rate`),
         },
       };
     },

@@ -2,11 +2,12 @@ import { create } from '@bufbuild/protobuf';
 import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { UserSchema, UserService } from '#gen/platform/user/v1/user_pb.ts';
+import type { Cache } from '#kit/cache/cache.ts';
 import { createCached } from '#kit/cache/cached.ts';
 import { ensureRevocationStream } from '#kit/identity/revocations.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import { createSealer } from '#kit/sealer.ts';
-import type { ServiceDeps, ServiceModule } from '#kit/service.ts';
+import type { ServiceModule } from '#kit/service.ts';
 import { createAttempts } from './attempts.ts';
 import { bootstrapStaff } from './bootstrap.ts';
 import type { UserDeps } from './deps.ts';
@@ -52,7 +53,7 @@ export function createUserModule(hasher: Hasher): ServiceModule {
         users,
         addresses: createAddressStore(database),
         sessions,
-        views: createViews(cache, users),
+        views: createViews(await cache(), users),
         passwords,
         attempts: createAttempts({ store: attemptStore, sealer, clock }),
         keyring,
@@ -72,7 +73,7 @@ export function createUserModule(hasher: Hasher): ServiceModule {
   };
 }
 
-function createViews(cache: ServiceDeps['cache'], users: UserStore) {
+function createViews(cache: Cache, users: UserStore) {
   return createCached({
     cache,
     name: 'user',

@@ -1,4 +1,3 @@
-import { request } from 'undici';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { createWays } from '#kit/placement.ts';
 import { createClient } from '#kit/rpc/client.ts';
@@ -36,6 +35,8 @@ function httpTarget(base: string) {
   const { typeName, method } = PaymentService;
   const url = new URL(`/${typeName}/${method.handleProviderEvent.name}`, base);
   const deliver: Deliver = async (payload, signature) => {
+    // Loaded by the first event, for most sandboxes speak gRPC to the service itself.
+    const { request } = await import('undici');
     const { statusCode, body } = await request(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
