@@ -10,7 +10,7 @@ import {
 import { RpcError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { Cancellation, currentScope, type Scope } from '../scope.ts';
-import { clientCalls, clientSeconds } from '../telemetry/metrics.ts';
+import { clientCalls } from '../telemetry/metrics.ts';
 import { formatTraceparent, type Span, startSpan } from '../telemetry/trace.ts';
 import type { Channel, OutgoingCall } from './channel.ts';
 import type { Metadata } from './engine.ts';
@@ -85,7 +85,7 @@ type AnyInit = MessageInitShape<DescMessage>;
 function createMethod(method: DescMethod, channel: Channel, options: ClientOptions) {
   const path = pathOf(method);
   const { deadlineMs } = policyOf(method);
-  const record = createRecorder(method);
+  const record = clientCalls(method);
 
   function begin(callOptions: CallOptions | undefined): Begun {
     const scope = currentScope();
@@ -191,21 +191,6 @@ function joinCancellation(scope: Scope | undefined, signal: AbortSignal) {
 
 function codeOf(error: unknown): string {
   return error instanceof RpcError ? error.code : 'unknown';
-}
-
-function createRecorder(method: DescMethod) {
-  const labels = { service: method.parent.typeName, method: method.name };
-  const histogram = clientSeconds.labels(labels);
-  const counters = new Map<string, { inc(): void }>();
-  return (status: string, seconds: number) => {
-    let counter = counters.get(status);
-    if (counter === undefined) {
-      counter = clientCalls.labels({ ...labels, code: status });
-      counters.set(status, counter);
-    }
-    counter.inc();
-    histogram.observe(seconds);
-  };
 }
 
 async function* one(request: AnyInit): AsyncIterable<AnyInit> {

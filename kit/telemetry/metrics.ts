@@ -3,7 +3,8 @@
  * service names), never from a request, so their number is bounded: a call of a method that no contract has is refused
  * before it is counted.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { createCallMetrics } from './call-metrics.ts';
 
 const registry = new Registry();
 
@@ -43,36 +44,18 @@ async function collect(): Promise<string> {
   return registry.metrics();
 }
 
-const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
-export const serverCalls = new Counter({
-  name: 'rpc_server_calls_total',
-  help: 'Calls answered, by method and status.',
-  labelNames: ['service', 'method', 'code'] as const,
-  registers: [registry],
+/** Calls answered by the servers of this process. */
+export const serverCalls = createCallMetrics(registry, {
+  prefix: 'rpc_server',
+  callsHelp: 'Calls answered, by method and status.',
+  secondsHelp: 'Time from the arrival of a call to its answer.',
 });
 
-export const serverSeconds = new Histogram({
-  name: 'rpc_server_seconds',
-  help: 'Time from the arrival of a call to its answer.',
-  labelNames: ['service', 'method'] as const,
-  buckets: seconds,
-  registers: [registry],
-});
-
-export const clientCalls = new Counter({
-  name: 'rpc_client_calls_total',
-  help: 'Logical calls made, by method and status.',
-  labelNames: ['service', 'method', 'code'] as const,
-  registers: [registry],
-});
-
-export const clientSeconds = new Histogram({
-  name: 'rpc_client_seconds',
-  help: 'Time of a logical call, attempts included.',
-  labelNames: ['service', 'method'] as const,
-  buckets: seconds,
-  registers: [registry],
+/** Calls made by the clients of this process. */
+export const clientCalls = createCallMetrics(registry, {
+  prefix: 'rpc_client',
+  callsHelp: 'Logical calls made, by method and status.',
+  secondsHelp: 'Time of a logical call, attempts included.',
 });
 
 export const clientRetries = new Counter({

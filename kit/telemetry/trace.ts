@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import {
   type Attributes,
   context,
-  isSpanContextValid,
   type Span as OtelSpan,
   SpanKind,
   type SpanOptions,
@@ -133,19 +132,46 @@ function toOtel(parent: TraceContext) {
   return { traceId: parent.traceId, spanId: parent.spanId, traceFlags, isRemote: true };
 }
 
+/** The context of another process. Most only pass it on, so it stays the text that it was. */
+class ReceivedTrace implements TraceContext {
+  readonly header: string;
+
+  constructor(header: string) {
+    this.header = header;
+  }
+
+  get traceId(): string {
+    return this.header.slice(3, 35);
+  }
+
+  get spanId(): string {
+    return this.header.slice(36, 52);
+  }
+
+  get sampled(): boolean {
+    return (Number.parseInt(this.header.slice(53), 16) & TraceFlags.SAMPLED) !== 0;
+  }
+}
+
 /** The `traceparent` header. Source: W3C Trace Context, section 3.2. */
 export function formatTraceparent(from: TraceContext): string {
+  if (from instanceof ReceivedTrace) return from.header;
   return `00-${from.traceId}-${from.spanId}-${from.sampled ? '01' : '00'}`;
 }
 
-/** Reads a `traceparent` header; undefined when it is absent or malformed, for a trace is never worth an error. */
+/** Neither id may be zero. */
+const traceparentPattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/**
+ * Reads a `traceparent` header; undefined when it is absent or malformed, for a trace is never worth an error. Of later
+ * versions only the part that version 00 has is read and passed on.
+ */
 export function parseTraceparent(header: string | undefined): TraceContext | undefined {
-  if (header === undefined || header.length < 55 || header[2] !== '-') return undefined;
-  const traceId = header.slice(3, 35);
-  const spanId = header.slice(36, 52);
-  const flags = Number.parseInt(header.slice(53, 55), 16);
-  if (Number.isNaN(flags) || !isSpanContextValid({ traceId, spanId, traceFlags: flags })) {
-    return undefined;
-  }
-  return { traceId, spanId, sampled: (flags & TraceFlags.SAMPLED) !== 0 };
+  if (header === undefined || header.startsWith('ff')) return undefined;
+  const known = header.startsWith('00-') ? header : laterVersion(header);
+  return traceparentPattern.test(known) ? new ReceivedTrace(known) : undefined;
+}
+
+function laterVersion(header: string): string {
+  return header.length === 55 || header[55] === '-' ? `00${header.slice(2, 55)}` : '';
 }

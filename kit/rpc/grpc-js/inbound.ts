@@ -6,7 +6,7 @@ import {
 } from '@grpc/grpc-js';
 import { uriNamesOf } from '../../identity/certificate-names.ts';
 import { Cancellation } from '../../scope.ts';
-import type { Dispatcher, Inbound, Peer, ReplyStatus } from '../engine.ts';
+import type { Dispatcher, EngineOptions, Inbound, Metadata, Peer, ReplyStatus } from '../engine.ts';
 import { createQueue } from '../queue.ts';
 import { asBuffer, fromGrpc, headerBytes, toGrpc, withDetails } from './metadata.ts';
 
@@ -15,7 +15,7 @@ export interface Accepted {
   path: string;
   call: ServerInterceptingCallInterface;
   dispatcher: Dispatcher;
-  headerBytesMax: number;
+  options: EngineOptions;
 }
 
 /** Bytes of a stream's answers that may wait for the transport while the handler makes the next. */
@@ -27,7 +27,7 @@ const messageOverheadBytes = 512;
 const okStatus = { code: statusCodes.OK, details: 'OK', metadata: null };
 
 /** Answers a call that brings one message and gets one. */
-export function acceptUnary({ path, call, dispatcher, headerBytesMax }: Accepted): void {
+export function acceptUnary({ path, call, dispatcher, options }: Accepted): void {
   let inbound: Inbound;
   let body: Buffer | undefined;
   let answered = false;
@@ -39,8 +39,8 @@ export function acceptUnary({ path, call, dispatcher, headerBytesMax }: Accepted
 
   call.start({
     onReceiveMetadata(metadata) {
-      inbound = toInbound(path, call, metadata);
-      if (headerBytes(inbound.metadata) > headerBytesMax) refuse(...tooManyHeaders);
+      inbound = new GrpcInbound(path, call, metadata);
+      if (headerBytes(inbound.metadata) > options.headerBytesMax) refuse(...tooManyHeaders);
       else call.startRead();
     },
     onReceiveMessage(message: Buffer) {
@@ -54,7 +54,11 @@ export function acceptUnary({ path, call, dispatcher, headerBytesMax }: Accepted
       void dispatcher.unary(inbound, body).then((answer) => {
         answered = true;
         if (answer.status !== undefined) return call.sendStatus(toGrpcStatus(answer.status));
-        call.sendMessage(asBuffer(answer.body), () => call.sendStatus(okStatus));
+        // grpc-js would refuse it too, but not keep us from sending the status that comes next.
+        if (answer.body.length > options.messageBytesMax) return refuse(...tooLarge);
+        call.sendMessage(asBuffer(answer.body), noop);
+        // Not when the message has been written: that would take a tenth of the CPU of the whole call more.
+        call.sendStatus(okStatus);
       });
     },
     onCancel() {
@@ -65,7 +69,7 @@ export function acceptUnary({ path, call, dispatcher, headerBytesMax }: Accepted
 }
 
 /** Answers a call with a stream on either side. */
-export function acceptStream({ path, call, dispatcher, headerBytesMax }: Accepted): void {
+export function acceptStream({ path, call, dispatcher, options }: Accepted): void {
   const bodies = createQueue<Uint8Array>();
   let inbound: Inbound;
   let answered = false;
@@ -92,8 +96,8 @@ export function acceptStream({ path, call, dispatcher, headerBytesMax }: Accepte
   bodies.onTake(() => call.startRead());
   call.start({
     onReceiveMetadata(metadata) {
-      inbound = toInbound(path, call, metadata);
-      if (headerBytes(inbound.metadata) > headerBytesMax) {
+      inbound = new GrpcInbound(path, call, metadata);
+      if (headerBytes(inbound.metadata) > options.headerBytesMax) {
         answered = true;
         const [code, details] = tooManyHeaders;
         return call.sendStatus({ code, details, metadata: null });
@@ -123,23 +127,30 @@ export function acceptStream({ path, call, dispatcher, headerBytesMax }: Accepte
 }
 
 const tooManyHeaders = [statusCodes.RESOURCE_EXHAUSTED, 'the headers are too large'] as const;
+const tooLarge = [statusCodes.RESOURCE_EXHAUSTED, 'the answer is too large'] as const;
 const notOneMessage = [statusCodes.UNIMPLEMENTED, 'this method takes one message'] as const;
 
-function toInbound(
-  path: string,
-  call: ServerInterceptingCallInterface,
-  metadata: GrpcMetadata,
-): Inbound {
-  const deadline = call.getDeadline();
-  return {
-    path,
-    metadata: fromGrpc(metadata),
-    deadlineAt: typeof deadline === 'number' ? deadline : deadline.getTime(),
-    get peer() {
-      return peerOf(call);
-    },
-    cancellation: new Cancellation(),
-  };
+function noop() {}
+
+/** A class, for an object literal with a getter is made anew, getter and all, for each call. */
+class GrpcInbound implements Inbound {
+  readonly path: string;
+  readonly metadata: Metadata;
+  readonly deadlineAt: number;
+  readonly cancellation = new Cancellation();
+  readonly #call: ServerInterceptingCallInterface;
+
+  constructor(path: string, call: ServerInterceptingCallInterface, metadata: GrpcMetadata) {
+    const deadline = call.getDeadline();
+    this.path = path;
+    this.metadata = fromGrpc(metadata);
+    this.deadlineAt = typeof deadline === 'number' ? deadline : deadline.getTime();
+    this.#call = call;
+  }
+
+  get peer(): Peer {
+    return peerOf(this.#call);
+  }
 }
 
 /** The peer of a connection never changes, and to read its certificate costs more than the rest of a call. */

@@ -39,7 +39,7 @@ function takeOver(dispatcher: Dispatcher, options: EngineOptions): ServerInterce
   return ({ path }, call) => {
     const accept = kinds.get(path) === 'unary' ? acceptUnary : acceptStream;
     // grpc-js only ever calls `start` of the outermost interceptor.
-    const start = () => accept({ path, call, dispatcher, headerBytesMax: options.headerBytesMax });
+    const start = () => accept({ path, call, dispatcher, options });
     return { start } as unknown as ServerInterceptingCall;
   };
 }
