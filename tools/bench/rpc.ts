@@ -7,6 +7,7 @@ import {
   type BenchOptions,
   closedLoop,
   type Figures,
+  median,
   percentile,
 } from './benchmark.ts';
 import {
@@ -21,7 +22,7 @@ import {
 
 const manyInFlight = 64;
 /** Variants take turns, so short that a neighbour's load falls on all of them alike. */
-const turnSeconds = 0.2;
+const turnSeconds = 0.1;
 const roundsMin = 5;
 const warmSeconds = 1.5;
 
@@ -76,11 +77,11 @@ async function run({ seconds, say }: BenchOptions): Promise<Figures> {
     };
   }
 
+  // Those that are compared stand side by side.
   const variants: [string, CallOnce, number][] = [
-    ...ways.flatMap((way): [string, CallOnce, number][] => [
-      [`${way} ${manyInFlight}`, calls[way], manyInFlight],
-      [`${way} 1`, calls[way], 1],
-    ]),
+    ...[manyInFlight, 1].flatMap((inFlight) =>
+      ways.map((way): [string, CallOnce, number] => [`${way} ${inFlight}`, calls[way], inFlight]),
+    ),
     ['direct', direct, manyInFlight],
   ];
   // The first calls pay for the compiler, however short the run is.
@@ -97,30 +98,44 @@ async function run({ seconds, say }: BenchOptions): Promise<Figures> {
   // On a shared machine the lower quartile is what a call costs when nobody is in its way.
   const cost = (name: string, part: keyof Cost) =>
     percentile(
-      costs.get(name)!.map((one) => one[part]),
+      costs.get(name)!.map((turn) => turn[part]),
       0.25,
     );
-  const both = (name: string) => cost(name, 'client') + cost(name, 'server');
+  // A neighbour is in the way of a whole round or of none: so ratios are taken within each.
+  const ratio = (one: string, other: string, parts: (keyof Cost)[], otherParts = parts) =>
+    median(
+      costs.get(one)!.map((turn, round) => {
+        return sum(turn, parts) / sum(costs.get(other)![round]!, otherParts);
+      }),
+    );
   for (const [name] of variants) {
     const parts = (['server', 'client', 'wall'] as const).map(
       (part) => `${part} ${cost(name, part).toFixed(0).padStart(5)} us`,
     );
     say(`  ${name.padEnd(11)} ${parts.join('   ')}`);
   }
-  const many = String(manyInFlight);
+  const [kit, bare, connect] = [
+    `kit ${manyInFlight}`,
+    `bare ${manyInFlight}`,
+    `connect ${manyInFlight}`,
+  ];
   return {
     violations: failures,
     figures: {
-      kitServerUs: cost(`kit ${many}`, 'server'),
-      kitClientUs: cost(`kit ${many}`, 'client'),
-      serverRatio: cost(`kit ${many}`, 'server') / cost(`bare ${many}`, 'server'),
-      clientRatio: cost(`kit ${many}`, 'client') / cost(`bare ${many}`, 'client'),
-      serverRatioOne: cost('kit 1', 'server') / cost('bare 1', 'server'),
-      clientRatioOne: cost('kit 1', 'client') / cost('bare 1', 'client'),
-      connectRatio: both(`connect ${many}`) / both(`kit ${many}`),
-      singleRatio: both(`kit ${many}`) / cost('direct', 'client'),
+      kitServerUs: cost(kit, 'server'),
+      kitClientUs: cost(kit, 'client'),
+      serverRatio: ratio(kit, bare, ['server']),
+      clientRatio: ratio(kit, bare, ['client']),
+      serverRatioOne: ratio('kit 1', 'bare 1', ['server']),
+      clientRatioOne: ratio('kit 1', 'bare 1', ['client']),
+      connectRatio: ratio(connect, kit, ['client', 'server']),
+      singleRatio: ratio(kit, 'direct', ['client', 'server'], ['client']),
     },
   };
+}
+
+function sum(cost: Cost, parts: readonly (keyof Cost)[]): number {
+  return parts.reduce((total, part) => total + cost[part], 0);
 }
 
 async function cpuOf(child: ChildProcess): Promise<number> {
