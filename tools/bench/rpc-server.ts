@@ -1,9 +1,9 @@
-// The server side of the rpc benchmark: all three servers in one process, asked for its CPU time between the runs.
-import { type Credentials, serve, ways } from './rpc-peers.ts';
+// The server side of the rpc benchmark: one way to answer calls, in a process of its own, as it would be in a mesh.
+import { type Credentials, serve, type Way } from './rpc-peers.ts';
 
-const identity = JSON.parse(process.argv[2]!) as Credentials;
-const addresses: Record<string, string> = {};
-for (const way of ways) addresses[way] = await serve(way, identity);
+const [way, identity] = process.argv.slice(2) as [Way, string];
+const address = await serve(way, JSON.parse(identity) as Credentials);
+// Asked for its CPU time between the turns.
 process.on('message', () => process.send!({ cpu: process.cpuUsage() }));
 process.on('disconnect', () => process.exit(0));
-process.send!({ addresses });
+process.send!({ address });

@@ -12,6 +12,7 @@ import {
 } from './benchmark.ts';
 import {
   type CallOnce,
+  type Credentials,
   caller,
   createCredentials,
   directCaller,
@@ -28,7 +29,7 @@ const warmSeconds = 1.5;
 
 export const rpc: Benchmark = {
   name: 'rpc',
-  title: `CPU per unary call, ${manyInFlight} and 1 in flight, client and server in separate processes`,
+  title: `CPU per unary call, ${manyInFlight} and 1 in flight, client and servers in processes of their own`,
   targets: {
     serverRatio: { atMost: 1.5 },
     clientRatio: { atMost: 1.3 },
@@ -45,19 +46,25 @@ interface Cost {
   wall: number;
 }
 
+/** What takes turns with the others. */
+interface Variant {
+  name: string;
+  call: CallOnce;
+  callers: number;
+  /** Absent where the call stays in this process. */
+  server?: ChildProcess;
+}
+
 async function run({ seconds, say }: BenchOptions): Promise<Figures> {
   const identity = createCredentials();
-  const entry = fileURLToPath(new URL('./rpc-server.ts', import.meta.url));
-  const child = fork(entry, [JSON.stringify(identity)]);
-  const [{ addresses }] = (await once(child, 'message')) as [{ addresses: Record<Way, string> }];
-  const calls = Object.fromEntries(
-    ways.map((way) => [way, caller(way, addresses[way], identity)]),
-  ) as Record<Way, CallOnce>;
-  const direct = directCaller(kitServer(identity));
+  const peers = await Promise.all(ways.map((way) => startPeer(way, identity)));
   let failures = 0;
 
-  async function measure(call: CallOnce, callers: number, forSeconds = turnSeconds): Promise<Cost> {
-    const server = await cpuOf(child);
+  async function measure(
+    { call, callers, server }: Variant,
+    forSeconds = turnSeconds,
+  ): Promise<Cost> {
+    const before = await cpuOf(server);
     const own = process.cpuUsage();
     const { latenciesMs, perSecond } = await closedLoop({
       callers,
@@ -72,28 +79,28 @@ async function run({ seconds, say }: BenchOptions): Promise<Figures> {
     const count = latenciesMs.length;
     return {
       client: (used.user + used.system) / count,
-      server: ((await cpuOf(child)) - server) / count,
+      server: ((await cpuOf(server)) - before) / count,
       wall: 1_000_000 / perSecond,
     };
   }
 
   // Those that are compared stand side by side.
-  const variants: [string, CallOnce, number][] = [
-    ...[manyInFlight, 1].flatMap((inFlight) =>
-      ways.map((way): [string, CallOnce, number] => [`${way} ${inFlight}`, calls[way], inFlight]),
+  const variants: Variant[] = [
+    ...[manyInFlight, 1].flatMap((callers) =>
+      peers.map(({ way, call, server }) => ({ name: `${way} ${callers}`, call, callers, server })),
     ),
-    ['direct', direct, manyInFlight],
+    { name: 'direct', call: directCaller(kitServer(identity)), callers: manyInFlight },
   ];
   // The first calls pay for the compiler, however short the run is.
-  for (const [, call, callers] of variants) await measure(call, callers, warmSeconds);
+  for (const variant of variants) await measure(variant, warmSeconds);
   const rounds = Math.max(roundsMin, Math.round(seconds / turnSeconds / variants.length));
   const costs = new Map<string, Cost[]>();
   for (let round = 0; round < rounds; round += 1) {
-    for (const [name, call, callers] of variants) {
-      costs.set(name, [...(costs.get(name) ?? []), await measure(call, callers)]);
+    for (const variant of variants) {
+      costs.set(variant.name, [...(costs.get(variant.name) ?? []), await measure(variant)]);
     }
   }
-  child.disconnect();
+  for (const { server } of peers) server.disconnect();
 
   // On a shared machine the lower quartile is what a call costs when nobody is in its way.
   const cost = (name: string, part: keyof Cost) =>
@@ -108,7 +115,7 @@ async function run({ seconds, say }: BenchOptions): Promise<Figures> {
         return sum(turn, parts) / sum(costs.get(other)![round]!, otherParts);
       }),
     );
-  for (const [name] of variants) {
+  for (const { name } of variants) {
     const parts = (['server', 'client', 'wall'] as const).map(
       (part) => `${part} ${cost(name, part).toFixed(0).padStart(5)} us`,
     );
@@ -138,7 +145,17 @@ function sum(cost: Cost, parts: readonly (keyof Cost)[]): number {
   return parts.reduce((total, part) => total + cost[part], 0);
 }
 
-async function cpuOf(child: ChildProcess): Promise<number> {
+/** A server of one way in a process of its own, and the call to it. */
+async function startPeer(way: Way, identity: Credentials) {
+  const entry = fileURLToPath(new URL('./rpc-server.ts', import.meta.url));
+  const server = fork(entry, [way, JSON.stringify(identity)]);
+  const [{ address }] = (await once(server, 'message')) as [{ address: string }];
+  return { way, server, call: caller(way, address, identity) };
+}
+
+/** Microseconds of CPU that a server has used so far. */
+async function cpuOf(child: ChildProcess | undefined): Promise<number> {
+  if (child === undefined) return 0;
   child.send('cpu');
   const [{ cpu }] = (await once(child, 'message')) as [{ cpu: NodeJS.CpuUsage }];
   return cpu.user + cpu.system;
