@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { runs } from '../testing/property.ts';
+import { byteaArray } from './arrays.ts';
 import { createDatabase, type Database } from './database.ts';
 
 let database: Database;
@@ -17,6 +18,16 @@ test('an array of texts comes back as it went, whatever is in them', async () =>
   const property = fc.asyncProperty(texts, async (array) => {
     const [row] = await database.sql`select ${array}::text[] as array`;
     expect(row!.array).toEqual(array);
+  });
+  await fc.assert(property, runs(300));
+});
+
+test('an array of bytes comes back as it went', async () => {
+  const bytes = fc.array(fc.option(fc.uint8Array({ maxLength: 40 })), { maxLength: 12 });
+  const property = fc.asyncProperty(bytes, async (array) => {
+    const parameter = database.sql.typed(array, byteaArray);
+    const [row] = await database.sql`select ${parameter} as array`;
+    expect(row!.array).toEqual(array.map((each) => each && Buffer.from(each)));
   });
   await fc.assert(property, runs(300));
 });

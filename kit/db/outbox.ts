@@ -8,6 +8,7 @@ import type { Logger } from '../telemetry/log.ts';
 import { events as eventsTotal } from '../telemetry/metrics.ts';
 import { formatTraceparent } from '../telemetry/trace.ts';
 import { createTurns } from '../turns.ts';
+import { byteaArray } from './arrays.ts';
 import type { Database, Tx } from './database.ts';
 
 /**
@@ -22,18 +23,18 @@ export function publish(database: Database, tx: Tx, events: readonly OutgoingEve
   const payloads = events.map(({ schema, message }) => {
     const bytes = toBinary(schema, create(schema, message));
     assert(bytes.length <= limits.outboxPayloadBytesMax, `${schema.typeName} fits an event`);
-    return `\\x${Buffer.from(bytes).toString('hex')}`;
+    return bytes;
   });
   database.defer(
     tx,
     tx`
       insert into outbox (event_id, type, key, payload, traceparent)
-      select event_id, type, key, payload::bytea, ${traceparent}
+      select event_id, type, key, payload, ${traceparent}
       from unnest(
         ${events.map((event) => event.id ?? uuidv7())}::uuid[],
         ${events.map((event) => event.schema.typeName)}::text[],
         ${events.map((event) => event.key)}::text[],
-        ${payloads}::text[]
+        ${tx.typed(payloads, byteaArray)}
       ) as t (event_id, type, key, payload)`,
   );
 }

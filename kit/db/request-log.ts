@@ -20,6 +20,7 @@ import { Conflict, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
 import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
 import type { Sealer } from '../sealer.ts';
+import { byteaArray } from './arrays.ts';
 import type { Database, Tx } from './database.ts';
 import { isUndone, sqlState } from './errors.ts';
 
@@ -270,15 +271,15 @@ function record(
 ): void {
   // Ordered, so that two processes which record the same requests do not wait for each other in a circle. A plain insert,
   // whose conflict is an error: `on conflict` would write every row twice to the log of the database.
+  const bytes = (values: readonly (Uint8Array | null)[]) => tx.typed(values, byteaArray);
   const statement = tx`
     insert into request_log (request_id, scope, request_hash, response, refusal)
-    select request_id, scope, hash::bytea, response::bytea, refusal::bytea
-    from unnest(
+    select * from unnest(
       ${entries.map(({ key }) => key.requestId)}::uuid[],
       ${entries.map(({ key }) => key.scope)}::text[],
-      ${entries.map(({ key }) => hex(key.hash))}::text[],
-      ${records.map(({ response }) => hex(response))}::text[],
-      ${records.map(({ refusal }) => hex(refusal))}::text[]
+      ${bytes(entries.map(({ key }) => key.hash))},
+      ${bytes(records.map(({ response }) => response))},
+      ${bytes(records.map(({ refusal }) => refusal))}
     ) as t (request_id, scope, hash, response, refusal)
     order by request_id, scope`;
   database.defer(tx, statement, asCollision('request_log_pkey'));
@@ -296,10 +297,6 @@ export function asCollision(constraint: string): (error: unknown) => never {
 }
 
 const uniqueViolation = '23505';
-
-function hex(bytes: Uint8Array | null): string | null {
-  return bytes === null ? null : `\\x${Buffer.from(bytes).toString('hex')}`;
-}
 
 function toOutcome(
   { key, response }: Omit<Mutation<unknown>, 'item'>,

@@ -1,4 +1,5 @@
 /** Statements that write payments, many at once. */
+import { byteaArray } from '#kit/db/arrays.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { Collision } from '#kit/db/request-log.ts';
 import type { PaymentRecord } from '../domain/record.ts';
@@ -10,12 +11,13 @@ export async function begin(
   records: readonly PaymentRecord[],
   scopes: readonly Scope[],
 ): Promise<Set<string>> {
+  const hashes = records.map((r) => r.request!.hash);
   const begun = await sql<{ payment_id: string }[]>`
     insert into payment (payment_id, order_id, user_id, currency, amount_minor, intent, status,
       payment_token, request_key, request_hash, due_at, leased_until, epoch, created_at,
       updated_at)
     select payment_id, order_id, user_id, currency, amount_minor, intent, 'PROCESSING', token,
-      request_key, request_hash::bytea, to_timestamp(due_ms / 1000.0),
+      request_key, request_hash, to_timestamp(due_ms / 1000.0),
       to_timestamp(leased_ms / 1000.0), epoch, to_timestamp(created_ms / 1000.0),
       to_timestamp(created_ms / 1000.0)
     from unnest(
@@ -27,7 +29,7 @@ export async function begin(
       ${records.map((r) => r.intent)}::text[],
       ${records.map((r) => r.token ?? null)}::text[],
       ${records.map((r) => r.request!.key)}::uuid[],
-      ${records.map((r) => `\\x${r.request!.hash.toString('hex')}`)}::text[],
+      ${sql.typed(hashes, byteaArray)},
       ${records.map((r) => String(r.work.dueAt))}::bigint[],
       ${records.map((r) => String(r.work.leasedUntil))}::bigint[],
       ${records.map((r) => String(r.work.epoch))}::integer[],
