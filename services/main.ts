@@ -1,4 +1,6 @@
 // Hosts the services named on the command line in one process: node services/main.ts commerce.order commerce.product
+
+import { afterStart } from '#kit/after-start.ts';
 import { systemClock } from '#kit/clock.ts';
 import { type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
 import { armDebugPointsFromEnv } from '#kit/debug.ts';
@@ -10,7 +12,6 @@ import { createRevocations } from '#kit/identity/revocations.ts';
 import { createServiceTokenVerifier } from '#kit/identity/service-token.ts';
 import { watchTlsFiles } from '#kit/identity/tls-files.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
-import { releaseStartMemory } from '#kit/memory.ts';
 import { createWays } from '#kit/placement.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
@@ -105,7 +106,7 @@ process.on('disconnect', stop);
 try {
   const host = await start(readConfig(process.env));
   const started = [...host.services.values()];
-  releaseStartMemory();
+  afterStart();
   // Asked to stop before there was anything to stop.
   if (isStopping) await host.stop();
   else process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });

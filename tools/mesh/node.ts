@@ -10,7 +10,9 @@ import { cacheDir } from '../servers/binaries.ts';
 export const nodeFlags: readonly string[] = [
   '--max-semi-space-size=4',
   '--heap-growing-percent=110',
-  // For kit/memory.ts.
+  // Until kit/after-start.ts is called, which needs the third.
+  '--maglev-filter=~',
+  '--turbo-filter=~',
   '--expose-gc',
 ];
 

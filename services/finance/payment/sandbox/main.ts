@@ -1,5 +1,5 @@
 // The sandbox provider as a process of its own. Settings come from the environment; see readOptions.
-import { releaseStartMemory } from '#kit/memory.ts';
+import { afterStart } from '#kit/after-start.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
 
@@ -47,7 +47,7 @@ process.on('disconnect', stop);
 try {
   sandbox = await startSandbox(readOptions(process.env));
   log.info({ url: sandbox.url }, 'sandbox.started');
-  releaseStartMemory();
+  afterStart();
   process.send?.({ ready: [{ name: 'sandbox.provider', address: sandbox.url }] });
 } catch (error) {
   log.error({ error }, 'sandbox.start_failed');
