@@ -1,9 +1,13 @@
 /** Bounds on waiting. The work itself goes on: whoever gives up gives up waiting for it. */
 
-/** Rejects when the work has no outcome after `ms`. */
-export function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
+/** Rejects when the work has no outcome after `ms`, with what `why` makes. */
+export function within<Result>(
+  ms: number,
+  work: Promise<Result>,
+  why: () => Error = () => new Error('no answer in time'),
+): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('no answer')), ms);
+    const timer = setTimeout(() => reject(why()), Math.max(0, ms));
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import connect from 'postgres';
+import { within } from '#kit/within.ts';
 import { limits } from './limits.ts';
 import { clearLeftovers, createCluster } from './postgres-cluster.ts';
 import { findPostgresFiles } from './postgres-files.ts';
@@ -85,12 +86,9 @@ async function askForDatabase(port: number): Promise<void> {
     fetch_types: false,
     onnotice: () => {},
   });
-  const { promise: tooLate, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('no answer in time')), limits.probeMs);
   try {
-    await Promise.race([ensureDatabase(sql), tooLate]);
+    await within(limits.probeMs, ensureDatabase(sql));
   } finally {
-    clearTimeout(timer);
     await sql.end({ timeout: 0 });
   }
 }

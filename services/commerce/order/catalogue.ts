@@ -7,6 +7,7 @@ import { createCoalescer } from '#kit/coalesce.ts';
 import { RpcError } from '#kit/errors.ts';
 import type { Client } from '#kit/rpc/client.ts';
 import { remainingMs } from '#kit/scope.ts';
+import { within } from '#kit/within.ts';
 import { CatalogueUnavailable, limits, type Priced } from './domain.ts';
 
 /** What may be ordered, and for how much, at this moment. */
@@ -35,7 +36,10 @@ export function createCatalogue(products: Client<typeof ProductService>): Catalo
   });
   return {
     async price(skus) {
-      const found = await inTime(Promise.all(skus.map((sku) => prices.do(sku)))).catch((error) => {
+      // Whoever orders hears before the deadline that there are no prices; the call goes on, for others wait for it.
+      const waitMs = Math.min(callMsMax, remainingMs() - limits.answerReserveMs);
+      const asked = Promise.all(skus.map((sku) => prices.do(sku)));
+      const found = await within(waitMs, asked, () => new CatalogueUnavailable()).catch((error) => {
         if (error instanceof RpcError) throw new CatalogueUnavailable();
         throw error;
       });
@@ -44,14 +48,6 @@ export function createCatalogue(products: Client<typeof ProductService>): Catalo
       return out;
     },
   };
-}
-
-/** Whoever orders hears before the deadline that there are no prices; the call itself goes on, for others wait for it. */
-async function inTime<Result>(asked: Promise<Result>): Promise<Result> {
-  const waitMs = Math.min(callMsMax, remainingMs() - limits.answerReserveMs);
-  const tooLate = Promise.withResolvers<never>();
-  const timer = setTimeout(() => tooLate.reject(new CatalogueUnavailable()), Math.max(0, waitMs));
-  return Promise.race([asked, tooLate.promise]).finally(() => clearTimeout(timer));
 }
 
 const statuses: Record<number, string> = {

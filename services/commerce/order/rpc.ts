@@ -16,6 +16,7 @@ import { cutPage, decodePageToken, encodePageToken } from '#kit/page.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { WatchHub } from '#kit/watch.ts';
+import { within } from '#kit/within.ts';
 import type { Catalogue } from './catalogue.ts';
 import {
   isFinal,
@@ -79,13 +80,11 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
   async function settled(saga: Saga, call: Call): Promise<Message> {
     const { orderId, userId } = saga.order;
     const waitMs = call.deadlineAt - Date.now() - limits.answerReserveMs;
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), waitMs);
-    });
-    const done = await Promise.race([driver.drive(saga), tooLate]);
-    clearTimeout(timer);
-    if (done === undefined) throw new OrderInProgress({ order_id: orderId });
+    const done = await within(
+      waitMs,
+      driver.drive(saga),
+      () => new OrderInProgress({ order_id: orderId }),
+    );
     const key = createOrderKey(userId, saga.requestId, saga.requestHash);
     return done.answer ?? (await writer.recorded({ key, response: CreateOrderResponseSchema }));
   }
