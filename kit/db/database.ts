@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 import { DeadlineTooShort } from '../mesh-errors.ts';
 import { currentScope, remainingMs } from '../scope.ts';
 import { type Client, openClient, type Types } from './client.ts';
-import { createPool, sqlOf } from './pool.ts';
+import { createPool, type PoolState, sqlOf } from './pool.ts';
 import {
   inTransaction,
   type LastStatement,
@@ -42,6 +42,8 @@ export interface Database {
   onPublished(listener: () => void): void;
   /** Notes that a transaction published; its commit then calls the listeners. For kit/db/outbox.ts. */
   willPublish(tx: Tx): void;
+  /** Its connections, by what they are for. */
+  pools(): Readonly<Record<'transactions' | 'statements', PoolState>>;
   /** Rejects when the database does not answer. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -111,6 +113,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     onPublished: (listener) => listeners.push(listener),
     willPublish: (tx) => publishing.add(tx),
+    pools: () => ({ transactions: writers.state, statements: readers.state }),
     async check() {
       await sql`select 1`;
     },

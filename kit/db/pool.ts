@@ -8,8 +8,16 @@ export interface Pool {
   giveBack(client: Client): void;
   /** The connection that the fewest statements are using just now, for one more. */
   share(): SharedClient;
+  readonly state: PoolState;
   /** Ends the connections when what is under way on them is done. */
   end(): Promise<void>;
+}
+
+/** Connections as they are just now, and who waits for one. */
+export interface PoolState {
+  open: number;
+  inUse: number;
+  waiting: number;
 }
 
 export interface SharedClient {
@@ -76,6 +84,10 @@ export function createPool(open: () => Client, clientsMax: number): Pool {
     share() {
       const client = enter(choose());
       return { client, done: () => leave(client) };
+    },
+    get state() {
+      const inUse = [...users.values()].filter((count) => count > 0).length;
+      return { open: users.size, inUse, waiting: waiting.length };
     },
     async end() {
       await Promise.all([...users.keys()].map((client) => client.end()));

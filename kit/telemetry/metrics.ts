@@ -100,6 +100,20 @@ export const queueWaiting = new Gauge({
   registers: [registry],
 });
 
+export const databaseConnections = new Gauge({
+  name: 'database_connections',
+  help: 'Connections by what they are for (transactions, statements) and state (in_use, idle).',
+  labelNames: ['service', 'use', 'state'] as const,
+  registers: [registry],
+});
+
+export const databaseWaiting = new Gauge({
+  name: 'database_waiting',
+  help: 'Work that waits for a connection, by what it is for.',
+  labelNames: ['service', 'use'] as const,
+  registers: [registry],
+});
+
 export const serverInFlight = new Gauge({
   name: 'rpc_server_in_flight',
   help: 'Calls being answered and streams open, by kind (call, stream).',

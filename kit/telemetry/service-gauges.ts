@@ -3,13 +3,20 @@ import type { Database } from '../db/database.ts';
 import type { Server } from '../rpc/server.ts';
 import { detached } from '../scope.ts';
 import { within } from '../within.ts';
-import { beforeScrape, outboxWaiting, queueWaiting, serverInFlight } from './metrics.ts';
+import {
+  beforeScrape,
+  databaseConnections,
+  databaseWaiting,
+  outboxWaiting,
+  queueWaiting,
+  serverInFlight,
+} from './metrics.ts';
 
 /** A service of this process, as its gauges see it. */
 export interface Observed {
   service: string;
   server: Pick<Server, 'inFlight'>;
-  database: Pick<Database, 'sql'>;
+  database: Pick<Database, 'sql' | 'pools'>;
   queues: Queues;
 }
 
@@ -24,11 +31,16 @@ const lookMsMax = 2_000;
  * the bus is away, is left out of that scrape, for the last value would look like the present one. The answer ends it.
  */
 export function observeService(of: Observed): () => void {
-  const { service, server, queues } = of;
+  const { service, server, database, queues } = of;
 
   async function look(): Promise<void> {
     serverInFlight.set({ service, kind: 'call' }, server.inFlight.call);
     serverInFlight.set({ service, kind: 'stream' }, server.inFlight.stream);
+    for (const [use, { open, inUse, waiting }] of Object.entries(database.pools())) {
+      databaseConnections.set({ service, use, state: 'in_use' }, inUse);
+      databaseConnections.set({ service, use, state: 'idle' }, open - inUse);
+      databaseWaiting.set({ service, use }, waiting);
+    }
     await Promise.all([
       show(outboxWaiting, { service }, () => outboxAge(of)),
       ...Object.entries(queues).map(([queue, count]) =>
@@ -43,6 +55,10 @@ export function observeService(of: Observed): () => void {
     outboxWaiting.remove({ service });
     for (const queue of Object.keys(queues)) queueWaiting.remove({ service, queue });
     for (const kind of ['call', 'stream']) serverInFlight.remove({ service, kind });
+    for (const use of Object.keys(database.pools())) {
+      for (const state of ['in_use', 'idle']) databaseConnections.remove({ service, use, state });
+      databaseWaiting.remove({ service, use });
+    }
   };
 }
 
