@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { uuidv7 } from '../ids.ts';
+import { detached } from '../scope.ts';
 import { type Bus, connectBus, toHeaders } from './bus.ts';
 import type { WireEvent } from './event.ts';
 import { createPublisher, PublishFailed } from './publisher.ts';
@@ -61,4 +62,18 @@ test('what a lost connection leaves open is refused at once', async () => {
   await own.nats.reconnect();
   expect(await Promise.race([outcome, pause(20_000)])).toBeInstanceOf(PublishFailed);
   await own.close();
+});
+
+test('nobody waits for an acknowledgement longer than the budget of the scope lasts', async () => {
+  const subject = `${namespace}.nothing.answers`;
+  const subscription = bus.nats.subscribe(subject, { callback: () => {} });
+  const patient = createPublisher(bus.nats, 3_600_000);
+  const payload = Buffer.from('payload');
+  const headers = toHeaders(eventOf('test.shop.v1.Opened'));
+  const publishing = detached({ timeoutMs: 50 }, () =>
+    patient.publish([{ subject, payload, headers }]),
+  );
+  await expect(publishing).rejects.toThrow(PublishFailed);
+  patient.close();
+  subscription.unsubscribe();
 });

@@ -1,4 +1,5 @@
 import { createInbox, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
+import { remainingMs } from '../scope.ts';
 
 /** A message for a subject that a stream holds. */
 export interface Publication {
@@ -8,7 +9,10 @@ export interface Publication {
 }
 
 export interface Publisher {
-  /** Resolves when JetStream holds every message; rejects otherwise, and then some may be held all the same. */
+  /**
+   * Resolves when JetStream holds every message; rejects otherwise, and then some may be held all the same. Waits as
+   * long as the budget of the current scope lasts, and no longer than it was made to.
+   */
   publish(publications: readonly Publication[]): Promise<void>;
   close(): void;
 }
@@ -55,11 +59,12 @@ export function createPublisher(nats: NatsConnection, timeoutMs: number): Publis
       if (publications.length === 0) return;
       made += 1;
       const reply = `${inbox}.${made}`;
+      const waitMs = Math.max(0, Math.min(timeoutMs, remainingMs()));
       let timer: NodeJS.Timeout | undefined;
       try {
         await new Promise<void>((resolve, reject) => {
           batches.set(reply, { waiting: publications.length, resolve, reject });
-          timer = setTimeout(() => reject(new PublishFailed('no answer in time')), timeoutMs);
+          timer = setTimeout(() => reject(new PublishFailed('no answer in time')), waitMs);
           for (const { subject, payload, headers } of publications) {
             nats.publish(subject, payload, { reply, headers });
           }

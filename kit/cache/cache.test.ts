@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { type EchoRequest, EchoRequestSchema } from '#gen/platform/testing/v1/testing_pb.ts';
 import { uuidv7 } from '../ids.ts';
+import { detached } from '../scope.ts';
 import { type Proxy, startProxy } from '../testing/proxy.ts';
 import { type Cache, createCache } from './cache.ts';
 import { type Cached, createCached } from './cached.ts';
@@ -75,6 +76,18 @@ describe('a cache', () => {
     await fill('old');
     await fill('old');
     expect(await readKey()).toBeUndefined();
+  });
+
+  test('is not waited for beyond the budget of the caller', async () => {
+    await fill('here');
+    proxy.hush();
+    const patient = redis.ping().then(
+      () => 'answered',
+      () => 'given up',
+    );
+    const read = detached({ timeoutMs: 20 }, readKey).then(() => 'read');
+    expect(await Promise.race([patient, read])).toBe('read');
+    expect(await patient).toBe('given up');
   });
 
   test('is not told of the same key by another mesh or service', async () => {

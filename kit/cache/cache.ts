@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { inBudget } from './redis.ts';
 
 /**
  * A cache in Redis. Redis is never the truth: when it is away, slow or empty, reads miss and writes are dropped, and only
@@ -29,7 +30,7 @@ export function createCache(redis: Redis, prefix: string): Cache {
     async read(keys) {
       if (keys.length === 0) return [];
       try {
-        const found = await redis.mgetBuffer(keys.map(full));
+        const found = await inBudget(redis.mgetBuffer(keys.map(full)));
         return found.map((value) =>
           value && value[0] === marker[0] ? value.subarray(1) : undefined,
         );
@@ -41,7 +42,7 @@ export function createCache(redis: Redis, prefix: string): Cache {
       // A dropped write is a later miss, nothing more.
       await Promise.allSettled(
         entries.map(({ key, value }) =>
-          redis.set(full(key), Buffer.concat([marker, value]), 'PX', ttlMs, 'NX'),
+          inBudget(redis.set(full(key), Buffer.concat([marker, value]), 'PX', ttlMs, 'NX')),
         ),
       );
     },

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { createLocalRateLimiter, type RateLimiter } from '../rate-limit.ts';
+import { inBudget } from './redis.ts';
 
 // A token bucket in one round trip. Redis' own clock, so that processes need not agree on theirs.
 const script = `
@@ -29,7 +30,7 @@ export function createRedisRateLimiter(redis: Redis, prefix: string): RateLimite
   return {
     async take(key, rate) {
       try {
-        return await take(`${prefix}:${key}`, rate.calls, rate.periodMs);
+        return await inBudget(take(`${prefix}:${key}`, rate.calls, rate.periodMs));
       } catch {
         return local.take(key, rate);
       }

@@ -1,4 +1,6 @@
 import type { Redis } from 'ioredis';
+import { remainingMs } from '../scope.ts';
+import { within } from '../within.ts';
 
 /** Milliseconds a command may take: past this the database is the faster answer. */
 const commandMsMax = 100;
@@ -24,6 +26,12 @@ export async function connectRedis(url: string, name: string): Promise<Redis> {
   return redis;
 }
 
+/** Waits for a command as long as the budget of the current scope lasts; the command's own limit holds as well. */
+export function inBudget<Result>(command: Promise<Result>): Promise<Result> {
+  const leftMs = remainingMs();
+  return leftMs < commandMsMax ? within(leftMs, command) : command;
+}
+
 /** One connection for all services of a process, made when the first of them asks. */
 export interface SharedRedis {
   get(): Promise<Redis>;
@@ -39,7 +47,8 @@ export function shareRedis(url: string, name: string): SharedRedis {
       return connected;
     },
     async close() {
-      (await connected)?.disconnect();
+      // Whoever asked for it was told why there is none.
+      (await connected?.catch(() => undefined))?.disconnect();
     },
   };
 }

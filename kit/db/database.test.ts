@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { detached } from '../scope.ts';
+import { Cancellation, detached, runInScope } from '../scope.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
 import type { Database } from './database.ts';
 import { MigrationChanged, migrate } from './migrate.ts';
@@ -38,6 +38,59 @@ describe('a transaction', () => {
   test('refuses to begin with nothing left of the budget', async () => {
     const late = detached({ timeoutMs: 0 }, () => database.transaction((tx) => tx`select 1`));
     await expect(late).rejects.toMatchObject({ reason: 'DEADLINE_TOO_SHORT' });
+  });
+});
+
+const tooShort = { reason: 'DEADLINE_TOO_SHORT' };
+/** PostgreSQL ended the statement. */
+const timedOut = { code: '57014' };
+
+describe('the budget of a scope', () => {
+  test('ends a statement that stands alone', async () => {
+    const slow = detached({ timeoutMs: 100 }, () => database.sql`select pg_sleep(20)`);
+    await expect(slow).rejects.toMatchObject(timedOut);
+    // What comes next on the same connections has its own.
+    const others = Array.from({ length: 8 }, () => database.sql`select pg_sleep(0.5)`);
+    await expect(Promise.all(others)).resolves.toHaveLength(8);
+  });
+
+  test('is one for all statements of a transaction', async () => {
+    const slow = detached({ timeoutMs: 500 }, () =>
+      database.transaction(async (tx) => {
+        await tx`insert into thing values (1, 1)`;
+        for (let i = 0; i < 20; i += 1) await tx`select pg_sleep(0.2)`;
+      }),
+    );
+    await expect(slow).rejects.toMatchObject(timedOut);
+    expect(await database.sql`select from thing`).toHaveLength(0);
+  });
+
+  test('bounds the wait for a connection', async () => {
+    const one = testing.open({ connectionsMax: 1 });
+    const held = Promise.withResolvers<void>();
+    const holds = one.transaction(() => held.promise);
+    const waits = detached({ timeoutMs: 100 }, () => one.transaction(async () => 'late'));
+    await expect(waits).rejects.toMatchObject(tooShort);
+    held.resolve();
+    await holds;
+    expect(await one.transaction(async () => 'free')).toBe('free');
+  });
+
+  test('ends with the wish: who has gone neither waits for a connection nor gets one', async () => {
+    const one = testing.open({ connectionsMax: 1 });
+    const held = Promise.withResolvers<void>();
+    const holds = one.transaction(() => held.promise);
+    const cancellation = new Cancellation();
+    const scope = { deadlineAt: Date.now() + 60_000, trace: undefined, authorization: undefined };
+    const asked = runInScope({ ...scope, cancellation }, () => one.transaction(async () => 'late'));
+    await expect.poll(() => one.pools().transactions.waiting).toBe(1);
+    cancellation.cancel();
+    await expect(asked).rejects.toMatchObject(tooShort);
+    expect(one.pools().transactions.waiting).toBe(0);
+    const reads = runInScope({ ...scope, cancellation }, () => one.sql`select 1`);
+    await expect(reads).rejects.toMatchObject(tooShort);
+    held.resolve();
+    await holds;
   });
 });
 

@@ -1,8 +1,7 @@
 import type { Sql } from 'postgres';
 import { assert } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { DeadlineTooShort } from '../mesh-errors.ts';
-import { currentScope, remainingMs } from '../scope.ts';
+import { currentBudget } from './budget.ts';
 import { type Client, openClient, type Types } from './client.ts';
 import { createPool, type PoolState, sqlOf } from './pool.ts';
 import {
@@ -19,12 +18,13 @@ export interface Database {
   readonly schema: string;
   /**
    * Raw SQL, prepared once per text, for statements that stand alone. Values are parameters, never text. Its connections
-   * are not those of the transactions, so neither waits for the other.
+   * are not those of the transactions, so neither waits for the other. A statement ends soon after the budget of the
+   * current scope; with nothing left, or nobody who waits, it is refused with DeadlineTooShort.
    */
   readonly sql: Sql<Types>;
   /**
-   * Runs `work` in one transaction whose statements end when the budget of the current scope does. Throws what `work`
-   * throws, after a rollback. READ COMMITTED: lock rows before reading what you decide by. With `isDurable: false` a
+   * Runs `work` in one transaction, which ends with the budget of the current scope: the wait for a connection, and each
+   * statement but the commit. Throws what `work` throws, after a rollback, and DeadlineTooShort. READ COMMITTED: lock rows before reading what you decide by. With `isDurable: false` a
    * crash of the server may undo it after the commit: for what is done again then, and is the quicker for it.
    */
   transaction<Result>(
@@ -83,7 +83,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       { isDurable } = { isDurable: true },
     ): Promise<Result> {
       let didPublish = false;
-      const settings = () => ({ statementMsMax: budgetMs(), isDurable });
+      const settings = { budget: currentBudget(), isDurable };
       const result = await inTransaction(writers, settings, async (tx) => {
         const last: LastStatement[] = [];
         deferred.set(tx, last);
@@ -139,19 +139,4 @@ function openWith(options: DatabaseOptions, parameters: Record<string, boolean> 
       ...parameters,
     },
   });
-}
-
-/** Budgets this close to the connection's own limit are left to it: a batch begins a moment after its budget did. */
-const budgetSlackMs = 1_000;
-
-/**
- * What is left of the budget for each statement of a transaction. Without a scope, or with more than the connection's
- * own limit, that one holds. Throws DeadlineTooShort.
- */
-function budgetMs(): number | undefined {
-  if (currentScope() === undefined) return undefined;
-  const leftMs = remainingMs();
-  if (leftMs >= limits.statementMsMax - budgetSlackMs) return undefined;
-  if (leftMs < limits.deadlineUsefulMsMin) throw new DeadlineTooShort();
-  return leftMs;
 }

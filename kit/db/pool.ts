@@ -1,10 +1,17 @@
 import type { Sql } from 'postgres';
+import { limits } from '../limits.ts';
+import { DeadlineTooShort } from '../mesh-errors.ts';
+import { onDeadline } from '../rpc/deadline-timer.ts';
+import { type Budget, currentBudget, statementMs } from './budget.ts';
 import type { Client, Types } from './client.ts';
 
 /** Connections that are made when they are needed, up to so many, and made anew when they were lost. */
 export interface Pool {
-  /** Lends a connection that nobody else uses meanwhile; waits for one, in the order of asking. */
-  take(): Promise<Client>;
+  /**
+   * Lends a connection that nobody else uses meanwhile; waits for one, in the order of asking, as long as the budget
+   * lasts. Throws DeadlineTooShort.
+   */
+  take(budget: Budget): Promise<Client>;
   giveBack(client: Client): void;
   /** The connection that the fewest statements are using just now, for one more. */
   share(): SharedClient;
@@ -30,7 +37,7 @@ export interface SharedClient {
 export function createPool(open: () => Client, clientsMax: number): Pool {
   /** Statements or borrowers by client. */
   const users = new Map<Client, number>();
-  const waiting: ((client: Client) => void)[] = [];
+  const waiting = new Set<(client: Client) => void>();
 
   /** The least used client; a new one rather than one in use. */
   function choose(): Client {
@@ -70,16 +77,36 @@ export function createPool(open: () => Client, clientsMax: number): Pool {
   }
 
   return {
-    take() {
+    async take(budget) {
+      // Refused before it takes a place.
+      statementMs(budget);
       const client = takeFree();
-      if (client !== undefined) return Promise.resolve(client);
-      return new Promise((resolve) => waiting.push(resolve));
+      if (client !== undefined) return client;
+      return new Promise((resolve, reject) => {
+        const giveUp = () => {
+          stop();
+          reject(new DeadlineTooShort());
+        };
+        const timer = onDeadline(budget.deadlineAt, giveUp);
+        const unsubscribe = budget.cancellation?.onCancel(giveUp);
+        const lend = (free: Client) => {
+          stop();
+          resolve(free);
+        };
+        function stop() {
+          clearTimeout(timer);
+          unsubscribe?.();
+          waiting.delete(lend);
+        }
+        waiting.add(lend);
+      });
     },
     giveBack(client) {
       leave(client);
-      if (waiting.length === 0) return;
+      const [next] = waiting;
+      if (next === undefined) return;
       const free = takeFree();
-      if (free !== undefined) waiting.shift()!(free);
+      if (free !== undefined) next(free);
     },
     share() {
       const client = enter(choose());
@@ -87,7 +114,7 @@ export function createPool(open: () => Client, clientsMax: number): Pool {
     },
     get state() {
       const inUse = [...users.values()].filter((count) => count > 0).length;
-      return { open: users.size, inUse, waiting: waiting.length };
+      return { open: users.size, inUse, waiting: waiting.size };
     },
     async end() {
       await Promise.all([...users.keys()].map((client) => client.end()));
@@ -109,14 +136,17 @@ type Make = (...args: unknown[]) => Statement;
  */
 export function sqlThrough<Result>(
   { sql }: Client,
-  send: (statement: Statement, toClient: (statement: Statement) => void) => void,
+  send: (statement: Statement, toClient: (statement: Statement) => void, budget: Budget) => void,
 ): Result {
   const through =
     (make: unknown): Make =>
     (...args) => {
       const made = (make as Make)(...args);
       const toClient = made.handler;
-      if (toClient !== undefined) made.handler = (statement) => send(statement, toClient);
+      if (toClient === undefined) return made;
+      // Of the scope that makes it: it is sent when somebody waits for it, who may be elsewhere.
+      const budget = currentBudget();
+      made.handler = (statement) => send(statement, toClient, budget);
       return made;
     };
   const { json, types, typed } = sql;
@@ -124,9 +154,28 @@ export function sqlThrough<Result>(
   return wrapped as unknown as Result;
 }
 
+/** Sends one more statement ahead of another, on the same connection. It fails only together with its connection. */
+export function sendBefore(
+  { sql }: Client,
+  text: string,
+  toClient: (statement: Statement) => void,
+): void {
+  const statement = sql.unsafe(text) as unknown as Statement;
+  // A query runs when its own `then` is called; this one is sent already.
+  void Promise.prototype.then.call(statement, ignore, ignore);
+  toClient(statement);
+}
+
+function ignore() {}
+
+/** How many times its budget a statement that stands alone may take: a setting that fits is not sent again. */
+const toleranceMax = 4;
+
 /** SQL for statements that stand alone: each goes to a connection of the pool. `maker` itself is never connected. */
 export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
   const underWay = new WeakMap<Client, Set<Statement>>();
+  /** Milliseconds for a statement, where a connection was told to end it earlier than by itself. */
+  const timeouts = new WeakMap<Client, number>();
 
   /** When the connection is lost, the driver forgets those that wait for others before them. */
   function statementsOf(client: Client): Set<Statement> {
@@ -140,7 +189,22 @@ export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
     return statements;
   }
 
-  return sqlThrough(maker, (statement) => {
+  /** The connection's timeout holds for this statement: no shorter than its budget, and not much longer. */
+  function settle(client: Client, leftMs: number, toClient: (statement: Statement) => void): void {
+    const present = timeouts.get(client) ?? limits.statementMsMax;
+    if (present >= leftMs && present <= leftMs * toleranceMax) return;
+    const next = Math.min(Math.ceil(leftMs * (toleranceMax / 2)), limits.statementMsMax);
+    timeouts.set(client, next);
+    sendBefore(client, `set statement_timeout = ${next}`, toClient);
+  }
+
+  return sqlThrough(maker, (statement, _, budget) => {
+    let leftMs: number;
+    try {
+      leftMs = statementMs(budget) ?? limits.statementMsMax;
+    } catch (error) {
+      return statement.reject(error);
+    }
     const { client, done } = pool.share();
     const statements = statementsOf(client);
     statements.add(statement);
@@ -150,6 +214,8 @@ export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
     };
     // A query runs when its own `then` is called; this one only hears that it ended.
     void Promise.prototype.then.call(statement, ended, ended);
-    (client.sql`` as unknown as Statement).handler!(statement);
+    const toClient = (client.sql`` as unknown as Statement).handler!;
+    settle(client, leftMs, toClient);
+    toClient(statement);
   });
 }

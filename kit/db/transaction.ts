@@ -1,6 +1,8 @@
 import type { TransactionSql } from 'postgres';
+import { limits } from '../limits.ts';
+import { type Budget, statementMs } from './budget.ts';
 import { type Client, ConnectionLost, type Types } from './client.ts';
-import { type Pool, sqlThrough } from './pool.ts';
+import { type Pool, sendBefore, sqlThrough } from './pool.ts';
 import { together } from './together.ts';
 
 /** A transaction. All statements of one effect, its events and its request record go through the same one. */
@@ -19,8 +21,8 @@ export class TransactionFailed extends Error {}
 export const writesOnlyInTransactions = { default_transaction_read_only: true } as const;
 
 export interface TransactionSettings {
-  /** The longest that a statement may take, in milliseconds; absent for what the connection says. */
-  statementMsMax?: number | undefined;
+  /** For the wait for a connection, and for all statements together. */
+  budget: Budget;
   /** False when a crash of the server may undo it after the commit: it then does not wait for the disk. */
   isDurable: boolean;
 }
@@ -40,22 +42,25 @@ export interface Worked<Result> {
 /**
  * Runs `work` in a transaction and commits it. When `work` throws or a statement fails, it is rolled back and the error
  * thrown on. Rejects as soon as the connection is lost, whatever `work` is waiting for; nothing is sent after the loss
- * or the end, or it would be done in the transaction of somebody else or in none. `settings` is asked when there is a
- * connection.
+ * or the end, or it would be done in the transaction of somebody else or in none. Throws DeadlineTooShort when the budget
+ * ends before there is a connection or before a statement; one that is under way then is ended by the server.
  */
 export async function inTransaction<Result>(
   pool: Pool,
-  settings: () => TransactionSettings,
+  settings: TransactionSettings,
   work: (tx: Tx) => Promise<Worked<Result>>,
 ): Promise<Result> {
-  const client = await pool.take();
+  const client = await pool.take(settings.budget);
   try {
-    return await transact(client, settings(), work);
+    return await transact(client, settings, work);
   } finally {
     client.onLost = () => {};
     pool.giveBack(client);
   }
 }
+
+/** A statement gets less time than those before it when so little of that is left: not for each millisecond. */
+const renewalShare = 0.9;
 
 async function transact<Result>(
   client: Client,
@@ -72,12 +77,23 @@ async function transact<Result>(
     };
   });
   lost.catch(() => {});
+  let grantedMs = statementMs(settings.budget);
   const tx = sqlThrough<Tx>(client, (statement, toClient) => {
-    if (isOver && !allowed.has(statement)) statement.reject(new TransactionOver());
-    else toClient(statement);
+    if (allowed.has(statement)) return toClient(statement);
+    if (isOver) return statement.reject(new TransactionOver());
+    try {
+      const leftMs = statementMs(settings.budget);
+      if (leftMs !== undefined && leftMs < (grantedMs ?? limits.statementMsMax) * renewalShare) {
+        grantedMs = leftMs;
+        sendBefore(client, `set local statement_timeout = ${Math.ceil(leftMs)}`, toClient);
+      }
+    } catch (error) {
+      return statement.reject(error);
+    }
+    toClient(statement);
   });
   // Not waited for, so it costs no round trip: its answer comes before those of the statements.
-  const begun = begin(client, settings);
+  const begun = begin(client, grantedMs, settings.isDurable);
   let worked: Worked<Result>;
   try {
     [worked] = await Promise.race([Promise.all([work(tx), begun]), lost]);
@@ -96,11 +112,14 @@ async function transact<Result>(
 }
 
 /** Is sent by this very call: awaiting it here would let the first statements overtake it. */
-function begin(client: Client, settings: TransactionSettings): Promise<unknown> {
-  const { statementMsMax, isDurable } = settings;
+function begin(
+  client: Client,
+  statementMsMax: number | undefined,
+  isDurable: boolean,
+): Promise<unknown> {
   const statements = ['begin read write'];
   if (statementMsMax !== undefined) {
-    statements.push(`set local statement_timeout = ${Math.floor(statementMsMax)}`);
+    statements.push(`set local statement_timeout = ${Math.ceil(statementMsMax)}`);
   }
   if (!isDurable) statements.push('set local synchronous_commit = off');
   return client.sql.unsafe(statements.join('; ')).then(undefined, (error) => {

@@ -132,7 +132,7 @@ function toOtel(parent: TraceContext) {
   return { traceId: parent.traceId, spanId: parent.spanId, traceFlags, isRemote: true };
 }
 
-/** The context of another process. Most only pass it on, so it stays the text that it was. */
+/** The context of another process, in version 00. Most only pass it on, so it stays the text that it was. */
 class ReceivedTrace implements TraceContext {
   readonly header: string;
 
@@ -161,15 +161,21 @@ export function formatTraceparent(from: TraceContext): string {
 
 /** Neither id may be zero. */
 const traceparentPattern = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** The flags that version 00 knows. */
+const knownFlags = /-0[01]$/;
 
 /**
  * Reads a `traceparent` header; undefined when it is absent or malformed, for a trace is never worth an error. Of later
- * versions only the part that version 00 has is read and passed on.
+ * versions only what version 00 has is read and passed on.
  */
 export function parseTraceparent(header: string | undefined): TraceContext | undefined {
   if (header === undefined || header.startsWith('ff')) return undefined;
   const known = header.startsWith('00-') ? header : laterVersion(header);
-  return traceparentPattern.test(known) ? new ReceivedTrace(known) : undefined;
+  if (!traceparentPattern.test(known)) return undefined;
+  const received = new ReceivedTrace(known);
+  if (knownFlags.test(known)) return received;
+  const { traceId, spanId, sampled } = received;
+  return { traceId, spanId, sampled };
 }
 
 function laterVersion(header: string): string {
