@@ -18,6 +18,7 @@ export class TransactionFailed extends Error {}
  */
 export const writesOnlyInTransactions = { default_transaction_read_only: true } as const;
 
+/** How long a transaction may take, and what it must outlive. */
 export interface TransactionSettings {
   /** The longest that a statement may take, in milliseconds; absent for what the connection says. */
   statementMsMax?: number | undefined;
