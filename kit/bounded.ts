@@ -1,6 +1,7 @@
 import { DeadlineTooShort, Overloaded } from './mesh-errors.ts';
 import { currentScope, remainingMs } from './scope.ts';
 
+/** Lets so much work run at once; the rest waits for its turn, in the order of asking. */
 export interface Bounded {
   /**
    * Does work when its turn comes, first come first served. Throws Overloaded when too many wait already, and

@@ -6,6 +6,7 @@ export interface Clock {
   after(ms: number, run: () => void): () => void;
 }
 
+/** The time of this machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, run) {
@@ -23,6 +24,7 @@ export interface Duration {
   milliseconds?: number;
 }
 
+/** The whole duration in milliseconds; parts that are absent count as nothing. */
 export function toMs(duration: Duration): number {
   const hours = (duration.days ?? 0) * 24 + (duration.hours ?? 0);
   const seconds = (hours * 60 + (duration.minutes ?? 0)) * 60 + (duration.seconds ?? 0);

@@ -7,6 +7,7 @@ import { leadingTrace, type TraceContext } from './telemetry/trace.ts';
 /** The outcome of one item of a batch: a value, or the error that this item alone gets. */
 export type Outcome<Value> = { value: Value } | { error: unknown };
 
+/** How batches are done, and how many of what size. */
 export interface CoalescerOptions<Item, Value> {
   /** For errors and metrics: "commerce.inventory.reserve". */
   name: string;
@@ -24,8 +25,12 @@ export interface CoalescerOptions<Item, Value> {
   queueMax?: number;
 }
 
+/** Takes items one by one and does them in batches. */
 export interface Coalescer<Item, Value> {
-  /** Does one item. Throws the item's own error, or DeadlineTooShort when it expired before its batch began. */
+  /**
+   * Does one item. Throws the item's own error, Overloaded when too many wait already, or DeadlineTooShort when it
+   * expired before its batch began.
+   */
   do(item: Item): Promise<Value>;
   /** Resolves when nothing waits and nothing runs. */
   idle(): Promise<void>;

@@ -73,6 +73,7 @@ type Env = Record<string, string | undefined>;
 /** A setting is missing or cannot be read; the message names it. */
 export class ConfigError extends Error {}
 
+/** Reads what a process needs to start, whatever services it hosts. Throws ConfigError. */
 export function readConfig(env: Env): ProcessConfig {
   return {
     databaseUrl: required(env, 'DATABASE_URL'),

@@ -24,6 +24,7 @@ export const codes = {
   unauthenticated: 16,
 } as const;
 
+/** The name of a failure as DomainError and RpcError give it: "not_found". */
 export type Code = Exclude<keyof typeof codes, 'ok'>;
 
 const names = Object.keys(codes) as (keyof typeof codes)[];
@@ -103,6 +104,7 @@ export class RpcError extends Error {
 /** A refusal that this service itself decided and recorded before: it goes out exactly as it did the first time. */
 export class RecordedRefusal extends RpcError {}
 
+/** What is known of a failure beside its code and text. The fields are those of RpcError. */
 export interface RpcErrorDetails {
   reason?: string;
   domain?: string;
@@ -118,6 +120,7 @@ export function assert(condition: unknown, claim: string): asserts condition {
   if (!condition) throw new AssertionError(claim);
 }
 
+/** Something that must hold does not: a bug. Callers get INTERNAL and never its text. */
 export class AssertionError extends Error {
   override readonly name = 'AssertionError';
   constructor(claim: string) {

@@ -10,6 +10,7 @@ export interface FeedPosition {
   after: bigint;
 }
 
+/** How the entries of feeds are read, and how often without a hint. */
 export interface FeedHubOptions<Entry> {
   /** For errors and metrics: "platform.notification.feed". */
   name: string;
@@ -27,6 +28,7 @@ export interface FeedHubOptions<Entry> {
   refreshMs?: number;
 }
 
+/** All feeds of one kind, for the streams of this process. */
 export interface FeedHub<Entry> {
   /** Something was added to a feed. It need not be true, and nothing is lost when it is not said. */
   hint(feed: string): void;
@@ -42,6 +44,10 @@ const refreshMsDefault = 15_000;
 /** Entries in one piece: a reader far behind catches up in many. */
 const entriesMax = 100;
 
+/**
+ * Makes a hub. Followers that look at the same moment share one read of all their feeds, so many that are hinted at
+ * together cost one query. Feeds come in pieces of at most 100 entries.
+ */
 export function createFeedHub<Entry>(options: FeedHubOptions<Entry>): FeedHub<Entry> {
   const { name, read, positionOf, clock, timeoutMs, refreshMs = refreshMsDefault } = options;
   const followers = createListeners<[]>();

@@ -78,6 +78,7 @@ export interface RunningService {
   advance(): Promise<void>;
 }
 
+/** What this process hosts, from the start on until it is stopped. */
 export interface Host {
   readonly services: ReadonlyMap<string, RunningService>;
   /** Finishes what is in hand and stops, in the order that loses nothing. */

@@ -3,6 +3,7 @@ import { detached } from './scope.ts';
 import type { Job } from './service.ts';
 import type { Logger } from './telemetry/log.ts';
 
+/** A job that runs again and again until it is stopped. */
 export interface RunningJob {
   readonly job: Job;
   /** Runs it until nothing is due. Rejects when a run fails. */

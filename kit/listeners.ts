@@ -7,6 +7,7 @@ export interface Listeners<News extends unknown[]> {
   readonly size: number;
 }
 
+/** Makes a set without listeners. `tell` calls them one after the other before it returns, so they must not throw. */
 export function createListeners<News extends unknown[]>(): Listeners<News> {
   const byKey = new Map<string, Set<(...news: News) => void>>();
 

@@ -6,4 +6,5 @@
 const http = process.getBuiltinModule('node:http');
 for (const name of ['WebSocket', 'CloseEvent', 'MessageEvent']) Reflect.deleteProperty(http, name);
 
+/** Node's own. To be imported from here wherever an HTTP/1.1 server is made. */
 export const { createServer } = http;

@@ -7,6 +7,7 @@ import type { Engine } from './rpc/engine.ts';
 import { engineLimits } from './rpc/engine-limits.ts';
 import { createChannel } from './rpc/wire-channel.ts';
 
+/** Where services are, and how calls travel there. */
 export interface WaysOptions {
   /** `wire`: gRPC to wherever a service listens. `direct`: a call within this process for what lives here. */
   transport: 'wire' | 'direct';

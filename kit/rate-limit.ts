@@ -6,6 +6,7 @@ export interface Rate {
   periodMs: number;
 }
 
+/** A token bucket for each key: of this process, or in Redis where processes share them. */
 export interface RateLimiter {
   /** Takes one token of `key`. Answers 0, or the milliseconds until there is one. */
   take(key: string, rate: Rate): number | Promise<number>;

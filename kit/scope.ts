@@ -6,6 +6,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { TraceContext } from './telemetry/trace.ts';
 
+/** What is known of the work in hand. It follows the work through every `await`. */
 export interface Scope {
   /** Milliseconds since the epoch; Infinity when nobody set one. */
   readonly deadlineAt: number;
@@ -59,10 +60,12 @@ function noop() {}
 
 const storage = new AsyncLocalStorage<Scope | undefined>();
 
+/** The scope of the work in hand; undefined where nobody opened one. */
 export function currentScope(): Scope | undefined {
   return storage.getStore();
 }
 
+/** Runs `work`, with all that it awaits and starts, in `scope` and no longer in the present one. */
 export function runInScope<Result>(scope: Scope, work: () => Result): Result {
   return storage.run(scope, work);
 }

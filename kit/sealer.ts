@@ -12,6 +12,10 @@ import {
 } from 'node:crypto';
 import { assert } from './errors.ts';
 
+/**
+ * Seals and digests for one purpose. The same bytes are sealed differently each time, so what has to be found again is
+ * found by its digest. Sealing adds 32 bytes.
+ */
 export interface Sealer {
   /** Encrypts. `context` says what the bytes are and whose: opening them as anything else fails. */
   seal(plain: Uint8Array, context: string): Buffer;

@@ -2,6 +2,7 @@
 import type { Clock } from './clock.ts';
 import { createListeners } from './listeners.ts';
 
+/** How states are read and compared, and how often without a hint. */
 export interface WatchHubOptions<Value> {
   /** Reads the present states from the database; keys that do not exist are left out. */
   read(keys: string[]): Promise<Map<string, Value>>;
@@ -12,6 +13,7 @@ export interface WatchHubOptions<Value> {
   refreshMs?: number;
 }
 
+/** All states of one kind, for the streams of this process. */
 export interface WatchHub<Value> {
   /** Something about a key has changed; with the new state at hand, nobody needs to read it. */
   hint(key: string, value?: Value): void;
@@ -28,6 +30,10 @@ export interface WatchHub<Value> {
 
 const refreshMsDefault = 5_000;
 
+/**
+ * Makes a hub. Each watcher reads for itself: all of its keys at its start and after `refreshMs` (5 s by default)
+ * without a hint, and those hinted at without a state. A watch throws what `read` throws.
+ */
 export function createWatchHub<Value>(options: WatchHubOptions<Value>): WatchHub<Value> {
   const { read, versionOf, clock, refreshMs = refreshMsDefault } = options;
   const watchers = createListeners<[key: string, value?: Value]>();

@@ -1,5 +1,6 @@
 // All static checks and the unit tests that need no server: npm run check
 import { findContractFaults } from './check/contract.ts';
+import { findUndocumentedExports } from './check/docstrings.ts';
 import { findStaleGenerated } from './check/gen-clean.ts';
 import { findForbiddenImports } from './check/imports.ts';
 import { run, say } from './run.ts';
@@ -27,6 +28,7 @@ const checks: Check[] = [
   { name: 'gen/ is what proto/ says', find: findStaleGenerated },
   { name: 'policies and request ids', find: async () => findContractFaults() },
   { name: 'who imports whom', find: async () => findForbiddenImports() },
+  { name: 'what the kit exports is documented', find: async () => findUndocumentedExports() },
 ];
 
 /** Against main; on main itself against the last commit. A tree without history has nothing to break. */

@@ -50,6 +50,10 @@ const duplicateWindowMs = 120_000;
 
 const nanos = (ms: number) => ms * 1_000_000;
 
+/**
+ * Connects to NATS, as `name` in its list of connections. Rejects when the server is not there at first; later it is
+ * looked for again and again, for ever.
+ */
 export async function connectBus(options: {
   url: string;
   namespace?: string;
@@ -145,6 +149,7 @@ export function toHeaders(event: WireEvent): MsgHdrs {
   });
 }
 
+/** Reads what toHeaders wrote. What is missing is empty or 0; a trace that cannot be read is left out. */
 export function fromHeaders(from: MsgHdrs | undefined, payload: Uint8Array): WireEvent {
   const found = new Map<string, readonly string[]>(from);
   const read = (name: string) => found.get(name)?.[0] ?? '';

@@ -34,6 +34,7 @@ export function subscription<Schema extends DescMessage>(
   return options as unknown as Subscription;
 }
 
+/** A durable consumer, as this process takes part in it. */
 export interface Consumer {
   readonly name: string;
   readonly service: string;
@@ -44,6 +45,7 @@ export interface Consumer {
   stop(): Promise<void>;
 }
 
+/** Who consumes what, and the database in which effects and inbox are. */
 export interface ConsumerOptions {
   bus: Bus;
   database: Database;

@@ -8,6 +8,7 @@ export interface Publication {
   headers: MsgHdrs;
 }
 
+/** Sends messages to JetStream and waits until it holds them. */
 export interface Publisher {
   /**
    * Resolves when JetStream holds every message; rejects otherwise, and then some may be held all the same. Waits as

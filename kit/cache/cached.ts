@@ -2,6 +2,7 @@ import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufb
 import { createCoalescer } from '../coalesce.ts';
 import type { Cache } from './cache.ts';
 
+/** What is cached under which keys, for how long, and where it comes from. */
 export interface CachedOptions<Schema extends DescMessage> {
   cache: Cache;
   /** First part of the keys: "product". */

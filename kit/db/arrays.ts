@@ -24,6 +24,10 @@ const elements: [array: number, read: (text: string) => unknown][] = [
   [2951, same],
 ];
 
+/**
+ * For the driver: arrays of one dimension, of bool, bytea, int4, int8, text, varchar, timestamptz and uuid. NULL among
+ * the elements is null.
+ */
 export const arrayTypes: Record<string, PostgresType> = Object.fromEntries(
   elements.map(([array, read]) => [
     `array_${array}`,

@@ -4,6 +4,7 @@ import { arrayTypes } from './arrays.ts';
 
 /** int8 is bigint everywhere: money and stock must not pass through a double. */
 const types = { bigint: postgres.BigInt, ...arrayTypes };
+/** What statements take and give beyond the types that the driver knows by itself. */
 export type Types = { bigint: bigint };
 
 /** The connection was lost. What was under way may have been done or not. */
@@ -28,6 +29,7 @@ export interface Client {
   end(): Promise<void>;
 }
 
+/** The driver's own options, without those that the kit decides. */
 export type ClientOptions = Omit<postgres.Options<Record<string, never>>, 'types' | 'max'>;
 
 const endSecondsMax = 5;

@@ -49,6 +49,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** Where a service's schema is, and as whom it is used. */
 export interface DatabaseOptions {
   url: string;
   schema: string;
@@ -62,6 +63,10 @@ export interface DatabaseOptions {
   onStatement?: (text: string) => void;
 }
 
+/**
+ * Opens a schema. It connects with the first statement, and anew after a loss. A statement, and a wait within a
+ * transaction, may take limits.statementMsMax.
+ */
 export function createDatabase(options: DatabaseOptions): Database {
   const { schema } = options;
   const open = () => openWith(options);

@@ -29,12 +29,6 @@ export function sqlState(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** True for a failure that has nothing to do with the statement: a lost connection or a server that restarts. */
-export function isTransient(error: unknown): boolean {
-  const code = sqlState(error);
-  return transient.has(code) || lost.has(code);
-}
-
 /** True when PostgreSQL itself chose this transaction to give way: nothing of it was done. */
 export function isUndone(error: unknown): boolean {
   return undone.has(sqlState(error));

@@ -12,6 +12,7 @@ export class MigrationChanged extends Error {
   }
 }
 
+/** Which schema of which database, and the migrations it is to have. */
 export interface MigrateOptions {
   /** A URL whose user may create schemas and roles. */
   url: string;

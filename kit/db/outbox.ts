@@ -39,6 +39,7 @@ export function publish(database: Database, tx: Tx, events: readonly OutgoingEve
   );
 }
 
+/** Carries the outbox of one service to the bus, by itself, until it is stopped. */
 export interface Relay {
   /** Looks now instead of at the next poll. */
   wake(): void;

@@ -27,6 +27,7 @@ export interface PoolState {
   waiting: number;
 }
 
+/** A connection that others use as well. */
 export interface SharedClient {
   readonly client: Client;
   /** To be called when the statement is answered. */

@@ -148,6 +148,7 @@ export function answerBatchOnce<Item>(
   });
 }
 
+/** Does the items in the transaction that records their answers: one outcome each, in order. See answerBatchOnce. */
 export type BatchWork<Item> = (tx: Tx, items: Item[]) => Promise<Outcome<Answer>[]>;
 
 /**

@@ -20,6 +20,7 @@ export class TransactionFailed extends Error {}
  */
 export const writesOnlyInTransactions = { default_transaction_read_only: true } as const;
 
+/** How long a transaction may take, and what it must outlive. */
 export interface TransactionSettings {
   /** For the wait for a connection, and for all statements together. */
   budget: Budget;

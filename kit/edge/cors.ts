@@ -1,6 +1,7 @@
 import { cors as connectCors } from '@connectrpc/connect';
 import type { Request, Response } from './listen.ts';
 
+/** From where browsers may call. */
 export interface CorsOptions {
   /** Origins that browsers may call from; "*" for any. */
   origins: readonly string[];

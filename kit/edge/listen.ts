@@ -22,12 +22,15 @@ import { type CorsOptions, withCors } from './cors.ts';
 import { createHttp1 } from './http1.ts';
 import { contextValuesOf, mountServices } from './mount.ts';
 
+/** Node's request, by HTTP/1.1 or HTTP/2. */
 export type Request = IncomingMessage | Http2ServerRequest;
+/** Node's response, by HTTP/1.1 or HTTP/2. */
 export type Response = ServerResponse | Http2ServerResponse;
 
 /** A plain HTTP answer beside the RPCs: JSON, by path. */
 export type HttpRoutes = Readonly<Record<string, () => Promise<{ status: number; body: string }>>>;
 
+/** What the door answers: RPCs of these services through the dispatcher, and plain HTTP by path. */
 export interface EdgeOptions {
   services: readonly DescService[];
   dispatcher: MessageDispatcher;

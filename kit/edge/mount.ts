@@ -19,6 +19,7 @@ import { Cancellation } from '../scope.ts';
 /** Where a request came from, for rate limits: "192.0.2.1:0". Set by the listener. */
 export const peerAddressKey = createContextKey('unknown:0', { description: 'peer address' });
 
+/** Tells the handlers of a request where it came from: `address` is host and port. */
 export function contextValuesOf(address: string) {
   return createContextValues().set(peerAddressKey, address);
 }

@@ -19,6 +19,7 @@ export interface Revocations {
   isRevoked(user: User): boolean;
 }
 
+/** Tells whose an access token is. One that it has seen is answered at once, without a promise. */
 export interface AccessTokenVerifier {
   /** The person that a token names. Throws CredentialsInvalid, CredentialsExpired or SessionRevoked. */
   verify(token: string): User | Promise<User>;

@@ -19,6 +19,10 @@ export interface RevocationList extends Revocations {
   readonly size: number;
 }
 
+/**
+ * Makes an empty list; followRevocations fills it. `now` is in milliseconds since the epoch. Past
+ * limits.revokedSessionsMax the oldest sessions are forgotten, and their last tokens count again until they expire.
+ */
 export function createRevocations(now: () => number = Date.now): RevocationList {
   const expiries = new Map<string, number>();
   const listeners = new Set<() => void>();
@@ -66,6 +70,7 @@ export function ensureRevocationStream(bus: Bus): Promise<void> {
   return bus.ensureStreams(publisher, memory);
 }
 
+/** Keeps a list up to date until it is stopped, also when the bus was away. */
 export interface RevocationFeed {
   /** Revocations on the bus that have not arrived here. */
   pending(): Promise<number>;

@@ -27,6 +27,7 @@ export interface TlsPaths {
   readonly ca?: string;
 }
 
+/** Whose certificate it must be, and the clock by which files are looked at where nothing tells of changes. */
 export interface TlsWatchOptions {
   clock?: Clock;
   /** The service whose certificate it must be; anybody's when absent. */

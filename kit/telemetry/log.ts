@@ -11,6 +11,7 @@ export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error' | 'chi
 /** Takes finished lines. */
 export type LogDestination = DestinationStream;
 
+/** How much is logged, and where to. */
 export interface LogOptions {
   /** trace, debug, info, warn, error, fatal or silent. */
   level?: string;
@@ -18,6 +19,10 @@ export interface LogOptions {
   destination?: LogDestination | undefined;
 }
 
+/**
+ * Makes the logger of a service: JSON, a line for each event. A field named `error` is logged by its name, code and
+ * stack, never by its text, which may hold values. Throws for a level that does not exist.
+ */
 export function createLogger(service: string, options: LogOptions = {}): Logger {
   return pino(
     {

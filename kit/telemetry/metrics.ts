@@ -58,6 +58,7 @@ export const clientCalls = createCallMetrics(registry, {
   secondsHelp: 'Time of a logical call, attempts included.',
 });
 
+/** Second and further attempts of the calls that this process makes, by method; `outcome` is sent or throttled. */
 export const clientRetries = new Counter({
   name: 'rpc_client_retries_total',
   help: 'Attempts after the first, by method; `throttled` counts those the budget refused.',
@@ -65,6 +66,7 @@ export const clientRetries = new Counter({
   registers: [registry],
 });
 
+/** Addresses ejected by the balancers of this process, by the service they belong to. */
 export const ejections = new Counter({
   name: 'rpc_client_ejections_total',
   help: 'Addresses taken out of the rotation because their calls failed.',
@@ -72,6 +74,7 @@ export const ejections = new Counter({
   registers: [registry],
 });
 
+/** Calls that load shedding refused, by service and cause. */
 export const shedCalls = new Counter({
   name: 'rpc_server_shed_total',
   help: 'Calls refused because the process had too much to do, by cause.',
@@ -79,6 +82,10 @@ export const shedCalls = new Counter({
   registers: [registry],
 });
 
+/**
+ * Events published and consumed; `failed` counts attempts, of one event when it is consumed and of a whole batch when
+ * it is published.
+ */
 export const events = new Counter({
   name: 'bus_events_total',
   help: 'Events by service, direction (published, consumed) and outcome.',
@@ -86,6 +93,7 @@ export const events = new Counter({
   registers: [registry],
 });
 
+/** Age of the oldest event in the outbox, in seconds. Absent while the database does not answer. */
 export const outboxWaiting = new Gauge({
   name: 'outbox_oldest_seconds',
   help: 'Age of the oldest event that is not yet on the bus; 0 when all are.',
@@ -93,6 +101,7 @@ export const outboxWaiting = new Gauge({
   registers: [registry],
 });
 
+/** How much waits in each queue of a service. Absent where it could not be found out. */
 export const queueWaiting = new Gauge({
   name: 'queue_waiting',
   help: 'What waits to be done, by queue: the outbox, the events of a consumer in the whole mesh, the work of a job.',
@@ -100,6 +109,7 @@ export const queueWaiting = new Gauge({
   registers: [registry],
 });
 
+/** Connections to the database that are open, by use and state. */
 export const databaseConnections = new Gauge({
   name: 'database_connections',
   help: 'Connections by what they are for (transactions, statements) and state (in_use, idle).',
@@ -107,6 +117,7 @@ export const databaseConnections = new Gauge({
   registers: [registry],
 });
 
+/** Work that waits for a connection. Above 0 for long, there are too few of them or transactions take too long. */
 export const databaseWaiting = new Gauge({
   name: 'database_waiting',
   help: 'Work that waits for a connection, by what it is for.',
@@ -114,6 +125,7 @@ export const databaseWaiting = new Gauge({
   registers: [registry],
 });
 
+/** Calls and streams that the server of a service is at work on. */
 export const serverInFlight = new Gauge({
   name: 'rpc_server_in_flight',
   help: 'Calls being answered and streams open, by kind (call, stream).',
@@ -121,6 +133,7 @@ export const serverInFlight = new Gauge({
   registers: [registry],
 });
 
+/** Batches of spans that were dropped because the collector did not take them. */
 export const traceExportFailures = new Counter({
   name: 'trace_export_failures_total',
   help: 'Batches of spans that the collector did not take; they are dropped.',

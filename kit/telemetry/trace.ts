@@ -15,6 +15,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 
+/** What a hop tells the next one of a trace. */
 export interface TraceContext {
   /** 32 hex digits. */
   readonly traceId: string;
@@ -29,6 +30,7 @@ export interface Span {
   end(failure?: string): void;
 }
 
+/** What a span is to the other side of its hop. Source: OpenTelemetry, SpanKind. */
 export type Kind = 'server' | 'client' | 'producer' | 'consumer' | 'internal';
 
 const kinds: Record<Kind, SpanKind> = {

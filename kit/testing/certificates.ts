@@ -12,6 +12,7 @@ export interface Authority {
   issue(service: string, options?: IssueOptions): TlsFiles;
 }
 
+/** What a certificate names, and until when it is good. */
 export interface IssueOptions {
   /** The SPIFFE id of the service, unless told otherwise. */
   uris?: readonly string[];

@@ -15,6 +15,7 @@ export interface CollectedSpan {
   links?: { traceId: string }[];
 }
 
+/** A collector that listens, and what it was sent so far. */
 export interface Collector {
   readonly url: string;
   readonly spans: CollectedSpan[];

@@ -23,6 +23,7 @@ import type { LogDestination } from '../telemetry/log.ts';
 import { createPeople, type People } from './people.ts';
 import { startWire, type Wire } from './proxy.ts';
 
+/** The servers that a network uses, the services it starts, and how they reach each other. */
 export interface NetworkOptions {
   databaseUrl: string;
   natsUrl: string;
@@ -51,6 +52,7 @@ export interface NetworkOptions {
 
 export type { Person } from './people.ts';
 
+/** A mesh that runs in this process, and all that a test does with it from outside. */
 export interface Network {
   readonly clock: ReturnType<typeof createTestClock>;
   service(name: string): RunningService;
@@ -125,6 +127,10 @@ async function removeStreams(natsUrl: string, namespace: string): Promise<void> 
   await bus.close();
 }
 
+/**
+ * Makes a database and starts the services on free ports, in the order given. `stop` removes the database and the
+ * streams again, unless the network joined another one. Logs are silent unless LOG_LEVEL or `logLevel` says otherwise.
+ */
 export async function createNetwork(options: NetworkOptions): Promise<Network> {
   const shared = options.joins && grounds.get(options.joins);
   const ground = shared ?? (await createGround(options));

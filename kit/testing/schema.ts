@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { createDatabase, type Database, type DatabaseOptions } from '../db/database.ts';
 import { migrate } from '../db/migrate.ts';
 
+/** A database with the kit's tables in one schema. `stop` removes it. */
 export interface TestSchema {
   url: string;
   schema: string;

@@ -9,11 +9,13 @@ export const limits = {
   readBatchMax: 1_000,
 } as const;
 
+/** No stock of the SKU was ever set. */
 export class SkuNotFound extends DomainError<{ sku: string }> {
   readonly code = 'not_found';
   readonly reason = 'SKU_NOT_FOUND';
 }
 
+/** Fewer units are available than a reservation wants, or than are to be taken off. */
 export class InsufficientStock extends DomainError<{
   sku: string;
   requested: string;
@@ -23,26 +25,31 @@ export class InsufficientStock extends DomainError<{
   readonly reason = 'INSUFFICIENT_STOCK';
 }
 
+/** A stock is to be set below what orders hold of it. */
 export class StockIsReserved extends DomainError<{ sku: string; reserved: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'STOCK_IS_RESERVED';
 }
 
+/** An adjustment would take the stock above limits.stockUnitsMax. */
 export class StockOutOfRange extends DomainError<{ sku: string; limit: string }> {
   readonly code = 'out_of_range';
   readonly reason = 'STOCK_OUT_OF_RANGE';
 }
 
+/** An order reserves again, under another request. */
 export class ReservationExists extends DomainError<{ order_id: string }> {
   readonly code = 'already_exists';
   readonly reason = 'RESERVATION_EXISTS';
 }
 
+/** An order commits what it never reserved. */
 export class ReservationNotFound extends DomainError<{ order_id: string }> {
   readonly code = 'not_found';
   readonly reason = 'RESERVATION_NOT_FOUND';
 }
 
+/** An order commits, or reserves again, after its reservation was released or has expired. */
 export class ReservationNotActive extends DomainError<{ order_id: string; state: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'RESERVATION_NOT_ACTIVE';

@@ -16,6 +16,7 @@ import { stockChanged } from './events.ts';
 /** A stock with the time of its last change. */
 export type StockView = Stock & { updatedAt: Date };
 
+/** Stock and reservations. Who changes them opens a book, applies commands to it and writes it, in one transaction. */
 export interface Store {
   /**
    * Locks all that the commands touch (reservations by order id, then stock by SKU: the one order of all writers) and
@@ -48,6 +49,7 @@ interface ReservationRow {
   expires_at: Date;
 }
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {
   const { sql } = database;
 

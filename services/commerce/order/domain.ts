@@ -17,46 +17,55 @@ export const limits = {
   answerReserveMs: 100, // what CreateOrder keeps of its deadline to say that the order is still in progress
 } as const;
 
+/** No such order, or not one that the caller may see or change. */
 export class OrderNotFound extends DomainError<{ order_id: string }> {
   readonly code = 'not_found';
   readonly reason = 'ORDER_NOT_FOUND';
 }
 
+/** Somebody who is not on the staff lists the orders of another. */
 export class NotYourOrders extends DomainError {
   readonly code = 'permission_denied';
   readonly reason = 'NOT_YOUR_ORDERS';
 }
 
+/** The catalogue has no such SKU. */
 export class SkuNotFound extends DomainError<{ sku: string }> {
   readonly code = 'not_found';
   readonly reason = 'SKU_NOT_FOUND';
 }
 
+/** The product of a SKU is DISCONTINUED. One that is out of stock is inventory's to refuse. */
 export class SkuNotForSale extends DomainError<{ sku: string; status: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'SKU_NOT_FOR_SALE';
 }
 
+/** The lines of one order are priced in several currencies; `sku` is the first that differs. */
 export class MixedCurrencies extends DomainError<{ sku: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'MIXED_CURRENCIES';
 }
 
+/** The total is above limits.totalMinorMax. */
 export class OrderTooLarge extends DomainError<{ limit: string }> {
   readonly code = 'out_of_range';
   readonly reason = 'ORDER_TOO_LARGE';
 }
 
+/** The caller's deadline is near and the order, which was taken, is not settled. The same request waits on. */
 export class OrderInProgress extends DomainError<{ order_id: string }> {
   readonly code = 'deadline_exceeded';
   readonly reason = 'ORDER_IN_PROGRESS';
 }
 
+/** An order of this status cannot be shipped, delivered or cancelled. */
 export class OrderStatusConflict extends DomainError<{ order_id: string; status: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'ORDER_STATUS_CONFLICT';
 }
 
+/** Prices could not be read in time. Nothing was begun. */
 export class CatalogueUnavailable extends DomainError {
   readonly code = 'unavailable';
   readonly reason = 'CATALOGUE_UNAVAILABLE';

@@ -19,6 +19,10 @@ export interface Saga {
   readonly paymentToken: string | undefined;
 }
 
+/**
+ * Orders, and how far the saga of each is. Who decides about one has locked it. `now` is in milliseconds since the
+ * epoch.
+ */
 export interface Store {
   /** Locks orders by id, in id order, and reads them; unknown ones are left out. */
   lock(tx: Tx, orderIds: readonly string[]): Promise<Map<string, Saga>>;
@@ -68,6 +72,7 @@ interface Row {
   updated_at: Date;
 }
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {
   const { sql } = database;
   const columns = sql`order_id, user_id, request_id, request_hash, status, step, lines, currency,

@@ -12,16 +12,19 @@ export const limits = {
   stockQueryMax: 1_000, // SKUs in one question to inventory
 } as const;
 
+/** No such product. */
 export class ProductNotFound extends DomainError<{ product_id: string }> {
   readonly code = 'not_found';
   readonly reason = 'PRODUCT_NOT_FOUND';
 }
 
+/** A variant of another product has the SKU already. */
 export class SkuTaken extends DomainError<{ sku: string }> {
   readonly code = 'already_exists';
   readonly reason = 'SKU_TAKEN';
 }
 
+/** The product has changed since the version that was edited. */
 export class ProductVersionConflict extends DomainError<{
   product_id: string;
   expected: string;
@@ -31,6 +34,7 @@ export class ProductVersionConflict extends DomainError<{
   readonly reason = 'PRODUCT_VERSION_CONFLICT';
 }
 
+/** A product of this status cannot become the one wanted. */
 export class ProductStatusConflict extends DomainError<{
   product_id: string;
   status: string;
@@ -40,6 +44,7 @@ export class ProductStatusConflict extends DomainError<{
   readonly reason = 'PRODUCT_STATUS_CONFLICT';
 }
 
+/** The product, all texts and attributes together, is above limits.productBytesMax. */
 export class ProductTooLarge extends DomainError<{ limit: string }> {
   readonly code = 'out_of_range';
   readonly reason = 'PRODUCT_TOO_LARGE';

@@ -38,6 +38,7 @@ export interface Change {
   readonly after: Product;
 }
 
+/** Products with their variants. What is read without a lock shows; what is to be changed is locked first. */
 export interface Store {
   /** Reads products by id; unknown ones are left out. */
   readProducts(productIds: readonly string[]): Promise<Product[]>;
@@ -56,11 +57,13 @@ export interface Store {
   findMisjudged(tx: Tx, inStock: ReadonlyMap<string, boolean>): Promise<Misjudged[]>;
 }
 
+/** A SKU that the catalogue shows as in stock when it is not, or the other way round. */
 export interface Misjudged {
   readonly sku: string;
   readonly productId: string;
 }
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {
   const { sql } = database;
   const productColumns = sql`p.product_id, p.version, p.title, p.description, p.localized_texts,

@@ -21,51 +21,61 @@ export const limits = {
   eventAgeMsMax: 300_000, // older signatures are refused: a recorded event cannot be sent in again
 } as const;
 
+/** No such payment, or not one that the caller may see. */
 export class PaymentNotFound extends DomainError<{ payment_id: string }> {
   readonly code = 'not_found';
   readonly reason = 'PAYMENT_NOT_FOUND';
 }
 
+/** The order has a payment already, under another request. */
 export class PaymentExists extends DomainError<{ order_id: string }> {
   readonly code = 'already_exists';
   readonly reason = 'PAYMENT_EXISTS';
 }
 
+/** The order was voided, so its payment will not be made. */
 export class PaymentVoided extends DomainError<{ order_id: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'PAYMENT_VOIDED';
 }
 
+/** A capture finds no open authorization, or the provider refused to take from it. */
 export class PaymentNotAuthorized extends DomainError<{ payment_id: string; status: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'PAYMENT_NOT_AUTHORIZED';
 }
 
+/** A capture asks for more than was authorized. */
 export class CaptureTooLarge extends DomainError<{ payment_id: string; authorized_minor: string }> {
   readonly code = 'out_of_range';
   readonly reason = 'CAPTURE_TOO_LARGE';
 }
 
+/** A refund finds nothing taken that could be given back. */
 export class PaymentNotCaptured extends DomainError<{ payment_id: string; status: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'PAYMENT_NOT_CAPTURED';
 }
 
+/** A refund asks for more than is left of the capture, refunds under way deducted. */
 export class RefundTooLarge extends DomainError<{ payment_id: string; refundable_minor: string }> {
   readonly code = 'out_of_range';
   readonly reason = 'REFUND_TOO_LARGE';
 }
 
+/** The provider will not give the money back; `code` is its reason. */
 export class RefundRefused extends DomainError<{ payment_id: string; code: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'REFUND_REFUSED';
 }
 
+/** The payment has had limits.operationsMax captures and refunds. */
 export class TooManyRefunds extends DomainError<{ payment_id: string; limit: string }> {
   readonly code = 'resource_exhausted';
   readonly reason = 'TOO_MANY_REFUNDS';
 }
 
+/** The caller's budget ended before the outcome was known. It is unknown, not negative: the same request asks again. */
 export class ProviderUnavailable extends DomainError {
   readonly code = 'unavailable';
   readonly reason = 'PROVIDER_UNAVAILABLE';
@@ -73,11 +83,13 @@ export class ProviderUnavailable extends DomainError {
   override readonly isRetryable = false;
 }
 
+/** An event was not signed with our secret, or longer ago than limits.eventAgeMsMax. */
 export class SignatureInvalid extends DomainError {
   readonly code = 'unauthenticated';
   readonly reason = 'SIGNATURE_INVALID';
 }
 
+/** An event is signed, but tells nothing that we know of. */
 export class EventMalformed extends DomainError {
   readonly code = 'invalid_argument';
   readonly reason = 'EVENT_MALFORMED';

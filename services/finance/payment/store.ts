@@ -5,6 +5,7 @@ import { findWaiting, writeFacts, writeOperations } from './store/facts.ts';
 import { begin, insert, update } from './store/payments.ts';
 import { type OperationRow, type PaymentRow, toOperation, toRecord } from './store/rows.ts';
 
+/** The payments to lock, by their own ids or by those of their orders; empty for none. */
 export interface Wanted {
   paymentIds: readonly string[];
   orderIds: readonly string[];
@@ -25,6 +26,10 @@ export interface OwnedOperation {
   operation: Operation;
 }
 
+/**
+ * Payments with their operations, and the facts that the provider told. What answers no promise is written together
+ * with the commit. `now` is in milliseconds since the epoch.
+ */
 export interface Store {
   /**
    * Begins payments, each unless its request was answered or has begun one, or its order has one. Answers the ids of
@@ -59,6 +64,7 @@ export interface Scope {
   scope: string;
 }
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {
   const { sql } = database;
   const columns = sql`payment_id, order_id, user_id, currency, amount_minor, intent, status,

@@ -9,6 +9,7 @@ export const limits = {
   feedReadMsMax: 2_000,
 } as const;
 
+/** What is to be marked as read does not exist, or is not the caller's. */
 export class NotificationNotFound extends DomainError<{ notification_id: string }> {
   readonly code = 'not_found';
   readonly reason = 'NOTIFICATION_NOT_FOUND';

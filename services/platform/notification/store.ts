@@ -20,6 +20,7 @@ export interface Filter {
   readonly unreadOnly: boolean;
 }
 
+/** What each person was told, as one list that only grows. Times are in milliseconds since the epoch. */
 export interface Store {
   /**
    * Tells people what they have not been told, with an event, and answers what each telling has led to, now or before.
@@ -51,6 +52,7 @@ interface Row {
   read_at: Date | null;
 }
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {
   const { sql } = database;
   const columns = sql`n.notification_id, n.user_id, n.position, n.kind, n.subject_id, n.parameters,

@@ -32,67 +32,82 @@ export const limits = {
   sweepBatchMax: 500,
 } as const;
 
-/** Metadata: user_id, when one was named. */
+/** No such person, or not one that the caller may see. Metadata: user_id, when one was named. */
 export class UserNotFound extends DomainError<Record<string, string>> {
   readonly code = 'not_found';
   readonly reason = 'USER_NOT_FOUND';
 }
 
+/** Somebody signs up with an address that belongs to somebody, in these capitals or others. */
 export class EmailTaken extends DomainError {
   readonly code = 'already_exists';
   readonly reason = 'EMAIL_TAKEN';
 }
 
+/** A new password is what an attacker tries first: a common one, or the address itself. */
 export class PasswordTooWeak extends DomainError<{ rule: 'COMMON' | 'EQUALS_EMAIL' }> {
   readonly code = 'invalid_argument';
   readonly reason = 'PASSWORD_TOO_WEAK';
 }
 
+/**
+ * No such pair of address and password; which of the two is wrong it does not say. Also when the password was changed
+ * meanwhile.
+ */
 export class CredentialsWrong extends DomainError {
   readonly code = 'unauthenticated';
   readonly reason = 'CREDENTIALS_WRONG';
 }
 
+/** An address has used up its attempts of this period; the right password is not tested either. */
 export class TooManyAttempts extends DomainError<{ retry_after_ms: string }> {
   readonly code = 'resource_exhausted';
   readonly reason = 'TOO_MANY_ATTEMPTS';
 }
 
+/** The password was right, but the account is not ACTIVE. */
 export class UserNotActive extends DomainError<{ status: string }> {
   readonly code = 'permission_denied';
   readonly reason = 'USER_NOT_ACTIVE';
 }
 
+/** A person of this status cannot be suspended, reinstated or deactivated. */
 export class UserStatusConflict extends DomainError<{ user_id: string; status: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'USER_STATUS_CONFLICT';
 }
 
+/** Somebody on the staff suspends themselves or changes their own roles: another must do it. */
 export class CannotChangeSelf extends DomainError {
   readonly code = 'failed_precondition';
   readonly reason = 'CANNOT_CHANGE_SELF';
 }
 
+/** The person's own book has no such address, whoever else may have it. */
 export class AddressNotFound extends DomainError<{ address_id: string }> {
   readonly code = 'not_found';
   readonly reason = 'ADDRESS_NOT_FOUND';
 }
 
+/** The book has no room for one more address. */
 export class TooManyAddresses extends DomainError<{ limit: string }> {
   readonly code = 'resource_exhausted';
   readonly reason = 'TOO_MANY_ADDRESSES';
 }
 
+/** A refresh token is forged, or its session is over. It ends nothing. */
 export class RefreshTokenInvalid extends DomainError {
   readonly code = 'unauthenticated';
   readonly reason = 'REFRESH_TOKEN_INVALID';
 }
 
+/** A refresh token was used before, so two may hold what one should: the session has been ended. */
 export class RefreshTokenReused extends DomainError {
   readonly code = 'unauthenticated';
   readonly reason = 'REFRESH_TOKEN_REUSED';
 }
 
+/** The caller has no such session, whoever else may have it. */
 export class SessionNotFound extends DomainError<{ session_id: string }> {
   readonly code = 'not_found';
   readonly reason = 'SESSION_NOT_FOUND';

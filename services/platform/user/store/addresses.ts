@@ -1,6 +1,7 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { type Address, AddressNotFound } from '../domain.ts';
 
+/** Address books. Who changes one has locked its person (UserStore.lockAccount). */
 export interface AddressStore {
   /** Addresses of one person after an address id (exclusive), in the order in which they were added. */
   list(options: { userId: string; after: string | undefined; limit: number }): Promise<Address[]>;
@@ -28,6 +29,7 @@ interface AddressRow {
 /** Before every UUIDv7. */
 const firstId = '00000000-0000-0000-0000-000000000000';
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createAddressStore({ sql }: Database): AddressStore {
   const columns = sql`address_id, label, recipient, lines, city, region, postal_code,
     country_code, created_at`;

@@ -2,6 +2,7 @@ import type { Database } from '#kit/db/database.ts';
 import type { AttemptWindow } from '../domain/sessions.ts';
 import { limits } from '../domain.ts';
 
+/** Attempts to sign in, by a digest of the address: no list of addresses lies here. */
 export interface AttemptStore {
   /**
    * Replaces what is known of a subject by what `count` makes of it, one caller at a time. What `count` throws changes
@@ -18,6 +19,7 @@ interface AttemptRow {
   started_at: Date;
 }
 
+/** Keeps them in the schema of `database`, each attempt in a transaction of its own. */
 export function createAttemptStore(database: Database): AttemptStore {
   const { sql } = database;
   return {

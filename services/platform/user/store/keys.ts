@@ -1,6 +1,7 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import type { KeyTimes } from '../domain/keys.ts';
 
+/** A signing key as it lies in the database. */
 export interface StoredKey extends KeyTimes {
   readonly keyId: string;
   /** base64url: the `x` of the JWK. */
@@ -9,6 +10,7 @@ export interface StoredKey extends KeyTimes {
   readonly privateKey: Buffer;
 }
 
+/** The keys that sign access tokens. Rotations take `lockAll` first. */
 export interface KeyStore {
   /** All keys, oldest first. */
   read(): Promise<StoredKey[]>;
@@ -26,6 +28,7 @@ interface KeyRow {
   signs_from: Date;
 }
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createKeyStore({ sql }: Database): KeyStore {
   return {
     async read() {

@@ -2,8 +2,13 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import type { Rotation, Session } from '../domain/sessions.ts';
 import { limits } from '../domain.ts';
 
+/** A session that has not ended, without what only its refresh needs. */
 export type OpenSession = Omit<Session, 'tokenDigest' | 'previous' | 'isEnded'>;
 
+/**
+ * Sessions and what their refresh needs. They change under the lock of their person (UserStore.lockAccount); `sweep`
+ * takes only what no longer counts. `now` is in milliseconds since the epoch.
+ */
 export interface SessionStore {
   /** Whose session it is, whatever became of it. */
   findOwner(sessionId: string): Promise<string | undefined>;
@@ -45,6 +50,7 @@ interface SessionRow {
 /** After every UUIDv7. */
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createSessionStore({ sql }: Database): SessionStore {
   return {
     async findOwner(sessionId) {

@@ -7,6 +7,10 @@ export interface Account {
   passwordHash: string;
 }
 
+/**
+ * People and their passwords, as hashes. Who changes a person, their addresses or their sessions begins with
+ * lockAccount.
+ */
 export interface UserStore {
   /** Reads people by id; unknown ones are left out. */
   readUsers(userIds: readonly string[]): Promise<Map<string, User>>;
@@ -34,6 +38,7 @@ interface UserRow {
   updated_at: Date;
 }
 
+/** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createUserStore(database: Database): UserStore {
   const { sql } = database;
   const columns = sql`user_id, email, password_hash, name, phone, roles, status, version,
