@@ -91,15 +91,3 @@ export function detached<Result>(
   };
   return storage.run(scope, work);
 }
-
-/** Runs work with at most `timeoutMs` of what is left. */
-export function withTimeout<Result>(timeoutMs: number, work: () => Result): Result {
-  const outer = storage.getStore();
-  const scope: Scope = {
-    deadlineAt: Math.min(outer?.deadlineAt ?? Number.POSITIVE_INFINITY, Date.now() + timeoutMs),
-    trace: outer?.trace,
-    authorization: outer?.authorization,
-    cancellation: outer?.cancellation,
-  };
-  return storage.run(scope, work);
-}
