@@ -6,6 +6,7 @@ import { CancelReason, OrderService, OrderStatus } from '#gen/commerce/order/v1/
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { ErrorInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { NotificationService } from '#gen/platform/notification/v1/notification_pb.ts';
+import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { type Code, codes } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { findPeer } from '#tools/peers.ts';
@@ -20,6 +21,25 @@ const isHere = (await findPeer('envoy')) !== undefined;
 const protocols: [string, (baseUrl: string) => Transport][] = [
   ['gRPC', (baseUrl) => createGrpcTransport({ baseUrl })],
   ['gRPC-Web', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })],
+];
+
+type Stranger = (baseUrl: string, localAddress: string) => Transport;
+
+/** Each with addresses of its own, for the services remember them for a minute. */
+const strangers: [string, Stranger, [string, string]][] = [
+  [
+    'gRPC',
+    // What http2.connect hands on to net.connect is not in its types.
+    (baseUrl, localAddress) =>
+      createGrpcTransport({ baseUrl, nodeOptions: { localAddress } as object }),
+    ['127.0.0.2', '127.0.0.3'],
+  ],
+  [
+    'gRPC-Web',
+    (baseUrl, localAddress) =>
+      createGrpcWebTransport({ baseUrl, httpVersion: '1.1', nodeOptions: { localAddress } }),
+    ['127.0.0.4', '127.0.0.5'],
+  ],
 ];
 
 type Caller = 'nobody' | 'customer' | 'so-called service' | BadCredential;
@@ -124,7 +144,7 @@ async function refusalOf(call: Promise<unknown>) {
     () => undefined,
     (error: unknown) => ConnectError.from(error),
   );
-  if (failure === undefined) return 'not refused';
+  if (failure === undefined) throw new Error('not refused');
   const { code, rawMessage, details, metadata } = failure;
   const names = [...metadata.keys()].filter((name) => !ofTheDoor.has(name));
   const [info] = failure.findDetails(ErrorInfoSchema);
@@ -142,7 +162,7 @@ describe.runIf(isHere)('behind Envoy', () => {
   let mesh: TestMesh;
   let envoy: Envoy;
   beforeAll(async () => {
-    mesh = await startTestMesh('domain');
+    mesh = await startTestMesh('domain', { env: { MESHWORK_TRUSTED_PROXIES: '127.0.0.1' } });
     envoy = (await startEnvoy(mesh, 'https://shop\\.example'))!;
   });
   afterAll(async () => {
@@ -199,6 +219,30 @@ describe.runIf(isHere)('behind Envoy', () => {
       expect(answers[0]).toMatchObject({ code: codes[code], reason });
     });
   });
+
+  // Only Linux has all of 127.0.0.0/8 without being asked.
+  test.runIf(process.platform === 'linux').each(strangers)(
+    'a stranger has a limit of his own, whoever he says he is, over %s',
+    async (_, open, [first, second]) => {
+      const from = (address: string) => {
+        const users = createClient(UserService, open(envoy.url, address));
+        // Whoever is over the limit is told that first, and is told nothing of the request.
+        return (forged: string) =>
+          refusalOf(users.createUser({}, { headers: { 'x-forwarded-for': forged } }));
+      };
+      const [callFirst, callSecond] = [from(first), from(second)];
+      const reasons = [];
+      // The contract allows 20 a minute.
+      for (let call = 0; call < 10; call += 1) {
+        for (const forged of [second, '127.0.0.1', `${second}, 127.0.0.1`, 'nonsense']) {
+          reasons.push((await callFirst(forged)).reason);
+        }
+      }
+      expect(reasons[0]).toBe('FIELD_INVALID');
+      expect(reasons.at(-1)).toBe('RATE_LIMITED');
+      expect((await callSecond(first)).reason).toBe('FIELD_INVALID');
+    },
+  );
 
   test('only the shop’s own pages may read the answers', async () => {
     const preflight = async (origin: string) => {

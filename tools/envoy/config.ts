@@ -97,6 +97,10 @@ function connectionManager(options: EnvoyOptions, methods: readonly Method[]): o
       'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: 'public',
     codec_type: 'AUTO',
+    // Who calls is at the other end of the connection. Behind a balancer of one's own: xff_num_trusted_hops, the number of
+    // proxies before this one.
+    use_remote_address: true,
+    xff_num_trusted_hops: 0,
     http2_protocol_options: { max_concurrent_streams: 1000 },
     local_reply_config: { mappers: localReplies() },
     // What only the mesh may say about itself must not come from outside.

@@ -9,6 +9,8 @@ const header = `# Generated from proto/ and services/registry.ts by npm run gen.
 # Refuses tokens that nobody here signed, and leaves all else to the services, which verify each token
 # themselves: whether it is missing, expired or revoked. What Envoy refuses it says in the words of the services.
 #
+# The services must trust its address, MESHWORK_TRUSTED_PROXIES, or all strangers share one rate limit.
+#
 # Not yet for a mesh with certificates: its services would hang up, for the clusters below show none.
 `;
 
