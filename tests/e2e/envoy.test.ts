@@ -1,6 +1,6 @@
 import { type CallOptions, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { CancelReason, OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
@@ -9,6 +9,7 @@ import { NotificationService } from '#gen/platform/notification/v1/notification_
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { type Code, codes } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { freePort } from '#kit/testing/port.ts';
 import { findPeer } from '#tools/peers.ts';
 import { type BadCredential, badCredentials } from '../support/credentials.ts';
 import { type Envoy, startEnvoy } from '../support/envoy.ts';
@@ -243,6 +244,35 @@ describe.runIf(isHere)('behind Envoy', () => {
       expect((await callSecond(first)).reason).toBe('FIELD_INVALID');
     },
   );
+
+  test('no token is called bad while Envoy has no keys', async () => {
+    const nowhere = `127.0.0.1:${await freePort()}`;
+    const addressOf = (service: string) =>
+      service === 'platform.gateway' ? nowhere : mesh.addressOf(service);
+    const keyless = (await startEnvoy({ ...mesh, addressOf }, '.*'))!;
+    onTestFinished(() => keyless.stop());
+    for (const [, open] of protocols) {
+      const { headers } = await newShopper(open(gateway()));
+      const refusal = await refusalOf(listOrders(open(keyless.url), { headers }));
+      expect(refusal.code).toBe(codes.unavailable);
+    }
+  });
+
+  test('a page may read why it was refused', async () => {
+    const answer = await fetch(`${envoy.url}/commerce.order.v1.OrderService/ListOrders`, {
+      method: 'POST',
+      headers: {
+        origin: 'https://shop.example',
+        authorization: 'Bearer not.a.token',
+        'content-type': 'application/grpc-web+proto',
+      },
+    });
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://shop.example');
+    expect(answer.headers.get('access-control-expose-headers')).toContain(
+      'grpc-status-details-bin',
+    );
+    expect(answer.headers.get('grpc-status')).toBe(String(codes.unauthenticated));
+  });
 
   test('only the shop’s own pages may read the answers', async () => {
     const preflight = async (origin: string) => {

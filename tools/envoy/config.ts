@@ -148,7 +148,10 @@ function virtualHost(options: EnvoyOptions, methods: readonly Method[]): object 
   };
 }
 
-/** What is internal has no way in, with whatever token: to pass it on for its refusal would be one. */
+/**
+ * What is internal has no way in, with whatever token: to pass it on for its refusal would be one. So an expired token is
+ * not called so here, the one answer that differs from the gateway's.
+ */
 function routeOf({ path, service, isInternal, isStream, deadlineMs }: Method): object {
   if (isInternal) return { match: { path }, direct_response: { status: 403 } };
   return {

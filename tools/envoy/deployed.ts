@@ -11,7 +11,7 @@ const header = `# Generated from proto/ and services/registry.ts by npm run gen.
 #
 # The services must trust its address, MESHWORK_TRUSTED_PROXIES, or all strangers share one rate limit.
 #
-# Not yet for a mesh with certificates: its services would hang up, for the clusters below show none.
+# Not yet for a mesh with mTLS: the clusters below present no client certificate, and its services would hang up.
 `;
 
 /** deploy/envoy/envoy.yaml: Envoy in front of services that are found by name. */
