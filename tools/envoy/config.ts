@@ -1,6 +1,6 @@
 /**
- * The Envoy configuration that the contract implies: which methods go where, and what is refused on the way. A caller
- * cannot tell from an answer whether Envoy or the gateway was the door.
+ * The Envoy configuration that the contract implies: which methods go where, and what is refused on the way, in
+ * the words that the gateway has for it.
  */
 import { codes, type DomainError } from '#kit/errors.ts';
 import { accessTokenRules } from '#kit/identity/access-token.ts';
@@ -149,8 +149,8 @@ function virtualHost(options: EnvoyOptions, methods: readonly Method[]): object 
 }
 
 /**
- * What is internal has no way in, with whatever token: to pass it on for its refusal would be one. So an expired token is
- * not called so here, the one answer that differs from the gateway's.
+ * What is internal has no way in, with whatever token: to pass it on for its refusal would be one. So here, unlike
+ * at the gateway, a genuine token that is expired or revoked is not what the refusal speaks of.
  */
 function routeOf({ path, service, isInternal, isStream, deadlineMs }: Method): object {
   if (isInternal) return { match: { path }, direct_response: { status: 403 } };
