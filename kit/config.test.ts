@@ -38,6 +38,15 @@ test('what is off is absent, also when it is set to nothing', () => {
   }
 });
 
+test('proxies are trusted by address and by range, and nobody by default', () => {
+  const client = (env: Record<string, string>) =>
+    readConfig({ ...tokens, ...env }).trustedProxies.clientOf('10.0.0.1', '192.0.2.1');
+  expect(client({ MESHWORK_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8' })).toBe('192.0.2.1');
+  expect(client({ MESHWORK_TRUSTED_PROXIES: '127.0.0.1' })).toBe('10.0.0.1');
+  expect(client({ MESHWORK_TRUSTED_PROXIES: '' })).toBe('10.0.0.1');
+  expect(client({})).toBe('10.0.0.1');
+});
+
 test('traces are sampled as the standard names say', () => {
   const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://collector:4318';
   expect(readConfig({ ...tokens, OTEL_EXPORTER_OTLP_ENDPOINT }).traces).toEqual({
@@ -64,6 +73,7 @@ const faults: [string, Record<string, string>][] = [
   ['MESHWORK_TLS_CA', { ...certificates, MESHWORK_TLS_CA: '' }],
   ['MESHWORK_TLS_KEY', { ...tokens, MESHWORK_TLS_CA: '/ca', MESHWORK_TLS_CERTIFICATE: '/crt' }],
   ['MESHWORK_PUBLIC_TLS_KEY', { ...tokens, MESHWORK_PUBLIC_TLS_CERTIFICATE: '/crt' }],
+  ['MESHWORK_TRUSTED_PROXIES', { ...tokens, MESHWORK_TRUSTED_PROXIES: '127.0.0.1,envoy' }],
   ['MESHWORK_METRICS_PORT', { ...tokens, MESHWORK_METRICS_PORT: 'x' }],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', { ...tokens, OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }],
   [

@@ -1,4 +1,5 @@
 import type { TlsPaths } from './identity/tls-files.ts';
+import { createTrustedProxies, ProxyInvalid, type TrustedProxies } from './rpc/trusted-proxies.ts';
 
 /**
  * The configuration of a process, in two steps: the environment is read once, here, and asserted into a typed object;
@@ -20,6 +21,8 @@ export interface ProcessConfig {
   identity: CertificateIdentity | TokenIdentity;
   /** Certificate and key of the public door; plaintext when absent. */
   publicTls: TlsPaths | undefined;
+  /** Whose `x-forwarded-for` counts: what stands before this process, such as Envoy. Nobody's by default. */
+  trustedProxies: TrustedProxies;
   /** Where `/metrics` and `/healthz` are answered over HTTP; nowhere when absent. */
   metricsPort: number | undefined;
   /** Named places at which this process dies, for fault tests: "commerce.order.after-payment=kill:3". */
@@ -89,6 +92,7 @@ export function readConfig(env: Env): ProcessConfig {
       certificate: 'MESHWORK_PUBLIC_TLS_CERTIFICATE',
       key: 'MESHWORK_PUBLIC_TLS_KEY',
     }),
+    trustedProxies: trustedProxies(env),
     metricsPort: env.MESHWORK_METRICS_PORT ? port(env, 'MESHWORK_METRICS_PORT', 0) : undefined,
     debugPoints: env.MESHWORK_DEBUG_POINTS ?? '',
     traces: traces(env),
@@ -137,6 +141,17 @@ function paths<Part extends string>(
   if (parts.every(([, name]) => !env[name])) return undefined;
   const found = parts.map(([part, name]) => [part, required(env, name)]);
   return Object.fromEntries(found) as Record<Part, string>;
+}
+
+/** IP addresses and CIDR ranges, separated by commas. */
+function trustedProxies(env: Env): TrustedProxies {
+  const entries = (env.MESHWORK_TRUSTED_PROXIES || undefined)?.split(',') ?? [];
+  try {
+    return createTrustedProxies(entries.map((entry) => entry.trim()));
+  } catch (error) {
+    if (!(error instanceof ProxyInvalid)) throw error;
+    throw new ConfigError(`MESHWORK_TRUSTED_PROXIES: ${error.message}`);
+  }
 }
 
 /** The names are OpenTelemetry's own. Source: OpenTelemetry environment variable specification. */

@@ -27,6 +27,7 @@ import type { Engine } from './rpc/engine.ts';
 import { engineLimits } from './rpc/engine-limits.ts';
 import { createLoadGauge, type LoadGauge } from './rpc/interceptors/load-shedding.ts';
 import { createServer, type Server } from './rpc/server.ts';
+import type { TrustedProxies } from './rpc/trusted-proxies.ts';
 import {
   type EdgeParts,
   type ServiceDeps,
@@ -61,6 +62,8 @@ export interface Surroundings {
   tls?: ((service: string) => TlsSource) | undefined;
   /** The one of the public door, which asks nobody for theirs; plaintext when absent. */
   publicTls?: TlsSource | undefined;
+  /** Whoever says truly for whom it asks; nobody when absent. */
+  trustedProxies?: TrustedProxies | undefined;
   /** Where log lines go; standard output when absent. */
   logDestination?: LogDestination;
 }
@@ -234,6 +237,7 @@ async function beginService(
     ],
     identity: around.identity,
     rateLimiter: parts.edge?.rateLimiter ?? rateLimiter,
+    trustedProxies: around.trustedProxies,
     load: gauge,
     log,
     interceptors: parts.interceptors,

@@ -83,6 +83,7 @@ async function start(config: ProcessConfig): Promise<Host> {
     settings: (service) => readSettings(process.env, registrationOf(service).settings),
     tls: certificates?.of,
     publicTls: publicFiles,
+    trustedProxies: config.trustedProxies,
   });
   undo.push(host.stop);
   return host;

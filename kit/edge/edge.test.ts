@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Agent, createServer } from 'node:http';
 import { connect } from 'node:net';
-import { createClient, type Transport } from '@connectrpc/connect';
+import { Code, createClient, type Transport } from '@connectrpc/connect';
 import {
   createConnectTransport,
   createGrpcTransport,
@@ -65,6 +65,13 @@ describe.each(transports)('one port, %s', (_, transport) => {
       reason: 'CALLER_NOT_ALLOWED',
       domain: 'mesh',
     });
+  });
+
+  test('knows no method that the contract does not have', async () => {
+    const method = { ...EchoService.method.echo, name: 'Forget' };
+    await expect(
+      transport().unary(method, undefined, undefined, undefined, {}),
+    ).rejects.toMatchObject({ code: Code.Unimplemented });
   });
 
   test('ends a call at its deadline', async () => {

@@ -16,7 +16,7 @@ import {
 } from '@connectrpc/connect-node';
 import type { TlsFiles, TlsSource } from '../identity/tls-files.ts';
 import { limits } from '../limits.ts';
-import type { MessageDispatcher } from '../rpc/dispatcher.ts';
+import { type MessageDispatcher, unimplemented } from '../rpc/dispatcher.ts';
 import type { Listener } from '../rpc/engine.ts';
 import { type CorsOptions, withCors } from './cors.ts';
 import { createHttp1 } from './http1.ts';
@@ -137,12 +137,9 @@ function rpcHandler(options: EdgeOptions): (request: Request, response: Response
   mountServices(router, options.services, options.dispatcher);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response) => {
-    const handler = handlers.get((request.url ?? '').split('?')[0]!);
-    if (handler === undefined) {
-      response.statusCode = 404;
-      response.end();
-      return;
-    }
+    const path = (request.url ?? '').split('?')[0]!;
+    const handler = handlers.get(path);
+    if (handler === undefined) return refuseUnknown(path, request, response);
     const values = contextValuesOf(addressOf(request));
     const node = [request, response] as unknown as [IncomingMessage, ServerResponse];
     handler(universalRequestFromNodeRequest(...node, undefined, values))
@@ -150,6 +147,20 @@ function rpcHandler(options: EdgeOptions): (request: Request, response: Response
       // Whoever asked is gone, or the stream broke: the call has ended, and was counted there.
       .catch(() => {});
   };
+}
+
+/** gRPC has a status for it; everybody else knows 404. */
+function refuseUnknown(path: string, request: Request, response: Response): void {
+  const type = request.headers['content-type'];
+  if (type?.startsWith('application/grpc')) {
+    const { code, message } = unimplemented(path);
+    response.setHeader('content-type', type);
+    response.setHeader('grpc-status', String(code));
+    response.setHeader('grpc-message', encodeURI(message));
+  } else {
+    response.statusCode = 404;
+  }
+  response.end();
 }
 
 /** Reads just enough to know the protocol, and gives the bytes back before anybody else reads. */

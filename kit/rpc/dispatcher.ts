@@ -265,7 +265,8 @@ class CallEnded extends Error {}
 
 const okStatus: ReplyStatus = { code: 0, message: '', details: undefined, trailers: undefined };
 
-function unimplemented(path: string): ReplyStatus {
+/** The answer to a call of what nobody here implements. */
+export function unimplemented(path: string): ReplyStatus {
   return { ...okStatus, code: codes.unimplemented, message: `no method ${path} here` };
 }
 

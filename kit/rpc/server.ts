@@ -20,6 +20,7 @@ import { rateLimitInterceptor } from './interceptors/rate-limit.ts';
 import { telemetryInterceptor } from './interceptors/telemetry.ts';
 import { validationInterceptor } from './interceptors/validation.ts';
 import { createReflection } from './reflection.ts';
+import { createTrustedProxies, type TrustedProxies } from './trusted-proxies.ts';
 
 /** What a server needs: its services, and what all servers of a process share. */
 export interface ServerOptions {
@@ -28,6 +29,8 @@ export interface ServerOptions {
   implementations: readonly Implementation[];
   identity: IdentityVerifier;
   rateLimiter: RateLimiter;
+  /** Whoever says truly for whom it asks; nobody when absent. */
+  trustedProxies?: TrustedProxies | undefined;
   load: LoadGauge;
   log: Logger;
   /** Interceptors of the service's own; they run after the kit's. */
@@ -73,7 +76,7 @@ export function createServer(options: ServerOptions): Server {
       deadlineInterceptor({ capToPolicy: options.isEdge ?? false }),
       identityInterceptor(options.identity),
       policyInterceptor(),
-      rateLimitInterceptor(options.rateLimiter),
+      rateLimitInterceptor(options.rateLimiter, options.trustedProxies ?? createTrustedProxies([])),
       shedder,
       validationInterceptor(),
       ...(options.interceptors ?? []),

@@ -2,12 +2,13 @@
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { serviceOfSpiffeId } from '../identity/caller.ts';
 import type { IdentityVerifier } from '../identity/verifier.ts';
-import { createLocalRateLimiter } from '../rate-limit.ts';
+import { createLocalRateLimiter, type RateLimiter } from '../rate-limit.ts';
 import { userOf } from '../rpc/call.ts';
 import { type Handlers, implement } from '../rpc/handlers.ts';
 import type { ServerInterceptor } from '../rpc/interceptor.ts';
 import type { LoadGauge } from '../rpc/interceptors/load-shedding.ts';
 import { createServer, type Server } from '../rpc/server.ts';
+import type { TrustedProxies } from '../rpc/trusted-proxies.ts';
 import { remainingMs } from '../scope.ts';
 import { createLogger } from '../telemetry/log.ts';
 
@@ -56,13 +57,16 @@ export function createEchoServer(
     identity?: IdentityVerifier;
     interceptors?: readonly ServerInterceptor[];
     load?: LoadGauge;
+    rateLimiter?: RateLimiter;
+    trustedProxies?: TrustedProxies;
   } = {},
 ): Server {
   const server = createServer({
     name: 'testing.echo',
     implementations: [implement(EchoService, echoHandlers(options.handlers))],
     identity: options.identity ?? trustEverybody,
-    rateLimiter: createLocalRateLimiter(),
+    rateLimiter: options.rateLimiter ?? createLocalRateLimiter(),
+    trustedProxies: options.trustedProxies,
     load: options.load ?? calm,
     log: createLogger('testing.echo', { level: 'silent' }),
     interceptors: options.interceptors,

@@ -1,7 +1,14 @@
-/** The Envoy configuration that the contract implies: which methods go where, and who must be signed in for them. */
+/**
+ * The Envoy configuration that the contract implies: which methods go where, and what is refused on the way, in
+ * the words that the gateway has for it.
+ */
+import { codes, type DomainError } from '#kit/errors.ts';
 import { accessTokenRules } from '#kit/identity/access-token.ts';
+import { CallerNotAllowed, CredentialsInvalid } from '#kit/mesh-errors.ts';
 import { pathOf, policiesOf } from '#kit/rpc/policy.ts';
+import { replyOfStatus, statusOfDomainError } from '#kit/rpc/status.ts';
 import { serviceContracts } from '#services/contracts.ts';
+import { isPublic } from '#services/platform/gateway/forward.ts';
 
 export interface EnvoyOptions {
   /** Where Envoy listens. */
@@ -18,43 +25,45 @@ export interface EnvoyOptions {
 /** Waits of Envoy itself; what a method may take is in its own deadline. */
 const connectTimeout = '1s';
 const jwksTimeout = '2s';
-const jwksCache = '60s';
+/** Half of the time for which a key is published before it signs. */
+const jwksCache = '30s';
 /** Added to a method's deadline: the service ends a call first, and says why. */
 const routeGraceMs = 500;
 const maxAgeSeconds = '7200';
 
 const gateway = 'platform.gateway';
 const jwtProvider = 'meshwork';
+const tokenIfAny = 'a token that we signed, or none';
+/** The largest that Envoy takes, 136 years: whether a token's time is over, the service alone says. */
+const clockSkewSeconds = 2 ** 32 - 1;
 const filterType = (name: string) => `type.googleapis.com/envoy.extensions.filters.http.${name}`;
 
-interface PublicMethod {
+interface Method {
   path: string;
   service: string;
-  isOpen: boolean;
+  isInternal: boolean;
   isStream: boolean;
   deadlineMs: number;
 }
 
-/** Methods that a person may call; what is internal has no route. */
-function publicMethods(): PublicMethod[] {
+/** The methods of every contract that has a place at the public door. */
+function methodsOfDoor(): Method[] {
   return serviceContracts.flatMap(({ name, contracts }) =>
-    contracts.flatMap((contract) =>
-      policiesOf(contract)
-        .filter(([, policy]) => policy.audience !== 'internal')
-        .map(([method, policy]) => ({
-          path: pathOf(method),
-          service: name,
-          isOpen: policy.audience === 'public',
-          isStream: method.methodKind !== 'unary',
-          deadlineMs: policy.deadlineMs,
-        })),
+    contracts.filter(isPublic).flatMap((contract) =>
+      policiesOf(contract).map(([method, policy]) => ({
+        path: pathOf(method),
+        service: name,
+        isInternal: policy.audience === 'internal',
+        isStream: method.methodKind !== 'unary',
+        deadlineMs: policy.deadlineMs,
+      })),
     ),
   );
 }
 
 /** The whole configuration, as Envoy reads it from JSON or YAML. */
 export function envoyConfig(options: EnvoyOptions): object {
-  const methods = publicMethods();
+  const methods = methodsOfDoor();
   const services = [...new Set([...methods.map(({ service }) => service), gateway])];
   return {
     admin: { address: socketAddress('127.0.0.1', options.adminPort) },
@@ -65,7 +74,7 @@ export function envoyConfig(options: EnvoyOptions): object {
   };
 }
 
-function listener(options: EnvoyOptions, methods: readonly PublicMethod[]): object {
+function listener(options: EnvoyOptions, methods: readonly Method[]): object {
   return {
     name: 'public',
     address: socketAddress('0.0.0.0', options.port),
@@ -82,13 +91,18 @@ function listener(options: EnvoyOptions, methods: readonly PublicMethod[]): obje
   };
 }
 
-function connectionManager(options: EnvoyOptions, methods: readonly PublicMethod[]): object {
+function connectionManager(options: EnvoyOptions, methods: readonly Method[]): object {
   return {
     '@type':
       'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: 'public',
     codec_type: 'AUTO',
+    // Who calls is at the other end of the connection. Behind a balancer of one's own: xff_num_trusted_hops, the number of
+    // proxies before this one.
+    use_remote_address: true,
+    xff_num_trusted_hops: 0,
     http2_protocol_options: { max_concurrent_streams: 1000 },
+    local_reply_config: { mappers: localReplies() },
     // What only the mesh may say about itself must not come from outside.
     route_config: {
       name: 'public',
@@ -110,7 +124,7 @@ function connectionManager(options: EnvoyOptions, methods: readonly PublicMethod
   };
 }
 
-function virtualHost(options: EnvoyOptions, methods: readonly PublicMethod[]): object {
+function virtualHost(options: EnvoyOptions, methods: readonly Method[]): object {
   const allowHeaders =
     'content-type,authorization,traceparent,grpc-timeout,x-grpc-web,x-user-agent,connect-protocol-version,connect-timeout-ms';
   return {
@@ -127,44 +141,132 @@ function virtualHost(options: EnvoyOptions, methods: readonly PublicMethod[]): o
       },
     },
     routes: [
-      ...methods.map(({ path, service, isStream, deadlineMs }) => ({
-        match: { path },
-        route: {
-          cluster: service,
-          timeout: `${(deadlineMs + routeGraceMs) / 1000}s`,
-          max_stream_duration: { grpc_timeout_header_max: `${deadlineMs / 1000}s` },
-          ...(isStream ? { idle_timeout: '0s' } : {}),
-        },
-      })),
+      ...methods.map(routeOf),
       // The keys by which anybody can check our tokens.
       { match: { path: '/.well-known/jwks.json' }, route: { cluster: `${gateway}.http` } },
     ],
   };
 }
 
-function jwtAuthentication(methods: readonly PublicMethod[]): object {
+/**
+ * What is internal has no way in, with whatever token: to pass it on for its refusal would be one. So here, unlike
+ * at the gateway, a genuine token that is expired or revoked is not what the refusal speaks of.
+ */
+function routeOf({ path, service, isInternal, isStream, deadlineMs }: Method): object {
+  if (isInternal) return { match: { path }, direct_response: { status: 403 } };
+  return {
+    match: { path },
+    route: {
+      cluster: service,
+      timeout: `${(deadlineMs + routeGraceMs) / 1000}s`,
+      max_stream_duration: { grpc_timeout_header_max: `${deadlineMs / 1000}s` },
+      ...(isStream ? { idle_timeout: '0s' } : {}),
+    },
+  };
+}
+
+/** Envoy's own refusals of gRPC calls, as the kit would answer; the first that fits counts. */
+function localReplies(): object[] {
+  const denied = 'jwt_authn_access_denied';
+  const noKeys = { code: codes.unavailable, message: 'the keys are unavailable' };
+  const noMethod = { code: codes.unimplemented, message: 'no method %REQ(:PATH)% here' };
+  return [
+    // Without the keys nobody can say that a token is bad.
+    localReply(` == '${denied}{Jwks_remote_fetch_is_failed}'`, noKeys),
+    localReply(`.startsWith('${denied}')`, kitReply(new CredentialsInvalid())),
+    localReply(` == 'direct_response'`, kitReply(new CallerNotAllowed())),
+    localReply(` == 'route_not_found'`, noMethod),
+  ];
+}
+
+/** `details` is an expression on Envoy's own word for what happened. */
+function localReply(details: string, { code, message, statusBase64 }: LocalReply): object {
+  const headers = {
+    'grpc-status': String(code),
+    'grpc-message': message,
+    ...(statusBase64 ? { 'grpc-status-details-bin': statusBase64 } : {}),
+  };
+  return {
+    filter: celFilter(
+      `response.code_details${details} && request.headers['content-type'].startsWith('application/grpc')`,
+    ),
+    // Envoy takes gRPC-Web for plain HTTP here; a browser reads what is in the headers only from a 200 of gRPC's type.
+    status_code: 200,
+    headers_to_add: Object.entries(headers).map(([key, value]) => ({
+      header: { key, value },
+      append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+    })),
+    body_format_override: {
+      text_format_source: { inline_string: '' },
+      content_type: 'application/grpc',
+    },
+  };
+}
+
+interface LocalReply {
+  code: number;
+  message: string;
+  /** A serialised google.rpc.Status. */
+  statusBase64?: string;
+}
+
+/** What a service of the mesh would answer, byte for byte. */
+function kitReply(error: DomainError): LocalReply {
+  // The domain of what the kit refuses is the mesh's own, whatever the service.
+  const { code, message, details } = replyOfStatus(statusOfDomainError(error, ''));
+  return { code, message, statusBase64: Buffer.from(details!).toString('base64') };
+}
+
+function celFilter(expression: string): object {
+  return {
+    extension_filter: {
+      name: 'envoy.access_loggers.extension_filters.cel',
+      typed_config: {
+        '@type':
+          'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+        expression,
+      },
+    },
+  };
+}
+
+/**
+ * Refuses tokens that nobody here signed, so that a flood of forged ones ends at Envoy and costs the services nothing.
+ * All else is theirs to judge, for they hold the whole policy and verify each token themselves: one that is missing where
+ * it is needed, expired or revoked. A bad token is refused on every method, as by the kit.
+ */
+function jwtAuthentication(methods: readonly Method[]): object {
   return {
     '@type': filterType('jwt_authn.v3.JwtAuthentication'),
     providers: {
       [jwtProvider]: {
         issuer: accessTokenRules.issuer,
         audiences: [accessTokenRules.audience],
-        // The service checks the token once more, and against revocation.
         forward: true,
+        clock_skew_seconds: clockSkewSeconds,
+        // Not from the query as well, where the services do not look.
+        from_headers: [{ name: 'authorization', value_prefix: 'Bearer ' }],
         remote_jwks: {
           http_uri: {
             uri: 'http://gateway/.well-known/jwks.json',
             cluster: `${gateway}.http`,
             timeout: jwksTimeout,
           },
-          cache_duration: { seconds: Number.parseInt(jwksCache, 10) },
+          cache_duration: jwksCache,
+          // Old keys go on being used while new ones cannot be had.
+          async_fetch: {},
         },
       },
     },
-    rules: methods
-      .filter(({ isOpen }) => !isOpen)
-      .map(({ path }) => ({ match: { path }, requires: { provider_name: jwtProvider } })),
+    requirement_map: {
+      [tokenIfAny]: {
+        requires_any: { requirements: [{ provider_name: jwtProvider }, { allow_missing: {} }] },
+      },
+    },
+    rules: methods.map(({ path }) => ({ match: { path }, requirement_name: tokenIfAny })),
     bypass_cors_preflight: true,
+    // Without www-authenticate, which the kit does not send either.
+    strip_failure_response: true,
   };
 }
 
