@@ -93,12 +93,18 @@ function withCertificate({ certificates, addressOf }: Mesh): string[] {
   ];
 }
 
+/** Signals that come so close together, in milliseconds, are one: npm passes on what the terminal has sent already. */
+const sameSignalMs = 1_000;
+
 /** Ctrl-C drains and stops all that was started; a second one ends at once. */
 function stopOnSignal(mesh: Mesh): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const stop = () => {
-    if (stopping) process.exit(130);
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > sameSignalMs) process.exit(130);
+      return;
+    }
+    stoppingSince = performance.now();
     say('stopping…');
     void mesh.stop().then(() => {
       say('stopped; the next npm start finds everything again');

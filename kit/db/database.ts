@@ -24,8 +24,9 @@ export interface Database {
   readonly sql: Sql<Types>;
   /**
    * Runs `work` in one transaction, which ends with the budget of the current scope: the wait for a connection, and each
-   * statement but the commit. Throws what `work` throws, after a rollback, and DeadlineTooShort. READ COMMITTED: lock rows before reading what you decide by. With `isDurable: false` a
-   * crash of the server may undo it after the commit: for what is done again then, and is the quicker for it.
+   * statement but the commit. Throws what `work` throws, after a rollback, and DeadlineTooShort. READ COMMITTED: lock rows
+   * before reading what you decide by. With `isDurable: false` a crash of the server may undo it after the commit: for
+   * what is done again then, and is the quicker for it.
    */
   transaction<Result>(
     work: (tx: Tx) => Promise<Result>,

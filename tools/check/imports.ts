@@ -1,4 +1,4 @@
-/** Who may import whom (see STYLE in CONTRIBUTING.md): the layers are only as good as the check that holds them. */
+/** Who may import whom (see CONTRIBUTING.md): the layers are only as good as the check that holds them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { root } from '../run.ts';
@@ -81,11 +81,13 @@ export function findForbiddenImports(): string[] {
 }
 
 const importPattern =
-  /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)/g;
+  /(?:^|\n)\s*(?:import|export)\s[^'"]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g;
 
 function importsOf(file: string): string[] {
   const text = readFileSync(`${root}${file}`, 'utf8');
-  return [...text.matchAll(importPattern)].map((match) => resolve(file, match[1] ?? match[2]!));
+  return [...text.matchAll(importPattern)].map((match) =>
+    resolve(file, match[1] ?? match[2] ?? match[3]!),
+  );
 }
 
 function resolve(file: string, specifier: string): string {
