@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ReservationState } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { meetAt, meetInTurn } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { killTransactions, newSku, reserveRequest, stockOf } from './testing.ts';
@@ -51,6 +52,17 @@ describe('two processes', () => {
     const results = await times(100, (i) => at(i).order.reserveStock(reserveRequest(sku)));
     expect(tally(results)).toEqual({ done: 30, INSUFFICIENT_STOCK: 70 });
     expect(await at(0).read(sku)).toEqual({ onHand: 30n, reserved: 30n, available: 0n });
+  });
+
+  test('that both reach for the last unit at the same moment sell it once', async () => {
+    const sku = await stocked(1n);
+    const results = await meetInTurn(
+      { point: 'commerce.inventory.before-commit', sql: network.sql },
+      () => at(0).order.reserveStock(reserveRequest(sku)),
+      () => at(1).order.reserveStock(reserveRequest(sku)),
+    );
+    expect(tally(results)).toEqual({ done: 1, INSUFFICIENT_STOCK: 1 });
+    expect(await at(0).read(sku)).toEqual({ onHand: 1n, reserved: 1n, available: 0n });
   });
 
   test('give an order that both are asked to reserve for one reservation', async () => {
@@ -109,6 +121,40 @@ describe('two processes', () => {
     expect(sold + (counts.RESERVATION_NOT_ACTIVE ?? 0)).toBe(40);
     const left = BigInt(40 - sold);
     expect(await at(0).read(sku)).toEqual({ onHand: left, reserved: 0n, available: left });
+  });
+
+  const commitAndExpiry = ['commerce.inventory.before-commit', 'commerce.inventory.before-expiry'];
+
+  test('let a reservation expire, of which a commit comes too late by a moment', async () => {
+    const sku = await stocked(1n);
+    const request = { ...reserveRequest(sku), holdSeconds: 60 };
+    await at(0).order.reserveStock(request);
+    const meeting = meetAt(commitAndExpiry, network.sql);
+    network.clock.advance({ seconds: 61 });
+    // Both processes look for what has expired.
+    await meeting.joined(2);
+    const committing = times(1, () => at(1).commit(request.orderId));
+    await meeting.joined(3);
+    meeting.letAllGo();
+    expect(tally(await committing)).toEqual({ RESERVATION_NOT_ACTIVE: 1 });
+    expect(await at(0).read(sku)).toEqual({ onHand: 1n, reserved: 0n, available: 1n });
+  });
+
+  test('commit a reservation, of which the expiry comes too late by a moment', async () => {
+    const sku = await stocked(1n);
+    const request = { ...reserveRequest(sku), holdSeconds: 60 };
+    await at(0).order.reserveStock(request);
+    const meeting = meetAt(commitAndExpiry, network.sql);
+    const committing = times(1, () => at(1).commit(request.orderId));
+    await meeting.joined(1);
+    network.clock.advance({ seconds: 61 });
+    // Both processes look for what has expired.
+    await meeting.joined(3);
+    meeting.letOneGo();
+    expect(tally(await committing)).toEqual({ done: 1 });
+    meeting.letAllGo();
+    await Promise.all([network.settle(), second.settle()]);
+    expect(await at(0).read(sku)).toEqual({ onHand: 0n, reserved: 0n, available: 0n });
   });
 
   test('release a reservation that is being committed, whichever comes first', async () => {

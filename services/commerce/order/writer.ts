@@ -17,6 +17,7 @@ import {
   recordAnswers,
   retryCollisions,
 } from '#kit/db/request-log.ts';
+import { debugPoint } from '#kit/debug.ts';
 import { assert, DomainError } from '#kit/errors.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import { isSettled, limits, next, type OrderEvent, OrderNotFound } from './domain.ts';
@@ -109,6 +110,7 @@ async function writeBatch(
   store.update(tx, batch.updated(), now);
   publish(database, tx, batch.events);
   recordAnswers(database, tx, OrderService.typeName, batch.answers);
+  await debugPoint('commerce.order.before-commit');
   return outcomes;
 }
 

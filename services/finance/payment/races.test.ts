@@ -3,6 +3,7 @@ import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_p
 import type { RpcError } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Client } from '#kit/rpc/client.ts';
+import { meetAt } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
@@ -109,6 +110,22 @@ describe('64 callers in two processes', () => {
     expect(new Set(values.map(({ payment }) => payment!.paymentId)).size).toBe(1);
     expect(new Set(reasons)).toEqual(new Set(['REQUEST_ID_REUSED']));
   });
+});
+
+test('two refunds that meet in two processes, each of more than half, are one refund', async () => {
+  const { payment } = await paid.payments().processPayment(paid.asked('tok_visa', 1000n));
+  const { paymentId, orderId } = payment!;
+  await Promise.all([paid.settle(), other.settle()]);
+  const meeting = meetAt(['finance.payment.before-commit'], paid.network.sql);
+  const refunding = times(2, (i) =>
+    both[i]!.refundPayment({ requestId: uuidv7(), paymentId, amountMinor: 600n }),
+  );
+  await meeting.joined(2);
+  meeting.letAllGo();
+  const { values, reasons } = split(await refunding);
+  expect(values).toHaveLength(1);
+  expect(reasons).toEqual(['REFUND_TOO_LARGE']);
+  expect((await paid.paymentOf(orderId)).refundedMinor).toBe(600n);
 });
 
 describe('a void against', () => {

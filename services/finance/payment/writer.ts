@@ -11,6 +11,7 @@ import {
   retryCollisions,
 } from '#kit/db/request-log.ts';
 import { together } from '#kit/db/together.ts';
+import { debugPoint } from '#kit/debug.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
 import { type Batch, openBatch } from './batch.ts';
 import type { PaymentRecord, StoredFact } from './domain/record.ts';
@@ -116,6 +117,7 @@ export function createPaymentWriter(deps: {
           const opened = await read(tx, changes, attempts > 1);
           const applied = changes.map((change) => opened.apply(change));
           await write(tx, opened);
+          await debugPoint('finance.payment.before-commit');
           return { batch: opened, outcomes: applied };
         }),
       );
