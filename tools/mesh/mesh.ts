@@ -6,6 +6,7 @@ import { type Client, createClient } from '#kit/rpc/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { isPortFree } from '#kit/testing/port.ts';
 import { registrationOf } from '#services/registry.ts';
+import { checkExternals } from '../servers/external.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 import { type LocalCertificates, startAuthority } from './authority.ts';
 import { fillCompileCache } from './compile-cache.ts';
@@ -65,7 +66,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { dataDir, portBase, placement, onProgress = () => {} } = options;
   const groups = groupsOf(placement, options.only);
   const services = groups.flatMap((group) => group.services);
-  await checkPorts(portBase, groups);
+  await Promise.all([checkPorts(portBase, groups), checkExternals(process.env)]);
   const environment = { ...nodeEnvironment, ...process.env, ...options.env };
   const [servers] = await Promise.all([
     startServers({ dataDir, durable: options.durable, env: process.env, onProgress }),

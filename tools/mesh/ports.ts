@@ -16,7 +16,7 @@ export function metricsPort({ services }: Group): number {
 export const portBaseText = process.env.MESHWORK_PORT_BASE ?? String(portBaseDefault);
 
 /** Leaves room for the ports of all services above it. */
-const portBaseMax = 65_000;
+const portBaseMax = 64_000;
 
 /** Reads what somebody gave as --port-base. Throws MeshStartError. */
 export function readPortBase(text: string): number {
