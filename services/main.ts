@@ -2,7 +2,7 @@
 
 import { afterStart } from '#kit/after-start.ts';
 import { systemClock } from '#kit/clock.ts';
-import { type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
+import { ConfigError, type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
 import { armDebugPointsFromEnv } from '#kit/debug.ts';
 import { type Host, startHost } from '#kit/host.ts';
 import { createAccessTokenVerifier } from '#kit/identity/access-token.ts';
@@ -113,7 +113,9 @@ try {
   if (isStopping) await host.stop();
   else process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });
 } catch (error) {
-  createLogger('host').error({ error }, 'host.start_failed');
+  // What is wrong with a setting is for whoever made it; other errors may hold what belongs in no log.
+  const why = error instanceof ConfigError ? error.message : undefined;
+  createLogger('host').error({ why, error }, 'host.start_failed');
   process.send?.({ failed: error instanceof Error ? error.message : String(error) });
   process.exitCode = 1;
   await stop();
