@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, readConfig as readConfigOf } from './config.ts';
 
 const servers = {
   DATABASE_URL: 'postgres://localhost/meshwork',
@@ -13,6 +13,8 @@ const certificates = {
   MESHWORK_TLS_KEY: '/tls/{service}/tls.key',
   MESHWORK_TLS_CA: '/tls/ca.crt',
 };
+
+const readConfig = (env: Record<string, string>) => readConfigOf(env, ['a.b', 'a.c']);
 
 test('services are known by tokens or by certificates', () => {
   expect(readConfig(tokens).identity).toEqual({
@@ -66,6 +68,39 @@ test('traces are sampled as the standard names say', () => {
   });
 });
 
+test('services are called on the host of the mesh unless addresses are given', () => {
+  expect(readConfig(tokens)).toMatchObject({
+    host: '127.0.0.1',
+    listenHost: '127.0.0.1',
+    addresses: new Map(),
+  });
+  expect(readConfig({ ...tokens, MESHWORK_HOST: '10.0.0.4' }).listenHost).toBe('10.0.0.4');
+  const MESHWORK_ADDRESSES = 'a.b=10.0.0.5:7312|[fd00::6]:7312, a.c=c.internal:7321';
+  const { host, listenHost, addresses } = readConfig({
+    ...tokens,
+    MESHWORK_HOST: 'mesh.internal',
+    MESHWORK_LISTEN_HOST: '::',
+    MESHWORK_ADDRESSES,
+  });
+  expect({ host, listenHost }).toEqual({ host: 'mesh.internal', listenHost: '::' });
+  expect(Object.fromEntries(addresses)).toEqual({
+    'a.b': ['10.0.0.5:7312', '[fd00::6]:7312'],
+    'a.c': ['c.internal:7321'],
+  });
+});
+
+test.each([
+  ['a.d=10.0.0.5:7312', 'MESHWORK_ADDRESSES names "a.d", which is no service'],
+  ['a.b=10.0.0.5:1,a.b=10.0.0.6:1', 'MESHWORK_ADDRESSES names a.b twice'],
+  ['a.b', 'MESHWORK_ADDRESSES must be <service>=<host>:<port>|…, not "a.b"'],
+  ['a.b=', 'not ""'],
+  ['a.b=10.0.0.5', 'an address of a.b must be like "10.0.0.5:7312"'],
+  ['a.b=10.0.0.5:1|10.0.0:2', 'not "10.0.0:2"'],
+  ['a.b=10.0.0.5:1|', 'not ""'],
+])('addresses that cannot be used are refused with the reason: %s', (MESHWORK_ADDRESSES, why) => {
+  expect(() => readConfig({ ...tokens, MESHWORK_ADDRESSES })).toThrow(why);
+});
+
 const faults: [string, Record<string, string>][] = [
   ['MESHWORK_SERVICE_KEY', servers],
   ['MESHWORK_SERVICE_KEY', { ...certificates, MESHWORK_SERVICE_KEY: 'key' }],
@@ -74,6 +109,8 @@ const faults: [string, Record<string, string>][] = [
   ['MESHWORK_TLS_KEY', { ...tokens, MESHWORK_TLS_CA: '/ca', MESHWORK_TLS_CERTIFICATE: '/crt' }],
   ['MESHWORK_PUBLIC_TLS_KEY', { ...tokens, MESHWORK_PUBLIC_TLS_CERTIFICATE: '/crt' }],
   ['MESHWORK_TRUSTED_PROXIES', { ...tokens, MESHWORK_TRUSTED_PROXIES: '127.0.0.1,envoy' }],
+  ['MESHWORK_HOST', { ...tokens, MESHWORK_HOST: '127.0.0.1:7300' }],
+  ['MESHWORK_LISTEN_HOST', { ...tokens, MESHWORK_LISTEN_HOST: '0.0.0' }],
   ['MESHWORK_METRICS_PORT', { ...tokens, MESHWORK_METRICS_PORT: 'x' }],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', { ...tokens, OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }],
   [

@@ -1,4 +1,5 @@
 import type { TlsPaths } from './identity/tls-files.ts';
+import { formatAddress, parseAddress } from './rpc/address.ts';
 import { createTrustedProxies, ProxyInvalid, type TrustedProxies } from './rpc/trusted-proxies.ts';
 
 /**
@@ -11,9 +12,13 @@ export interface ProcessConfig {
   redisUrl: string;
   /** Separates meshes on one NATS and Redis; empty for the only one. */
   namespace: string;
-  /** Host and first port of the services' own listeners. */
+  /** The host on which services are called that `addresses` does not name, and the first port of all. */
   host: string;
   portBase: number;
+  /** The host on which those of this process listen: `host` unless it is said, such as 0.0.0.0. */
+  listenHost: string;
+  /** Where services are called, by name: at each of these addresses, host names being all that they stand for. */
+  addresses: ReadonlyMap<string, readonly string[]>;
   /** `wire`: services call each other over gRPC. `direct`: within this process, which then hosts all of them. */
   transport: 'wire' | 'direct';
   logLevel: string;
@@ -76,15 +81,21 @@ type Env = Record<string, string | undefined>;
 /** A setting is missing or cannot be read; the message names it. */
 export class ConfigError extends Error {}
 
-/** Reads what a process needs to start, whatever services it hosts. Throws ConfigError. */
-export function readConfig(env: Env): ProcessConfig {
+/**
+ * Reads what a process needs to start, whatever services it hosts. Takes the names of all services that there are. Throws
+ * ConfigError.
+ */
+export function readConfig(env: Env, services: readonly string[]): ProcessConfig {
+  const host = env.MESHWORK_HOST || '127.0.0.1';
   return {
     databaseUrl: required(env, 'DATABASE_URL'),
     natsUrl: required(env, 'NATS_URL'),
     redisUrl: required(env, 'REDIS_URL'),
     namespace: env.MESHWORK_NAMESPACE ?? '',
-    host: env.MESHWORK_HOST ?? '127.0.0.1',
+    host: hostName(host, 'MESHWORK_HOST'),
     portBase: port(env, 'MESHWORK_PORT_BASE', portBaseDefault),
+    listenHost: hostName(env.MESHWORK_LISTEN_HOST || host, 'MESHWORK_LISTEN_HOST'),
+    addresses: addresses(env, 'MESHWORK_ADDRESSES', services),
     transport: oneOf(env, 'MESHWORK_TRANSPORT', ['wire', 'direct']),
     logLevel: env.LOG_LEVEL ?? 'info',
     identity: identity(env),
@@ -171,6 +182,42 @@ function traces(env: Env): TraceConfig | undefined {
     ratio,
     serviceName: env.OTEL_SERVICE_NAME ?? '',
   };
+}
+
+function hostName(value: string, name: string): string {
+  if (parseAddress(formatAddress({ host: value, port: 1 })) !== undefined) return value;
+  throw new ConfigError(`${name} must be an IP address or a host name, not "${value}"`);
+}
+
+/** "commerce.inventory=10.0.0.5:7312|10.0.0.6:7312,finance.payment=payments.internal:7321" */
+function addresses(
+  env: Env,
+  name: string,
+  services: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, readonly string[]>();
+  for (const entry of (env[name] ?? '').split(',').map((text) => text.trim())) {
+    if (entry === '') continue;
+    const [service = '', ...rest] = entry.split('=');
+    if (rest.length !== 1) {
+      throw new ConfigError(`${name} must be <service>=<host>:<port>|…, not "${entry}"`);
+    }
+    if (!services.includes(service)) {
+      throw new ConfigError(`${name} names "${service}", which is no service`);
+    }
+    if (found.has(service)) throw new ConfigError(`${name} names ${service} twice`);
+    found.set(
+      service,
+      rest[0]!.split('|').map((text) => address(text.trim(), name, service)),
+    );
+  }
+  return found;
+}
+
+function address(text: string, name: string, service: string): string {
+  if (parseAddress(text) !== undefined) return text;
+  const forms = '"10.0.0.5:7312", "[fd00::5]:7312" or "host.name:7312"';
+  throw new ConfigError(`${name}: an address of ${service} must be like ${forms}, not "${text}"`);
 }
 
 function required(env: Env, name: string): string {

@@ -43,6 +43,9 @@ export const limits = {
   healthBackoffMsMin: 50,
   healthBackoffMsMax: 1_000,
 
+  /** How often host names are looked up anew, and how long a look may take. */
+  namesLookMs: 5_000,
+
   /** Calls that a server works on at once before it sheds. */
   callsInFlightMax: 2_000,
   /** Streams that a server keeps open at once; they are counted apart, for they mostly wait. */

@@ -6,6 +6,7 @@ import { type DeadLetter, readDeadLetters, removeDeadLetter } from './bus/dead-l
 import type { Database } from './db/database.ts';
 import { answerOnce, isAnswered, requestKey } from './db/request-log.ts';
 import { assert, DomainError } from './errors.ts';
+import { limits } from './limits.ts';
 import { cutPage, decodeNumberToken, encodePageToken } from './page.ts';
 import { type Implementation, implement } from './rpc/handlers.ts';
 
@@ -42,8 +43,23 @@ export function createOpsHandlers(options: {
 }): Implementation {
   const { bus, database, service, consumers } = options;
   const query = [service, 'ListDeadLetters'];
-  // A repeat that comes while the first is at work finds its answer, and not an empty list.
-  const oneAtATime = createSerial();
+  const inTurn = createSerial();
+
+  /**
+   * A repeat that comes while the first is at work finds its answer, and not an empty list, whichever process it comes to.
+   * Within this process they wait outside of the lock: each that waits for it has a connection, and the work needs some.
+   * The one that has it is idle for as long as the work takes.
+   */
+  function oneAtATime<Result>(work: () => Promise<Result>): Promise<Result> {
+    return inTurn(() =>
+      database.transaction(async (tx) => {
+        await tx`
+          select set_config('idle_in_transaction_session_timeout', ${limits.deadlineMsMax}::text, true),
+            pg_advisory_xact_lock(hashtextextended(${`replay ${database.schema}`}, 0))`;
+        return work();
+      }),
+    );
+  }
 
   async function replay(letter: DeadLetter): Promise<boolean> {
     const consumer = consumers.find(({ name }) => name === letter.consumer);

@@ -5,6 +5,7 @@ import { createDirectChannel } from './rpc/direct-channel.ts';
 import type { MessageDispatcher } from './rpc/dispatcher.ts';
 import type { Engine } from './rpc/engine.ts';
 import { engineLimits } from './rpc/engine-limits.ts';
+import { createNameResolver } from './rpc/resolver.ts';
 import { createChannel } from './rpc/wire-channel.ts';
 
 /** Where services are, and how calls travel there. */
@@ -12,7 +13,7 @@ export interface WaysOptions {
   /** `wire`: gRPC to wherever a service listens. `direct`: a call within this process for what lives here. */
   transport: 'wire' | 'direct';
   engine: Engine;
-  /** The addresses of a service: "127.0.0.1:7312". */
+  /** Where a service is called: "10.0.0.5:7312". A host may be a name, which stands for all of its addresses. */
   addressesOf(service: string): readonly string[];
   /** The dispatcher of a service that lives in this process; undefined while it does not. */
   dispatcherOf(service: string): MessageDispatcher | undefined;
@@ -37,7 +38,7 @@ export function createWays(options: WaysOptions): Ways {
       if (transport === 'direct' && dispatcherOf(target) !== undefined) return direct;
       wire ??= createChannel({
         target,
-        addresses: addressesOf(target),
+        resolver: createNameResolver(addressesOf(target)),
         engine,
         engineOptions: { ...engineLimits, tls: tlsOf?.(caller) },
       });

@@ -2,7 +2,7 @@
 
 import { afterStart } from '#kit/after-start.ts';
 import { systemClock } from '#kit/clock.ts';
-import { type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
+import { ConfigError, type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
 import { armDebugPointsFromEnv } from '#kit/debug.ts';
 import { type Host, startHost } from '#kit/host.ts';
 import { createAccessTokenVerifier } from '#kit/identity/access-token.ts';
@@ -13,14 +13,16 @@ import { createServiceTokenVerifier } from '#kit/identity/service-token.ts';
 import { watchTlsFiles } from '#kit/identity/tls-files.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
 import { createWays } from '#kit/placement.ts';
+import { formatAddress } from '#kit/rpc/address.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { startMetricsServer } from '#kit/telemetry/metrics-server.ts';
 import { startTracing } from '#kit/telemetry/setup.ts';
-import { issuer, registrationOf } from './registry.ts';
+import { issuer, registrationOf, registry } from './registry.ts';
 
 const registrations = process.argv.slice(2).map(registrationOf);
 const services = registrations.map(({ name }) => name);
+const allServices = registry.map(({ name }) => name);
 /** What the end of this process undoes, last first. */
 const undo: (() => unknown)[] = [];
 
@@ -28,8 +30,8 @@ async function start(config: ProcessConfig): Promise<Host> {
   const { identity, publicTls } = config;
   armDebugPointsFromEnv(config.debugPoints);
   if (config.traces) undo.push(await startTracing(config.traces, services));
-  const addressOf = (service: string) =>
-    `${config.host}:${config.portBase + registrationOf(service).port}`;
+  const addressOn = (host: string, service: string) =>
+    formatAddress({ host, port: config.portBase + registrationOf(service).port });
   const certificates =
     identity.kind === 'certificates' ? watchCertificates(identity.paths, services) : undefined;
   if (certificates) undo.push(certificates.close);
@@ -43,7 +45,7 @@ async function start(config: ProcessConfig): Promise<Host> {
         [...(host?.services ?? [])].map(([name, { server }]) => [name, server.health.isServing]),
       );
     const metrics = await startMetricsServer({
-      host: config.host,
+      host: config.listenHost,
       port: config.metricsPort,
       servings,
     });
@@ -52,7 +54,7 @@ async function start(config: ProcessConfig): Promise<Host> {
   const ways = createWays({
     transport: config.transport,
     engine: grpcJsEngine,
-    addressesOf: (service) => [addressOf(service)],
+    addressesOf: (service) => config.addresses.get(service) ?? [addressOn(config.host, service)],
     dispatcherOf: (service) => host?.services.get(service)?.server.dispatcher,
     tlsOf: certificates && ((caller) => certificates.of(caller!)),
   });
@@ -79,7 +81,7 @@ async function start(config: ProcessConfig): Promise<Host> {
     revocations,
     serviceToken: (service) => tokens?.tokens[service],
     channel: ways,
-    listenAddress: addressOf,
+    listenAddress: (service) => addressOn(config.listenHost, service),
     settings: (service) => readSettings(process.env, registrationOf(service).settings),
     tls: certificates?.of,
     publicTls: publicFiles,
@@ -105,14 +107,16 @@ process.on('SIGINT', stop);
 process.on('disconnect', stop);
 
 try {
-  const host = await start(readConfig(process.env));
+  const host = await start(readConfig(process.env, allServices));
   const started = [...host.services.values()];
   afterStart();
   // Asked to stop before there was anything to stop.
   if (isStopping) await host.stop();
   else process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });
 } catch (error) {
-  createLogger('host').error({ error }, 'host.start_failed');
+  // What is wrong with a setting is for whoever made it; other errors may hold what belongs in no log.
+  const why = error instanceof ConfigError ? error.message : undefined;
+  createLogger('host').error({ why, error }, 'host.start_failed');
   process.send?.({ failed: error instanceof Error ? error.message : String(error) });
   process.exitCode = 1;
   await stop();

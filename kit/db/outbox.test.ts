@@ -109,6 +109,18 @@ describe('a relay', () => {
     expect(await published()).toEqual(['b 1', 'a early']);
   });
 
+  test('that is to publish what is there does not wait for what others write meanwhile', async () => {
+    let written = 0;
+    const relay = startRelay(async (events) => {
+      await bus.send(events);
+      written += 1;
+      await commit(`b ${written}`);
+    });
+    await commit('a 1');
+    await relay.flush();
+    expect(await published()).toContain('a 1');
+  });
+
   test('that dies after publishing and before it notes so publishes nothing twice', async () => {
     // As the superuser: nobody else sees what other sessions do.
     const admin = postgres(testing.url, { max: 1 });

@@ -43,7 +43,7 @@ export function publish(database: Database, tx: Tx, events: readonly OutgoingEve
 export interface Relay {
   /** Looks now instead of at the next poll. */
   wake(): void;
-  /** Publishes what is there and resolves when the outbox is empty. Rejects when the bus does not take it. */
+  /** Resolves when what is there now has been published, by whichever relay. Rejects when the bus does not take it. */
   flush(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -123,12 +123,17 @@ export function createRelay(options: {
   return {
     wake,
     async flush() {
-      for (;;) {
-        const moved = await detached({ timeoutMs: limits.statementMsMax }, round);
-        const [left] = await database.sql<
-          { count: bigint }[]
-        >`select count(*) as count from outbox`;
-        if (moved === 0 && left!.count === 0n) return;
+      const { sql } = database;
+      // Not what comes later: other processes of the service may write without end while this one stops.
+      const [{ last } = { last: null }] = await sql<
+        { last: bigint | null }[]
+      >`select max(seq) as last from outbox`;
+      let isLeft = last !== null;
+      while (isLeft) {
+        await detached({ timeoutMs: limits.statementMsMax }, round);
+        const [left] = await sql<{ is_left: boolean }[]>`
+          select exists (select from outbox where seq <= ${last}) as is_left`;
+        isLeft = left!.is_left;
       }
     },
     async stop() {

@@ -196,9 +196,10 @@ async function answer(route: HttpRoutes[string], response: Response): Promise<vo
 function listen(server: Server, address: string): Promise<string> {
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at);
+  const withoutBrackets = host.replace(/^\[(.*)\]$/, '$1');
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(Number(address.slice(at + 1)), host, () => {
+    server.listen(Number(address.slice(at + 1)), withoutBrackets, () => {
       const bound = server.address() as { port: number };
       resolve(`${host}:${bound.port}`);
     });

@@ -13,6 +13,8 @@ export interface Balancer {
    * picked has begun: it is settled once.
    */
   pick(kind: Kind, after?: Endpoint): Endpoint | undefined;
+  /** Resolves when the addresses have first been looked for; absent where there is nothing to wait for. */
+  readonly looked: Promise<void> | undefined;
   close(): void;
 }
 
@@ -125,6 +127,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
   const unsubscribe = resolver.onChange(update);
   update();
   return {
+    looked: resolver.looked,
     pick(kind, after) {
       // The one that just failed is still better than one that was ejected or is down.
       if (collect(after) >= ranks.ejected && after !== undefined) collect(undefined);
@@ -134,6 +137,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
     },
     close() {
       unsubscribe();
+      resolver.close?.();
       for (const endpoint of [...endpoints, ...retired]) endpoint.close();
       endpoints = [];
     },

@@ -59,6 +59,7 @@ export interface WireStream {
 
 /** One connection to one address. It connects at the first call and again after a loss, by itself. */
 export interface Connection {
+  /** "127.0.0.1:7301" or "[::1]:7301"; names are looked up before (kit/rpc/resolver.ts). */
   readonly address: string;
   readonly state: ConnectionState;
   /** Never rejects: a failure is a reply with a code. */

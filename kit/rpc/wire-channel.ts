@@ -1,8 +1,9 @@
 import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
 import { codes, RpcError } from '../errors.ts';
+import { atMost } from '../within.ts';
 import { type Balancer, type BalancerOptions, createBalancer } from './balancer.ts';
 import type { Channel, OutgoingCall } from './channel.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Endpoint, Kind } from './endpoint.ts';
 import type { WireReply, WireStatus } from './engine.ts';
 import { outcomeOf } from './outlier.ts';
 import { policyOf } from './policy.ts';
@@ -32,13 +33,20 @@ export function createWireChannel(options: {
 }): Channel {
   const { target, balancer, retry } = options;
 
+  /** The first calls may come before it is known where to: those wait for it. */
+  async function firstLook(call: OutgoingCall, kind: Kind): Promise<Endpoint | undefined> {
+    if (balancer.looked === undefined) return undefined;
+    await atMost(call.deadlineAt - Date.now(), balancer.looked);
+    return balancer.pick(kind);
+  }
+
   async function unary(call: OutgoingCall, request: Message): Promise<Message> {
     const body = toBinary(call.method.input, request);
     const { isRepeatable, deadlineMs } = policyOf(call.method);
     const grantedMs = call.deadlineAt - Date.now();
     let endpoint: Endpoint | undefined;
     for (let attempts = 1; ; attempts += 1) {
-      endpoint = balancer.pick('call', endpoint);
+      endpoint = balancer.pick('call', endpoint) ?? (await firstLook(call, 'call'));
       if (endpoint === undefined) throw rpcErrorOfWire(noAddress(target));
       const reply = await endpoint.connection.unary(call, body);
       endpoint.settle('call', outcomeOf(reply, grantedMs, deadlineMs));
@@ -58,7 +66,7 @@ export function createWireChannel(options: {
     const source = canReplay ? await collect(requests) : requests;
     let endpoint: Endpoint | undefined;
     for (let attempts = 1; ; attempts += 1) {
-      endpoint = balancer.pick('stream', endpoint);
+      endpoint = balancer.pick('stream', endpoint) ?? (await firstLook(call, 'stream'));
       if (endpoint === undefined) throw rpcErrorOfWire(noAddress(target));
       let isFirst = true;
       const status = yield* attempt(call, endpoint, source, () => {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { createServer } from '../node-http.ts';
+import { formatAddress } from '../rpc/address.ts';
 import { contentType, scrape } from './metrics.ts';
 
 /** Whether a service takes calls, by its name. */
@@ -39,7 +40,7 @@ export async function startMetricsServer(options: {
   });
   const bound = server.address() as { port: number };
   return {
-    address: `${host}:${bound.port}`,
+    address: formatAddress({ host, port: bound.port }),
     close() {
       server.close();
       server.closeAllConnections();

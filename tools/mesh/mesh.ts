@@ -11,8 +11,8 @@ import { type Servers, startServers } from '../servers/servers.ts';
 import { type LocalCertificates, startAuthority } from './authority.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { nodeEnvironment } from './node.ts';
-import { type Group, groupsOf, type Placement } from './placements.ts';
-import { metricsPort, sandboxPort } from './ports.ts';
+import { type Group, groupsOf, type Placement, replicasOf } from './placements.ts';
+import { metricsPort, sandboxPort, servicePort } from './ports.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
 import { createServiceIdentity, type LocalSecrets, localSecrets } from './secrets.ts';
 
@@ -26,6 +26,8 @@ export interface MeshOptions {
   durable: boolean;
   /** Services to start; all when absent. */
   only?: readonly string[];
+  /** Processes of services that have one to themselves, by service; one each when absent. */
+  replicas?: Readonly<Record<string, number>>;
   /** Whether services know each other by certificates, of an authority made for this mesh; by tokens otherwise. */
   mtls?: boolean;
   /** Further environment of the processes. */
@@ -42,7 +44,7 @@ export interface Mesh {
   readonly certificates: LocalCertificates | undefined;
   /** Where the card provider that stands in for a real one listens. */
   readonly providerUrl: string;
-  /** Where a service listens. */
+  /** Where a service listens: its first process. */
   addressOf(service: string): string;
   /** Where each process answers /metrics and /healthz, by its name. */
   readonly metricsUrls: Readonly<Record<string, string>>;
@@ -64,8 +66,9 @@ const host = '127.0.0.1';
  */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { dataDir, portBase, placement, onProgress = () => {} } = options;
-  const groups = groupsOf(placement, options.only);
-  const services = groups.flatMap((group) => group.services);
+  const first = groupsOf(placement, options.only);
+  const services = first.flatMap((group) => group.services);
+  const groups = [...first, ...replicasOf(first, options.replicas ?? {})];
   await Promise.all([checkPorts(portBase, groups), checkExternals(process.env)]);
   const environment = { ...nodeEnvironment, ...process.env, ...options.env };
   const [servers] = await Promise.all([
@@ -76,6 +79,10 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const identity = certificates ? undefined : createServiceIdentity();
   const secrets = localSecrets(dataDir);
   const processes: MeshProcess[] = [];
+  const addressesOf = (service: string) =>
+    groups
+      .filter((group) => group.services.includes(service))
+      .map((group) => `${host}:${portBase + servicePort(service, group)}`);
   const addressOf = (service: string) => `${host}:${portBase + registrationOf(service).port}`;
   const providerUrl = `http://${host}:${portBase + sandboxPort}`;
   const env = (group: Group): Record<string, string> => ({
@@ -83,7 +90,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     NATS_URL: servers.natsUrl,
     REDIS_URL: servers.redisUrl,
     MESHWORK_HOST: host,
-    MESHWORK_PORT_BASE: String(portBase),
+    MESHWORK_PORT_BASE: String(firstPort(group)),
+    ...(options.replicas && { MESHWORK_ADDRESSES: addressSetting() }),
     MESHWORK_METRICS_PORT: String(portBase + metricsPort(group)),
     MESHWORK_TRANSPORT: placement === 'single' ? 'direct' : 'wire',
     ...(certificates?.environment ?? identity!.environment(group.services)),
@@ -92,6 +100,16 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     ...secrets,
     ...options.env,
   });
+
+  /** The ports of a process follow from its first one, and a further process of a service needs another than the first. */
+  function firstPort(group: Group): number {
+    const [service] = group.services;
+    return portBase + servicePort(service!, group) - registrationOf(service!).port;
+  }
+
+  function addressSetting(): string {
+    return services.map((service) => `${service}=${addressesOf(service).join('|')}`).join();
+  }
 
   /** A provider is a stranger: where only certificates open the service itself, its events come by the public door. */
   function webhookTarget(): string {
@@ -153,7 +171,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const ways = createWays({
     transport: 'wire',
     engine: grpcJsEngine,
-    addressesOf: (service) => [addressOf(service)],
+    addressesOf,
     dispatcherOf: () => {
       throw new Error('no service lives in this process');
     },
@@ -181,7 +199,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 /** A port in use is found before anything is started, and named. */
 async function checkPorts(portBase: number, groups: readonly Group[]): Promise<void> {
   const needed = groups.flatMap((group) => [
-    ...group.services.map((service) => [service, registrationOf(service).port] as const),
+    ...group.services.map((service) => [service, servicePort(service, group)] as const),
     [`metrics of ${group.name}`, metricsPort(group)] as const,
   ]);
   for (const [user, offset] of [...needed, ['card provider', sandboxPort] as const]) {

@@ -1,3 +1,4 @@
+import { assert } from '#kit/errors.ts';
 import { registry } from '#services/registry.ts';
 
 /** How services are spread over processes. */
@@ -9,6 +10,8 @@ export const placements: readonly Placement[] = ['domain', 'service', 'single'];
 export interface Group {
   name: string;
   services: string[];
+  /** Which of the further processes of its only service it is, counted over the whole mesh from 0; absent for a first. */
+  replica?: number;
 }
 
 /**
@@ -26,4 +29,21 @@ export function groupsOf(placement: Placement, only?: readonly string[]): Group[
     groups.set(name, [...(groups.get(name) ?? []), service]);
   }
   return [...groups].map(([name, members]) => ({ name, services: members }));
+}
+
+/** Further processes of services that have one each: `replicas` says how many there are in all, by service. */
+export function replicasOf(
+  groups: readonly Group[],
+  replicas: Readonly<Record<string, number>>,
+): Group[] {
+  return Object.entries(replicas)
+    .flatMap(([service, count]) => {
+      const group = groups.find(({ services }) => services[0] === service);
+      assert(group?.services.length === 1, `${service} has a process of its own`);
+      return Array.from({ length: count - 1 }, (_, index) => ({
+        name: `${service}.${index + 2}`,
+        services: [service],
+      }));
+    })
+    .map((group, replica) => ({ ...group, replica }));
 }

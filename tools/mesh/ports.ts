@@ -1,4 +1,5 @@
 import { portBaseDefault } from '#kit/config.ts';
+import { assert } from '#kit/errors.ts';
 import { isPortFree } from '#kit/testing/port.ts';
 import { registrationOf, registry } from '#services/registry.ts';
 import type { Group } from './placements.ts';
@@ -7,9 +8,20 @@ import { MeshStartError } from './process.ts';
 /** Offset of the sandbox provider from the first port; services are below 90 (services/registry.ts). */
 export const sandboxPort = 90;
 
+/** Offsets of the further processes of services, above the sandbox provider and below the first metrics port. */
+const replicaPorts = Array.from({ length: 9 }, (_, index) => sandboxPort + 1 + index);
+
+/** Offset of the port on which a process of the mesh offers a service. */
+export function servicePort(service: string, { replica }: Group): number {
+  if (replica === undefined) return registrationOf(service).port;
+  const port = replicaPorts[replica];
+  assert(port !== undefined, `a mesh has at most ${replicaPorts.length} further processes`);
+  return port;
+}
+
 /** Offset of the metrics port of a process: a hundred above that of its first service. */
-export function metricsPort({ services }: Group): number {
-  return 100 + registrationOf(services[0]!).port;
+export function metricsPort(group: Group): number {
+  return 100 + servicePort(group.services[0]!, group);
 }
 
 /** The first port where the command line names none. */
@@ -36,7 +48,10 @@ const bases = 50;
 export async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const base = lowest + span * Math.floor(Math.random() * bases);
-    const offsets = registry.flatMap(({ port }) => [port, port + 100]);
+    const offsets = [...registry.map(({ port }) => port), ...replicaPorts].flatMap((port) => [
+      port,
+      port + 100,
+    ]);
     const ports = [...offsets, sandboxPort].map((offset) => base + offset);
     if ((await Promise.all(ports.map(isPortFree))).every(Boolean)) return base;
   }

@@ -19,8 +19,10 @@ export interface MeshProcess {
   armLives(environments: readonly Record<string, string>[]): void;
   /** Drains and ends it, and resolves when its next life serves. Rejects when that does not start. */
   restart(): Promise<void>;
-  /** Drains and ends it; resolves when it is gone. */
-  stop(): Promise<void>;
+  /** Drains and ends it, or ends it as a crash would (SIGKILL), and keeps it down; resolves when it is gone. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** Starts it again after `stop`, and resolves when it serves. Throws MeshStartError when it does not. */
+  start(): Promise<void>;
 }
 
 export interface MeshProcessOptions {
@@ -119,15 +121,20 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
       // Its end has begun the next life by now.
       await readyNow;
     },
-    async stop() {
+    async stop(signal) {
       stopped = true;
-      if (child !== undefined) await end(child);
+      if (child !== undefined) await end(child, signal);
+    },
+    async start() {
+      stopped = false;
+      readyNow = spawn();
+      await readyNow;
     },
   };
 }
 
 /** Asks a process to drain and end, and resolves when it is gone: by force, when it takes too long. */
-function end(running: ChildProcess): Promise<void> {
+function end(running: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   return new Promise((resolve) => {
     if (running.exitCode !== null) return resolve();
     const timer = setTimeout(() => running.kill('SIGKILL'), limits.stopMs);
@@ -135,7 +142,7 @@ function end(running: ChildProcess): Promise<void> {
       clearTimeout(timer);
       resolve();
     });
-    running.kill('SIGTERM');
+    running.kill(signal);
   });
 }
 

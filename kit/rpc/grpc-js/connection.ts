@@ -69,7 +69,8 @@ function open(address: string, options: EngineOptions): Channel {
     // Otherwise the address would be the TLS server name, which must not be a number.
     ...(options.tls === undefined ? {} : { 'grpc.ssl_target_name_override': 'meshwork' }),
   };
-  return new Channel(`ipv4:${address}`, channelCredentials(options), channelOptions);
+  const family = address.startsWith('[') ? 'ipv6' : 'ipv4';
+  return new Channel(`${family}:${address}`, channelCredentials(options), channelOptions);
 }
 
 /** Makes a channel connect, and calls `then` when it has. A channel that is closed before never calls. */

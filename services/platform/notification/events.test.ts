@@ -3,6 +3,7 @@ import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
 import { PoisonEvent } from '#kit/bus/event.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import type { Client } from '#kit/rpc/client.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import {
@@ -41,11 +42,16 @@ afterAll(async () => {
 /** Sees, and tries again, what the consumers gave up. */
 async function operator() {
   const { headers } = await network.person({ roles: ['staff'] });
-  const ops = network.client(OpsService, 'platform.notification');
+  const [ops, elsewhere] = [network, second].map((process) =>
+    process.client(OpsService, 'platform.notification'),
+  ) as [Client<typeof OpsService>, Client<typeof OpsService>];
   return {
     list: async () => (await ops.listDeadLetters({}, { headers })).deadLetters,
     replay: (eventIds: string[], requestId = uuidv7()) =>
       ops.replayDeadLetters({ requestId, eventIds }, { headers }),
+    /** The same by another process of the service. */
+    replayElsewhere: (eventIds: string[], requestId: string) =>
+      elsewhere.replayDeadLetters({ requestId, eventIds }, { headers }),
   };
 }
 
@@ -151,7 +157,8 @@ describe('an event that nobody can do', () => {
     ]);
 
     const requestId = uuidv7();
-    const answers = await Promise.all([1, 2, 3].map(() => ops.replay([event.id], requestId)));
+    const ways = [ops.replay, ops.replayElsewhere, ops.replay, ops.replayElsewhere];
+    const answers = await Promise.all(ways.map((replay) => replay([event.id], requestId)));
     for (const answer of answers) expect(answer).toMatchObject({ replayedCount: 1 });
     expect(await person.titles()).toEqual(['Order confirmed']);
     expect(await ops.list()).toEqual([]);
