@@ -19,18 +19,21 @@ const wrongs: [what: string, row: { on_hand: number; reserved: number; sold: num
   ['a negative sale', { on_hand: 5, reserved: 0, sold: -1 }],
 ];
 
-test.each(wrongs)('the database itself refuses %s, in a new row and in an old one', async (_, row) => {
-  const { sql } = network;
-  const known = newSku();
-  await stock.set(known, 5n);
-  const before = await stock.read(known);
-  // check_violation
-  const refused = { code: '23514', table_name: 'stock' };
-  await expect(
-    sql`insert into commerce_inventory.stock ${sql({ sku: newSku(), ...row })}`,
-  ).rejects.toMatchObject(refused);
-  await expect(
-    sql`update commerce_inventory.stock set ${sql(row)} where sku = ${known}`,
-  ).rejects.toMatchObject(refused);
-  expect(await stock.read(known)).toEqual(before);
-});
+test.each(wrongs)(
+  'the database itself refuses %s, in a new row and in an old one',
+  async (_, row) => {
+    const { sql } = network;
+    const known = newSku();
+    await stock.set(known, 5n);
+    const before = await stock.read(known);
+    // check_violation
+    const refused = { code: '23514', table_name: 'stock' };
+    await expect(
+      sql`insert into commerce_inventory.stock ${sql({ sku: newSku(), ...row })}`,
+    ).rejects.toMatchObject(refused);
+    await expect(
+      sql`update commerce_inventory.stock set ${sql(row)} where sku = ${known}`,
+    ).rejects.toMatchObject(refused);
+    expect(await stock.read(known)).toEqual(before);
+  },
+);
