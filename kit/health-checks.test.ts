@@ -83,6 +83,7 @@ function setAway(isAway: boolean): void {
 
 describe('a service', () => {
   test.each(losses)('does not serve while %s, and then again', async (_, take, giveBack) => {
+    onTestFinished(giveBack);
     await eventually(() => check()).toBe(Status.SERVING);
     const told = [watch(''), watch(EchoService.typeName)];
     for (const each of told) await eventually(() => each).toEqual([Status.SERVING]);
