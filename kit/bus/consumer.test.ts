@@ -1,8 +1,18 @@
 import { create, toBinary } from '@bufbuild/protobuf';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from 'vitest';
 import { EchoRequestSchema } from '#gen/platform/testing/v1/testing_pb.ts';
 import type { Database, Tx } from '../db/database.ts';
 import { uuidv7 } from '../ids.ts';
+import { limits } from '../limits.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
 import { type Bus, connectBus } from './bus.ts';
@@ -66,6 +76,20 @@ async function heard(): Promise<string[]> {
   return rows.map(({ text }) => text).sort();
 }
 
+/** The pauses between deliveries add up to more than a minute: for one test they are over at once. */
+function redeliverAtOnce(): void {
+  const pauses = limits.redeliveryBackoffMs as unknown as number[];
+  const own = pauses.splice(0, pauses.length, 1);
+  onTestFinished(() => {
+    pauses.splice(0, pauses.length, ...own);
+  });
+}
+
+async function deadLetterOf(id: string) {
+  const letters = await readDeadLetters(bus, service, 0, 100);
+  return letters.find(({ event }) => event.id === id);
+}
+
 const idle = () => expect.poll(() => consumer.pending(), { timeout: 10_000 }).toBe(0);
 
 describe('a consumer', () => {
@@ -108,5 +132,29 @@ describe('a consumer', () => {
     await bus.manager.consumers.delete(bus.streamOf(publisher), info!.name);
     await bus.send([eventOf('after')]);
     await expect.poll(heard, { timeout: 10_000 }).toEqual(['after', 'before']);
+  });
+
+  test('puts aside what fails limits.deliveriesMax times, and nothing that fails less often', async () => {
+    redeliverAtOnce();
+    let tries = 0;
+    react = (events) => {
+      tries += 1;
+      const isLast = tries === limits.deliveriesMax;
+      if (!isLast || events[0]!.message.text === 'never') throw new TypeError('a secret');
+    };
+    const [never, late] = [eventOf('never'), eventOf('late')];
+    for (const event of [never, late]) {
+      tries = 0;
+      await bus.send([event]);
+      await idle();
+      expect(tries).toBe(limits.deliveriesMax);
+    }
+    expect(await heard()).toEqual(['late']);
+    expect(await deadLetterOf(never.id)).toMatchObject({
+      consumer: 'texts',
+      attempts: limits.deliveriesMax,
+      failure: 'TypeError',
+    });
+    expect(await deadLetterOf(late.id)).toBeUndefined();
   });
 });

@@ -1,11 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { limits } from '../limits.ts';
 import { remainingMs } from '../scope.ts';
-import { failure, patient, read, signal, startEcho, texts } from '../testing/echo-fixture.ts';
+import { failure, patient, read, signal, startEcho } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
 import type { Call } from './call.ts';
 import { engineLimits } from './engine-limits.ts';
+import { policyOf } from './policy.ts';
 
 /** How much later than a timer that was set with it a call may end. */
 const lateMsMax = 200;
@@ -124,6 +125,30 @@ describe.each(transports)('over $name', (transport) => {
     const [first, second] = left as [number, number];
     expect(first).toBeLessThanOrEqual(1_500);
     expect(second).toBeLessThan(first);
+  });
+
+  test('a caller who asks for an hour gets limits.deadlineMsMax, and of a stream its own', async () => {
+    const left: number[] = [];
+    const { client } = await startEcho(transport, {
+      handlers: {
+        echo(_, call) {
+          left.push(call.deadlineAt - Date.now());
+          return {};
+        },
+        async *echoMany(_, call) {
+          left.push(call.deadlineAt - Date.now());
+          yield {};
+        },
+      },
+    });
+    const hour = { timeoutMs: 3_600_000 };
+    await client.echo({}, hour);
+    await read(client.echoMany({}, hour));
+    const [call, stream] = left as [number, number];
+    // More than a method's own: services may need it.
+    expect(call).toBeGreaterThan(policyOf(EchoService.method.echo).deadlineMs);
+    expect(call).toBeLessThanOrEqual(limits.deadlineMsMax);
+    expect(stream).toBeLessThanOrEqual(policyOf(EchoService.method.echoMany).deadlineMs);
   });
 
   test('a nested call is refused at once when too little is left', async () => {
@@ -264,14 +289,36 @@ describe.each(wires)('a foreign client over $name', (transport) => {
     },
   );
 
-  test('that opens a stream and sends nothing gets the deadline of the method', async () => {
-    const { client } = await startEcho(transport);
-    const never = (async function* () {
-      await new Promise(() => {});
-      yield { text: '' };
-    })();
-    const call = client.echoEach(never, { timeoutMs: 60 });
-    expect((await failure(read(call))).code).toBe('deadline_exceeded');
-    await read(client.echoEach(texts('a')));
+  test('that opens a stream, sets no deadline and sends nothing gets the deadline of the method', async () => {
+    const policy = policyOf(EchoService.method.echoEach);
+    const { deadlineMs } = policy;
+    // Its own minute is too long for a test.
+    policy.deadlineMs = 100;
+    onTestFinished(() => {
+      policy.deadlineMs = deadlineMs;
+    });
+    const told = signal();
+    const { server } = await startEcho(transport, {
+      handlers: {
+        async *echoEach(requests) {
+          try {
+            for await (const { text } of requests) yield { text };
+          } finally {
+            told.fire();
+          }
+        },
+      },
+    });
+    const { address } = await server.listen('127.0.0.1:0', transport.engine);
+    const connection = transport.engine.connect(address, engineLimits);
+    const stream = connection.stream({
+      path: `/${EchoService.typeName}/EchoEach`,
+      metadata: {},
+      deadlineAt: Number.POSITIVE_INFINITY,
+      cancellation: undefined,
+    });
+    expect((await stream.status).code).toBe(4);
+    await told.promise;
+    connection.close();
   });
 });
