@@ -19,7 +19,7 @@ export interface Database {
   /**
    * Raw SQL, prepared once per text, for statements that stand alone. Values are parameters, never text. Its connections
    * are not those of the transactions, so neither waits for the other. A statement ends soon after the budget of the
-   * current scope; with nothing left, or nobody who waits, it is refused with DeadlineTooShort.
+   * current scope; one that comes later still is not refused, for it may work for others or undo something.
    */
   readonly sql: Sql<Types>;
   /**

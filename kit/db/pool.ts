@@ -172,6 +172,15 @@ function ignore() {}
 /** How many times its budget a statement that stands alone may take: a setting that fits is not sent again. */
 const toleranceMax = 4;
 
+/**
+ * What a statement that stands alone may take. A budget that is over says nothing of it: what still asks then works for
+ * others, or undoes something.
+ */
+function leftOf({ deadlineAt }: Budget): number {
+  const leftMs = deadlineAt - Date.now();
+  return leftMs > 0 ? Math.min(leftMs, limits.statementMsMax) : limits.statementMsMax;
+}
+
 /** SQL for statements that stand alone: each goes to a connection of the pool. `maker` itself is never connected. */
 export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
   const underWay = new WeakMap<Client, Set<Statement>>();
@@ -200,12 +209,6 @@ export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
   }
 
   return sqlThrough(maker, (statement, _, budget) => {
-    let leftMs: number;
-    try {
-      leftMs = statementMs(budget) ?? limits.statementMsMax;
-    } catch (error) {
-      return statement.reject(error);
-    }
     const { client, done } = pool.share();
     const statements = statementsOf(client);
     statements.add(statement);
@@ -216,7 +219,7 @@ export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
     // A query runs when its own `then` is called; this one only hears that it ended.
     void Promise.prototype.then.call(statement, ended, ended);
     const toClient = (client.sql`` as unknown as Statement).handler!;
-    settle(client, leftMs, toClient);
+    settle(client, leftOf(budget), toClient);
     toClient(statement);
   });
 }

@@ -124,7 +124,8 @@ export function createSagaDriver(deps: {
 
   async function handBack({ order }: Saga, begun: Promise<unknown> | undefined): Promise<void> {
     await begun?.catch(() => {});
-    await store.handBack([order.orderId]);
+    // Whoever asked for the order may be gone for long.
+    await detached({ timeoutMs: stepMsMax }, () => store.handBack([order.orderId]));
   }
 
   return {

@@ -1,3 +1,4 @@
+import { detached } from '#kit/scope.ts';
 import type { PaymentRecord } from './domain/record.ts';
 import { limits } from './domain.ts';
 
@@ -37,11 +38,13 @@ export function createWaiters(
     }
   }
 
+  /** For all who wait, so not with the budget of the one who was first. */
   async function look(): Promise<void> {
     const before = performance.now() - limits.lookMs;
     const ids = [...waiting].filter(([, { since }]) => since <= before).map(([id]) => id);
     // A look that fails is repeated; those who wait have their own end.
-    if (ids.length > 0) tell(await read(ids).catch(() => []));
+    if (ids.length > 0)
+      tell(await detached({ timeoutMs: limits.driveMsMax }, () => read(ids)).catch(() => []));
     timer = undefined;
     schedule();
   }
