@@ -1,9 +1,7 @@
 // Removes all data of the local mesh; the next npm start begins anew: npm run reset [-- --data-dir folder]
-import { readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root, say } from './run.ts';
+import { removeData } from './servers/data-dir.ts';
 import type { ServerName } from './servers/errors.ts';
 import { limits } from './servers/limits.ts';
 import { sendSignal, waitUntil } from './servers/process.ts';
@@ -22,9 +20,7 @@ async function main(): Promise<void> {
     throw new Error(`a platform runs on ${dataDir} (process ${owner.pid}); stop it first: Ctrl-C`);
   }
   for (const server of servers) await end(server);
-  const far = elsewhere(dataDir);
-  if (far?.startsWith(tmpdir())) rmSync(far, { recursive: true, force: true });
-  rmSync(dataDir, { recursive: true, force: true });
+  removeData(dataDir);
   say(`removed ${dataDir}`);
 }
 
@@ -34,15 +30,6 @@ async function end(server: ServerRecord): Promise<void> {
   sendSignal(server.pid, 'SIGQUIT');
   if (await waitUntil(() => !isRunning(server), limits.killMs)) return;
   throw new Error(`process ${server.pid} still runs on it; end that by hand`);
-}
-
-/** Where PostgreSQL's data went when its account could not reach the data folder (tools/servers/reachable.ts). */
-function elsewhere(dataDir: string): string | undefined {
-  try {
-    return readFileSync(join(dataDir, 'postgres.location'), 'utf8').trim();
-  } catch {
-    return undefined;
-  }
 }
 
 main().catch((error) => {

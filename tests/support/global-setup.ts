@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { removeData } from '#tools/servers/data-dir.ts';
 import { type ServerUrls, startServers } from '#tools/servers/servers.ts';
 
 declare module 'vitest' {
@@ -21,6 +22,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('servers', { databaseUrl, natsUrl, redisUrl });
   return async () => {
     await servers.stop();
-    rmSync(dataDir, { recursive: true, force: true });
+    removeData(dataDir);
   };
 }

@@ -1,10 +1,11 @@
 /** Whole meshes in processes of their own, for end-to-end tests. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Mesh, type MeshOptions, startMesh } from '#tools/mesh/mesh.ts';
 import type { Placement } from '#tools/mesh/placements.ts';
 import { freePortBase } from '#tools/mesh/ports.ts';
+import { removeData } from '#tools/servers/data-dir.ts';
 
 export interface TestMesh extends Mesh {
   readonly dataDir: string;
@@ -29,7 +30,7 @@ export async function startTestMesh(
     dataDir,
     async stop() {
       await mesh.stop();
-      rmSync(dataDir, { recursive: true, force: true });
+      removeData(dataDir);
     },
   };
 }

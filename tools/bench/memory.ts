@@ -20,6 +20,7 @@ import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Placement } from '../mesh/placements.ts';
 import { freePortBase } from '../mesh/ports.ts';
 import { root } from '../run.ts';
+import { removeData } from '../servers/data-dir.ts';
 import type { Benchmark, BenchOptions, Figures } from './benchmark.ts';
 import { residentOf } from './resident.ts';
 
@@ -68,6 +69,7 @@ async function run({ say }: BenchOptions): Promise<Figures> {
       },
     };
   } finally {
+    removeData(join(folder, 'data'));
     rmSync(folder, { recursive: true, force: true });
   }
 }

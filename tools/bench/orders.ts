@@ -1,5 +1,4 @@
 /** Complete paid orders through the order service of a running mesh, load generator included. */
-import { rmSync } from 'node:fs';
 import postgres from 'postgres';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
@@ -11,6 +10,7 @@ import { type Issuer, startIssuer } from '../mesh/issuer.ts';
 import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Placement } from '../mesh/placements.ts';
 import { root } from '../run.ts';
+import { removeData } from '../servers/data-dir.ts';
 import {
   type Benchmark,
   type BenchOptions,
@@ -155,7 +155,7 @@ function middleOf(measured: readonly Peak[], by: (one: Peak) => number): Peak {
 /** `nth` tells meshes that run at the same time apart. */
 async function startBench(placement: Placement, nth = 0) {
   const dataDir = `${root}.meshwork/bench-orders-${nth}`;
-  rmSync(dataDir, { recursive: true, force: true });
+  removeData(dataDir);
   const mesh = await startMesh({
     dataDir,
     portBase: 18_000 + nth * portsApart,
@@ -236,7 +236,7 @@ async function startBench(placement: Placement, nth = 0) {
       await sql.end();
       await issuer.stop();
       await mesh.stop();
-      rmSync(dataDir, { recursive: true, force: true });
+      removeData(dataDir);
     },
   };
 }

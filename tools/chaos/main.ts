@@ -1,5 +1,5 @@
 // Kills a mesh under load, over and over, and checks that nothing was lost or doubled: npm run chaos -- --kills 200 --seed 1
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -8,6 +8,7 @@ import { startMesh } from '../mesh/mesh.ts';
 import { type Placement, placements } from '../mesh/placements.ts';
 import { freePortBase } from '../mesh/ports.ts';
 import { say } from '../run.ts';
+import { removeData } from '../servers/data-dir.ts';
 import { runChaos } from './chaos.ts';
 import { chaosEnvironment, victimsOf } from './mesh.ts';
 import { planKills } from './plan.ts';
@@ -54,7 +55,7 @@ say(
   JSON.stringify({ chaos: 'shop', seed, kills: deaths, acknowledged, figures, missed, violations }),
 );
 // What is broken is looked into with the logs and the data at hand.
-if (violations === 0) rmSync(dataDir, { recursive: true, force: true });
+if (violations === 0) removeData(dataDir);
 else process.exitCode = 1;
 
 function isPlacement(text: string): text is Placement {
