@@ -1,5 +1,4 @@
 // Hosts the services named on the command line in one process: node services/main.ts commerce.order commerce.product
-
 import { afterStart } from '#kit/after-start.ts';
 import { systemClock } from '#kit/clock.ts';
 import { ConfigError, type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';

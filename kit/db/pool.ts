@@ -2,7 +2,7 @@ import type { Sql } from 'postgres';
 import { limits } from '../limits.ts';
 import { DeadlineTooShort } from '../mesh-errors.ts';
 import { onDeadline } from '../rpc/deadline-timer.ts';
-import { type Budget, currentBudget, statementMs } from './budget.ts';
+import { aloneMs, type Budget, currentBudget, statementMs } from './budget.ts';
 import type { Client, Types } from './client.ts';
 
 /** Connections that are made when they are needed, up to so many, and made anew when they were lost. */
@@ -172,15 +172,6 @@ function ignore() {}
 /** How many times its budget a statement that stands alone may take: a setting that fits is not sent again. */
 const toleranceMax = 4;
 
-/**
- * What a statement that stands alone may take. A budget that is over says nothing of it: what still asks then works for
- * others, or undoes something.
- */
-function leftOf({ deadlineAt }: Budget): number {
-  const leftMs = deadlineAt - Date.now();
-  return leftMs > 0 ? Math.min(leftMs, limits.statementMsMax) : limits.statementMsMax;
-}
-
 /** SQL for statements that stand alone: each goes to a connection of the pool. `maker` itself is never connected. */
 export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
   const underWay = new WeakMap<Client, Set<Statement>>();
@@ -219,7 +210,7 @@ export function sqlOf(pool: Pool, maker: Client): Sql<Types> {
     // A query runs when its own `then` is called; this one only hears that it ended.
     void Promise.prototype.then.call(statement, ended, ended);
     const toClient = (client.sql`` as unknown as Statement).handler!;
-    settle(client, leftOf(budget), toClient);
+    settle(client, aloneMs(budget), toClient);
     toClient(statement);
   });
 }
