@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deployedEnvoy } from '../envoy/deployed.ts';
@@ -12,15 +12,24 @@ export async function findStaleGenerated(): Promise<string[]> {
     if (code !== 0) return [output];
     const there = filesOf(`${root}gen`);
     const wanted = filesOf(join(fresh, 'gen'));
-    if (readFileSync(`${root}deploy/envoy/envoy.yaml`, 'utf8') !== deployedEnvoy()) {
-      return ['deploy/envoy/envoy.yaml is not what proto/ generates: npm run gen'];
-    }
-    return [...new Set([...there.keys(), ...wanted.keys()])]
+    const stale = [...new Set([...there.keys(), ...wanted.keys()])]
       .filter((name) => there.get(name) !== wanted.get(name))
-      .map((name) => `gen/${name} is not what proto/ generates: npm run gen`);
+      .map((name) => `gen/${name}`);
+    return [...stale, ...staleEnvoy()].map(
+      (path) => `${path} is not what proto/ generates: npm run gen`,
+    );
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
+}
+
+function staleEnvoy(): string[] {
+  const wanted = [...deployedEnvoy()];
+  return wanted.filter(([path, text]) => readIfThere(root + path) !== text).map(([path]) => path);
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
 function filesOf(folder: string): Map<string, string> {
