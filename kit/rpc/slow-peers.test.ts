@@ -9,7 +9,9 @@ import type { EngineOptions } from './engine.ts';
 import { engineLimits } from './engine-limits.ts';
 import type { Handlers } from './handlers.ts';
 
-const wires = transports.flatMap(({ name, engine }) => (engine ? [{ name, engine }] : []));
+const wires = transports.flatMap(({ name, engine, isPlain }) =>
+  engine && isPlain ? [{ name, engine }] : [],
+);
 const brief = { ...engineLimits, transferMsMax: 200 };
 const emptyMessage = Buffer.alloc(5);
 /** More than the stranger's window takes, and less than the handler of a stream waits for. */
