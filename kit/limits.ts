@@ -99,9 +99,9 @@ export const limits = {
 
   /** SQL statements get the budget of their call, and this at most. */
   statementMsMax: 10_000,
-  /** Connections of one service: for transactions, and for statements that stand alone. */
-  databaseConnectionsMax: 8,
-  databaseReadersMax: 4,
+  /** Connections of one service, unless its process is told otherwise; and the part of them for statements that stand alone. */
+  databaseConnectionsMax: 12,
+  databaseReadersShare: 1 / 3,
 
   pageSizeMax: 200,
 
