@@ -24,8 +24,10 @@ import {
 const manyInFlight = 64;
 /** Variants take turns, so short that a neighbour's load falls on all of them alike. */
 const turnSeconds = 0.1;
-const roundsMin = 5;
-const warmSeconds = 1.5;
+const roundsMin = 6;
+/** Of each server so many processes take turns: what the compiler makes of one is a matter of luck. */
+const processesEach = 3;
+const warmSeconds = 1;
 
 export const rpc: Benchmark = {
   name: 'rpc',
@@ -46,22 +48,31 @@ interface Cost {
   wall: number;
 }
 
+/** Somebody to call. `server` is absent where the call stays in this process. */
+interface Peer {
+  call: CallOnce;
+  server?: ChildProcess;
+}
+
 /** What takes turns with the others. */
 interface Variant {
   name: string;
-  call: CallOnce;
   callers: number;
-  /** Absent where the call stays in this process. */
-  server?: ChildProcess;
+  peers: readonly Peer[];
 }
 
 async function run({ seconds, say }: BenchOptions): Promise<Figures> {
   const identity = createCredentials();
-  const peers = await Promise.all(ways.map((way) => startPeer(way, identity)));
+  const peersOf = new Map<Way, (Peer & { server: ChildProcess })[]>();
+  for (const way of ways) {
+    const started = Array.from({ length: processesEach }, () => startPeer(way, identity));
+    peersOf.set(way, await Promise.all(started));
+  }
   let failures = 0;
 
   async function measure(
-    { call, callers, server }: Variant,
+    { callers }: Variant,
+    { call, server }: Peer,
     forSeconds = turnSeconds,
   ): Promise<Cost> {
     const before = await cpuOf(server);
@@ -87,20 +98,27 @@ async function run({ seconds, say }: BenchOptions): Promise<Figures> {
   // Those that are compared stand side by side.
   const variants: Variant[] = [
     ...[manyInFlight, 1].flatMap((callers) =>
-      peers.map(({ way, call, server }) => ({ name: `${way} ${callers}`, call, callers, server })),
+      [...peersOf].map(([way, peers]) => ({ name: `${way} ${callers}`, callers, peers })),
     ),
-    { name: 'direct', call: directCaller(kitServer(identity)), callers: manyInFlight },
+    {
+      name: 'direct',
+      callers: manyInFlight,
+      peers: [{ call: directCaller(kitServer(identity)) }],
+    },
   ];
   // The first calls pay for the compiler, however short the run is.
-  for (const variant of variants) await measure(variant, warmSeconds);
+  for (const variant of variants) {
+    for (const peer of variant.peers) await measure(variant, peer, warmSeconds);
+  }
   const rounds = Math.max(roundsMin, Math.round(seconds / turnSeconds / variants.length));
   const costs = new Map<string, Cost[]>();
   for (let round = 0; round < rounds; round += 1) {
     for (const variant of variants) {
-      costs.set(variant.name, [...(costs.get(variant.name) ?? []), await measure(variant)]);
+      const peer = variant.peers[round % variant.peers.length]!;
+      costs.set(variant.name, [...(costs.get(variant.name) ?? []), await measure(variant, peer)]);
     }
   }
-  for (const { server } of peers) server.disconnect();
+  for (const { server } of [...peersOf.values()].flat()) server.disconnect();
 
   // On a shared machine the lower quartile is what a call costs when nobody is in its way.
   const cost = (name: string, part: keyof Cost) =>
@@ -150,7 +168,7 @@ async function startPeer(way: Way, identity: Credentials) {
   const entry = fileURLToPath(new URL('./rpc-server.ts', import.meta.url));
   const server = fork(entry, [way, JSON.stringify(identity)]);
   const [{ address }] = (await once(server, 'message')) as [{ address: string }];
-  return { way, server, call: caller(way, address, identity) };
+  return { server, call: caller(way, address, identity) };
 }
 
 /** Microseconds of CPU that a server has used so far. */
