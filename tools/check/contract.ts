@@ -1,5 +1,5 @@
 /** What the contract must have that no linter knows of: policies, request ids, and a place in the registry. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
@@ -22,10 +22,11 @@ export async function findContractFaults(): Promise<string[]> {
   );
 }
 
-/** The services in gen/ that are ours. */
+/** The services in gen/ that are made from proto/, and not from the contracts of others. */
 async function generatedServices(): Promise<DescService[]> {
   const files = readdirSync(`${root}gen`, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /^(commerce|finance|social|platform)[/\\].*_pb\.ts$/.test(file))
+    .filter((file) => file.endsWith('_pb.ts'))
+    .filter((file) => existsSync(`${root}proto/${file.replace(/_pb\.ts$/, '.proto')}`))
     .sort();
   const modules = await Promise.all(files.map((file) => import(`${root}gen/${file}`)));
   return modules.flatMap((module) =>
