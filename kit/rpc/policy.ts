@@ -62,11 +62,10 @@ export function policyOf(method: DescMethod): Policy {
 function read(method: DescMethod): Policy {
   const known = foreign[method.parent.typeName];
   if (known) return known;
-  const name = pathOf(method);
-  if (!hasOption(method, methodPolicy)) throw new PolicyMissing(name);
+  if (!hasOption(method, methodPolicy)) throw new PolicyMissing(method);
   const option = getOption(method, methodPolicy);
   const audience = audiences[option.audience];
-  if (audience === undefined) throw new PolicyMissing(name);
+  if (audience === undefined) throw new PolicyMissing(method);
   return {
     audience,
     services: new Set(option.services),
@@ -83,8 +82,11 @@ function read(method: DescMethod): Policy {
 
 /** A method of the contract says nothing of who may call it. */
 export class PolicyMissing extends Error {
-  constructor(method: string) {
-    super(`${method} has no platform.policy.v1.method option: say who may call it`);
+  constructor(method: DescMethod) {
+    super(
+      `proto/${method.parent.file.name}.proto: ${method.parent.name}.${method.name} does not say who may call it: ` +
+        'give it the option (platform.policy.v1.method), with an audience and a deadline_ms',
+    );
   }
 }
 

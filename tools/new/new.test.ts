@@ -1,59 +1,18 @@
-import { type ExecFileOptions, execFile } from 'node:child_process';
-import {
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { root } from '../run.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Copy, copyRepository } from '../../tests/support/copy.ts';
 
-/** The repository once more, without its history, so that a service can be begun in it. */
-let copy: string;
-const leftOut = new Set(['node_modules', '.git', '.meshwork']);
+let copy: Copy;
 /** A machine that does other things as well takes its time for a compiler and three servers. */
 const patienceMs = 180_000;
 
 beforeAll(() => {
-  copy = mkdtempSync(join(tmpdir(), 'meshwork-new-'));
-  for (const name of readdirSync(root).filter((each) => !leftOut.has(each))) {
-    cpSync(join(root, name), join(copy, name), { recursive: true });
-  }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  copy = copyRepository();
 });
-afterAll(() => rmSync(copy, { recursive: true, force: true }));
+afterAll(() => copy.remove());
 
-interface Ended {
-  code: number;
-  output: string;
-}
-
-function runInCopy(command: string, ...args: string[]): Promise<Ended> {
-  // What this test run tells its workers is not for the one that it starts.
-  const own = Object.entries(process.env).filter(
-    ([name]) => !/^(VITEST|NODE_ENV|TEST$)/.test(name),
-  );
-  const { databaseUrl, natsUrl, redisUrl } = inject('servers');
-  const servers = { DATABASE_URL: databaseUrl, NATS_URL: natsUrl, REDIS_URL: redisUrl };
-  const path = `${join(copy, 'node_modules/.bin')}:${process.env.PATH}`;
-  const options: ExecFileOptions = {
-    cwd: copy,
-    env: { ...Object.fromEntries(own), ...servers, PATH: path, NO_COLOR: '1' },
-  };
-  return new Promise((resolve) => {
-    execFile(command, args, options, (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code ?? 1);
-      resolve({ code, output: `${stdout}${stderr}` });
-    });
-  });
-}
-
-const begin = (name: string) => runInCopy('node', 'tools/new.ts', name);
+const begin = (name: string) => copy.run('node', 'tools/new.ts', name);
 
 /** Named as the templates' own variables and types, as SQL, as another service, and as long as can be. */
 const begun = [
@@ -75,8 +34,8 @@ describe('npm run new', () => {
       }
       // Both at once, and the tests on the servers of this run: what costs the most here is starting things.
       const [checked, tested] = await Promise.all([
-        runInCopy('node', 'tools/check.ts'),
-        runInCopy(
+        copy.run('node', 'tools/check.ts'),
+        copy.run(
           'vitest',
           'run',
           '--no-isolate',
@@ -109,13 +68,13 @@ describe('npm run new', () => {
   });
 
   test('leaves everything as it was when it fails half-way', async () => {
-    writeFileSync(join(copy, 'proto/common/v1/half.proto'), 'syntax = "proto3"; message {');
-    const before = filesIn(copy);
+    writeFileSync(join(copy.root, 'proto/common/v1/half.proto'), 'syntax = "proto3"; message {');
+    const before = filesIn(copy.root);
     expect(await begin('music/album')).toEqual({
       code: 1,
       output: expect.stringMatching(/^nothing was written, for .*\n(.*\n)*.*half\.proto:1:28:/),
     });
-    expect(filesIn(copy)).toEqual(before);
+    expect(filesIn(copy.root)).toEqual(before);
   });
 });
 
