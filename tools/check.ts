@@ -2,6 +2,7 @@
 import { findUndocumentedExports } from './check/docstrings.ts';
 import { findStaleEnvoy, findStaleGenerated } from './check/gen-clean.ts';
 import { findForbiddenImports } from './check/imports.ts';
+import { findImpurity } from './check/purity.ts';
 import { run, say } from './run.ts';
 
 interface Check {
@@ -28,6 +29,7 @@ const checks: Check[] = [
   { name: 'policies and request ids', find: findContractFaults },
   { name: 'deploy/envoy/ is what proto/ says', find: findStaleEnvoy },
   { name: 'who imports whom', find: async () => findForbiddenImports() },
+  { name: 'domain.ts is pure', find: async () => findImpurity() },
   { name: 'what the kit exports is documented', find: async () => findUndocumentedExports() },
 ];
 
