@@ -102,6 +102,13 @@ function settingsOf(service: string): Record<string, string> {
   }
 }
 
+/** For the launcher. A file that cannot be parsed is named only in the first line of the stack. */
+function failureOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = /^file:\/\/(\S+:\d+)\n/.exec(error.stack ?? '')?.[1];
+  return place === undefined ? error.message : `${place}: ${error.name}: ${error.message}`;
+}
+
 /** What is wrong with a setting or a migration is for whoever made it; other words of errors may belong in no log. */
 function whyOf(error: unknown): string | undefined {
   if (error instanceof MigrationFailed) return `the migration fails: ${error.place}`;
@@ -132,7 +139,7 @@ try {
   else process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });
 } catch (error) {
   createLogger('host').error({ why: whyOf(error), error }, 'host.start_failed');
-  process.send?.({ failed: error instanceof Error ? error.message : String(error) });
+  process.send?.({ failed: failureOf(error) });
   process.exitCode = 1;
   await stop();
 }
