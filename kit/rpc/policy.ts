@@ -9,6 +9,8 @@ export interface Policy {
   services: ReadonlySet<string>;
   /** Whether every service of the mesh may. */
   isOpenToServices: boolean;
+  /** Whether it makes no difference who calls: credentials, good or bad, are not looked at. */
+  isAnonymous: boolean;
   /** Milliseconds a call gets by default; for streams the longest life. */
   deadlineMs: number;
   rateLimit: { calls: number; periodMs: number } | undefined;
@@ -29,12 +31,13 @@ const operators: Policy = {
   audience: 'staff',
   services: new Set(),
   isOpenToServices: true,
+  isAnonymous: false,
   deadlineMs: 3_600_000,
   rateLimit: undefined,
   auditAction: '',
   isRepeatable: true,
 };
-const everybody: Policy = { ...operators, audience: 'public' };
+const everybody: Policy = { ...operators, audience: 'public', isAnonymous: true };
 
 /**
  * The protocols of others cannot carry our options. What probes and tools need to find their way is open to whoever has
@@ -70,6 +73,7 @@ function read(method: DescMethod): Policy {
     audience,
     services: new Set(option.services),
     isOpenToServices: false,
+    isAnonymous: false,
     deadlineMs: option.deadlineMs,
     rateLimit: option.rateLimit && {
       calls: option.rateLimit.calls,
