@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, type ProcessId, processId, readJson, tryLock } from '../servers/record.ts';
+import { type ProcessId, processId, readJson, tryLock } from '../servers/record.ts';
 import { MeshStartError } from './process.ts';
 
 /** Who runs a mesh on a data folder, and where that mesh is called. */
@@ -21,8 +21,9 @@ export function lockData(dataDir: string, address: string): () => void {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const mine: Holder = { ...processId(process.pid), address };
     if (tryLock(file, mine)) return () => rmSync(file, { force: true });
+    // Whoever is dead is not found there any more.
     const holder = readJson<Holder>(file);
-    if (holder !== undefined && isRunning(holder)) throw new MeshStartError(taken(dataDir, holder));
+    if (holder !== undefined) throw new MeshStartError(taken(dataDir, holder));
   }
   throw new MeshStartError(`${file} cannot be read; remove it, if no platform runs on ${dataDir}`);
 }
