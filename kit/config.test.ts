@@ -40,6 +40,16 @@ test('what is off is absent, also when it is set to nothing', () => {
   }
 });
 
+test('a service holds twelve connections to the database unless told otherwise', () => {
+  const connections = (value: string) =>
+    readConfig({ ...tokens, MESHWORK_DATABASE_CONNECTIONS: value }).databaseConnections;
+  expect(readConfig(tokens).databaseConnections).toBe(12);
+  expect(connections('2')).toBe(2);
+  for (const value of ['1', '-4', '2.5', 'many']) {
+    expect(() => connections(value)).toThrow('MESHWORK_DATABASE_CONNECTIONS must be a number');
+  }
+});
+
 test('proxies are trusted by address and by range, and nobody by default', () => {
   const client = (env: Record<string, string>) =>
     readConfig({ ...tokens, ...env }).trustedProxies.clientOf('10.0.0.1', '192.0.2.1');

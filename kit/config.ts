@@ -1,4 +1,5 @@
 import type { TlsPaths } from './identity/tls-files.ts';
+import { limits } from './limits.ts';
 import { formatAddress, parseAddress } from './rpc/address.ts';
 import { createTrustedProxies, ProxyInvalid, type TrustedProxies } from './rpc/trusted-proxies.ts';
 
@@ -8,6 +9,8 @@ import { createTrustedProxies, ProxyInvalid, type TrustedProxies } from './rpc/t
  */
 export interface ProcessConfig {
   databaseUrl: string;
+  /** Connections to it that each service holds at most. */
+  databaseConnections: number;
   natsUrl: string;
   redisUrl: string;
   /** Separates meshes on one NATS and Redis; empty for the only one. */
@@ -89,6 +92,7 @@ export function readConfig(env: Env, services: readonly string[]): ProcessConfig
   const host = env.MESHWORK_HOST || '127.0.0.1';
   return {
     databaseUrl: required(env, 'DATABASE_URL'),
+    databaseConnections: databaseConnections(env, 'MESHWORK_DATABASE_CONNECTIONS'),
     natsUrl: required(env, 'NATS_URL'),
     redisUrl: required(env, 'REDIS_URL'),
     namespace: env.MESHWORK_NAMESPACE ?? '',
@@ -230,6 +234,12 @@ function port(env: Env, name: string, byDefault: number): number {
   const value = Number(env[name] ?? byDefault);
   if (Number.isInteger(value) && value > 0 && value < 65_000) return value;
   throw new ConfigError(`${name} must be a port, not "${env[name]}"`);
+}
+
+function databaseConnections(env: Env, name: string): number {
+  const value = Number(env[name] || limits.databaseConnectionsMax);
+  if (Number.isInteger(value) && value >= 2) return value;
+  throw new ConfigError(`${name} must be a number from 2 on, not "${env[name]}"`);
 }
 
 function oneOf<Value extends string>(env: Env, name: string, values: readonly Value[]): Value {

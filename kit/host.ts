@@ -18,6 +18,7 @@ import {
 import type { TlsSource } from './identity/tls-files.ts';
 import type { IdentityVerifier } from './identity/verifier.ts';
 import { type RunningJob, startJob } from './jobs.ts';
+import { limits } from './limits.ts';
 import { SessionRevoked } from './mesh-errors.ts';
 import { createOpsHandlers } from './ops.ts';
 import { createLocalRateLimiter, type RateLimiter } from './rate-limit.ts';
@@ -41,6 +42,8 @@ import { observeService, type Queues } from './telemetry/service-gauges.ts';
 /** What surrounds the services of one process. */
 export interface Surroundings {
   databaseUrl: string;
+  /** Connections that each service holds at most; limits.databaseConnectionsMax when absent. */
+  databaseConnections?: number;
   natsUrl: string;
   redisUrl: string;
   /** Separates meshes on one NATS and Redis; may be empty. */
@@ -194,7 +197,12 @@ async function beginService(
     role: schema,
     folders: module.migrations === undefined ? [] : [module.migrations],
   });
-  const database = createDatabase({ url: around.databaseUrl, schema, role: schema });
+  const database = createDatabase({
+    url: around.databaseUrl,
+    schema,
+    role: schema,
+    connectionsMax: around.databaseConnections ?? limits.databaseConnectionsMax,
+  });
   ends.push(() => database.close());
   await bus.ensureStreams(name);
   const channels: Channel[] = [];

@@ -10,6 +10,13 @@ export const limits = {
   errorTextMax: 500,
   /** Streams that one connection may have open. Above the most that one load generator keeps in flight. */
   streamsPerConnectionMax: 4_096,
+  /** How long a request may take to arrive, and an answer to be taken, before the call is reset: 4 MB at 70 kB/s. */
+  transferMsMax: 60_000,
+  /** How often the other end of a connection is asked whether it is there; silent until the next time, it is not. */
+  keepaliveMs: 60_000,
+  /** The public door: connections that it holds at once, and how long one without a call stays open. */
+  edgeConnectionsMax: 20_000,
+  edgeIdleMsMax: 300_000,
 
   /** What a hop keeps of its deadline for itself, to answer its own caller in time. */
   deadlineReserveMs: 5,
@@ -92,9 +99,9 @@ export const limits = {
 
   /** SQL statements get the budget of their call, and this at most. */
   statementMsMax: 10_000,
-  /** Connections of one service: for transactions, and for statements that stand alone. */
-  databaseConnectionsMax: 8,
-  databaseReadersMax: 4,
+  /** Connections of one service, unless its process is told otherwise; and the part of them for statements that stand alone. */
+  databaseConnectionsMax: 12,
+  databaseReadersShare: 1 / 3,
 
   pageSizeMax: 200,
 

@@ -65,6 +65,7 @@ async function start(config: ProcessConfig): Promise<Host> {
   const tokens = identity.kind === 'tokens' ? identity : undefined;
   host = await startHost(await Promise.all(registrations.map(({ load }) => load())), {
     databaseUrl: config.databaseUrl,
+    databaseConnections: config.databaseConnections,
     natsUrl: config.natsUrl,
     redisUrl: config.redisUrl,
     namespace: config.namespace,

@@ -10,7 +10,7 @@ import { root, run, say } from './run.ts';
 
 const registryFile = 'services/registry.ts';
 /** What follows from proto/, written anew with every service. */
-const generated = ['gen', 'deploy/envoy/envoy.yaml'];
+const generated = ['gen', 'deploy/envoy'];
 
 async function main(): Promise<void> {
   const known = registry.map(({ name }) => name);

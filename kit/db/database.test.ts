@@ -66,7 +66,7 @@ describe('the budget of a scope', () => {
   });
 
   test('bounds the wait for a connection', async () => {
-    const one = testing.open({ connectionsMax: 1 });
+    const one = testing.open({ connectionsMax: 2 });
     const held = Promise.withResolvers<void>();
     const holds = one.transaction(() => held.promise);
     const waits = detached({ timeoutMs: 100 }, () => one.transaction(async () => 'late'));
@@ -77,7 +77,7 @@ describe('the budget of a scope', () => {
   });
 
   test('ends with the wish: who has gone neither waits for a connection nor gets one', async () => {
-    const one = testing.open({ connectionsMax: 1 });
+    const one = testing.open({ connectionsMax: 2 });
     const held = Promise.withResolvers<void>();
     const holds = one.transaction(() => held.promise);
     const cancellation = new Cancellation();
@@ -93,6 +93,22 @@ describe('the budget of a scope', () => {
 });
 
 describe('a service', () => {
+  test.each([2, 3, 7])('holds %i connections when it is told so, and no more', async (most) => {
+    const narrow = testing.open({ connectionsMax: most, application: 'narrow' });
+    const work = Array.from({ length: 10 }, () => [
+      narrow.sql`select pg_sleep(0.05)`,
+      narrow.transaction((tx) => tx`select pg_sleep(0.05)`),
+    ]).flat();
+    const held = async () => {
+      const [row] = await database.sql`
+        select count(*)::integer as count from pg_stat_activity where application_name = 'narrow'`;
+      return row!.count;
+    };
+    await Promise.all(work);
+    expect(await held()).toBe(most);
+    await narrow.close();
+  });
+
   test('has no rights in the schema of another', async () => {
     const other = { url: testing.url, schema: 'testing_other', role: 'testing_other', folders: [] };
     await migrate(other);

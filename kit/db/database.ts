@@ -56,7 +56,7 @@ export interface DatabaseOptions {
   schema: string;
   /** The role to act as; absent means the one of the URL. */
   role?: string;
-  /** Transactions at once. */
+  /** Connections at most, 2 or more: a third of them for statements that stand alone, the others for transactions. */
   connectionsMax?: number;
   /** Shown in pg_stat_activity. */
   application?: string;
@@ -69,12 +69,13 @@ export interface DatabaseOptions {
  * transaction, may take limits.statementMsMax.
  */
 export function createDatabase(options: DatabaseOptions): Database {
-  const { schema } = options;
+  const { schema, connectionsMax = limits.databaseConnectionsMax } = options;
   const open = () => openWith(options);
-  const readers = createPool(open, limits.databaseReadersMax);
+  const readersMax = Math.max(1, Math.floor(connectionsMax * limits.databaseReadersShare));
+  const readers = createPool(open, readersMax);
   const writers = createPool(
     () => openWith(options, writesOnlyInTransactions),
-    options.connectionsMax ?? limits.databaseConnectionsMax,
+    connectionsMax - readersMax,
   );
   const sql = sqlOf(readers, open());
   const listeners: (() => void)[] = [];

@@ -15,7 +15,7 @@ beforeAll(async () => {
   url.pathname = `/${name}`;
   sql = postgres(url.toString(), { max: 1, onnotice: () => {} });
   await sql`create table note (text text primary key)`;
-  database = createDatabase({ url: url.toString(), schema: 'public', connectionsMax: 2 });
+  database = createDatabase({ url: url.toString(), schema: 'public', connectionsMax: 3 });
 });
 afterAll(async () => {
   await database.close();

@@ -2,6 +2,7 @@ import type { DescService } from '@bufbuild/protobuf';
 import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection as ReflectionV1 } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ReflectionV1Alpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
+import { limits } from '../limits.ts';
 import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { Engine } from '../rpc/engine.ts';
 import type { CorsOptions } from './cors.ts';
@@ -13,17 +14,18 @@ import { type HttpRoutes, listenEdge } from './listen.ts';
  */
 export function createEdgeEngine(
   services: readonly DescService[],
-  edge: { cors: CorsOptions; routes: HttpRoutes },
+  edge: { cors: CorsOptions; routes: HttpRoutes; idleMsMax?: number },
 ): Engine {
   return {
     name: 'connect-node',
     connect() {
       throw new Error('the edge only listens');
     },
-    listen: (address, dispatcher, { tls }) =>
+    listen: (address, dispatcher, options) =>
       listenEdge(address, {
+        idleMsMax: limits.edgeIdleMsMax,
         ...edge,
-        tls,
+        ...options,
         services: [...services, Health, ReflectionV1, ReflectionV1Alpha],
         dispatcher: dispatcher as MessageDispatcher,
       }),

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { limits } from '../limits.ts';
 import { createServer } from '../node-http.ts';
 
 /** HTTP/1.1 on connections that somebody else accepts. */
@@ -10,8 +9,11 @@ export interface Http1 {
   drain(): void;
 }
 
+const looksPerTransfer = 4;
+
 /** Node closes idle connections by itself only for a server that listens; this one is handed its connections. */
 export function createHttp1(
+  options: { headerBytesMax: number; transferMsMax: number },
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Http1 {
   /** Requests under way by connection. */
@@ -22,7 +24,14 @@ export function createHttp1(
     if (isDraining && underWay.get(socket) === 0) socket.destroySoon();
   }
 
-  const server = createServer({ maxHeaderSize: limits.headerBytesMax }, (request, response) => {
+  const serverOptions = {
+    maxHeaderSize: options.headerBytesMax,
+    headersTimeout: options.transferMsMax,
+    // Bodies are bounded with their exchange, for some are uploads.
+    requestTimeout: 0,
+    connectionsCheckingInterval: options.transferMsMax / looksPerTransfer,
+  };
+  const server = createServer(serverOptions, (request, response) => {
     const { socket } = request;
     underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
     response.once('close', () => {
@@ -33,6 +42,8 @@ export function createHttp1(
     });
     handle(request, response);
   });
+  // Node begins to watch for headers that do not come when a server listens, and this one does not.
+  server.emit('listening');
 
   return {
     accept(socket) {
@@ -42,6 +53,7 @@ export function createHttp1(
     },
     drain() {
       isDraining = true;
+      server.close();
       for (const socket of underWay.keys()) settle(socket);
     },
   };

@@ -17,10 +17,12 @@ import {
 import type { TlsFiles, TlsSource } from '../identity/tls-files.ts';
 import { limits } from '../limits.ts';
 import { type MessageDispatcher, unimplemented } from '../rpc/dispatcher.ts';
-import type { Listener } from '../rpc/engine.ts';
+import type { EngineOptions, Listener } from '../rpc/engine.ts';
 import { type CorsOptions, withCors } from './cors.ts';
+import { boundExchange } from './exchange.ts';
 import { createHttp1 } from './http1.ts';
 import { contextValuesOf, mountServices } from './mount.ts';
+import { watchSessions } from './sessions.ts';
 
 /** Node's request, by HTTP/1.1 or HTTP/2. */
 export type Request = IncomingMessage | Http2ServerRequest;
@@ -31,13 +33,15 @@ export type Response = ServerResponse | Http2ServerResponse;
 export type HttpRoutes = Readonly<Record<string, () => Promise<{ status: number; body: string }>>>;
 
 /** What the door answers: RPCs of these services through the dispatcher, and plain HTTP by path. */
-export interface EdgeOptions {
+export interface EdgeOptions extends Omit<EngineOptions, 'tls'> {
   services: readonly DescService[];
   dispatcher: MessageDispatcher;
   cors: CorsOptions;
   routes: HttpRoutes;
   /** The certificate of the door, which asks nobody for theirs; plaintext when absent. */
   tls?: TlsSource | undefined;
+  /** How long a connection without a call stays open, in milliseconds. */
+  idleMsMax: number;
 }
 
 /** The client connection preface of HTTP/2 begins so; no HTTP/1.1 request does. Source: RFC 9113, section 3.4. */
@@ -51,23 +55,23 @@ export async function listenEdge(address: string, options: EdgeOptions): Promise
     if (route !== undefined && request.method === 'GET') void answer(route, response);
     else rpc(request, response);
   });
-  const http1 = createHttp1(handle);
+  const http1 = createHttp1(options, handle);
   const http2 = createHttp2(
     {
       maxHeaderListPairs: 100,
-      settings: { maxConcurrentStreams: limits.streamsPerConnectionMax },
+      settings: {
+        maxConcurrentStreams: options.streamsPerConnectionMax,
+        maxHeaderListSize: options.headerBytesMax,
+      },
     },
     handle,
   );
-  const sessions = new Set<{ close(): void; destroy(): void }>();
-  http2.on('session', (session) => {
-    sessions.add(session);
-    session.once('close', () => sessions.delete(session));
-  });
+  const sessions = watchSessions(http2, options);
   const sockets = new Set<Socket>();
   const accept = (socket: Socket, isHttp2: boolean) =>
     isHttp2 ? http2.emit('connection', socket) : http1.accept(socket);
   const { server, stop } = options.tls ? acceptTls(options.tls, accept) : acceptPlain(accept);
+  server.maxConnections = limits.edgeConnectionsMax;
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -80,14 +84,17 @@ export async function listenEdge(address: string, options: EdgeOptions): Promise
     async drain(timeoutMs) {
       stop();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const session of sessions) session.close();
+      sessions.drain();
       http1.drain();
       const timer = setTimeout(() => destroyAll(sockets), timeoutMs);
       await closed;
       clearTimeout(timer);
+      sessions.stop();
     },
     close() {
       stop();
+      sessions.stop();
+      http1.drain();
       server.close();
       destroyAll(sockets);
     },
@@ -126,11 +133,13 @@ function acceptTls(tls: TlsSource, accept: Accept): Acceptor {
   return { server, stop };
 }
 
+const uploads = new Set<string | undefined>(['client_streaming', 'bidi_streaming']);
+
 /** What connectNodeAdapter does, without printing the failures of peers that went away. */
 function rpcHandler(options: EdgeOptions): (request: Request, response: Response) => void {
   const router = createConnectRouter({
-    readMaxBytes: limits.messageBytesMax,
-    writeMaxBytes: limits.messageBytesMax,
+    readMaxBytes: options.messageBytesMax,
+    writeMaxBytes: options.messageBytesMax,
     maxTimeoutMs: limits.streamMsMax,
     acceptCompression: [compressionGzip],
   });
@@ -139,6 +148,8 @@ function rpcHandler(options: EdgeOptions): (request: Request, response: Response
   return (request, response) => {
     const path = (request.url ?? '').split('?')[0]!;
     const handler = handlers.get(path);
+    const isUpload = uploads.has(handler?.method.methodKind);
+    boundExchange(request, response, { ...options, isUpload });
     if (handler === undefined) return refuseUnknown(path, request, response);
     const values = contextValuesOf(addressOf(request));
     const node = [request, response] as unknown as [IncomingMessage, ServerResponse];

@@ -31,6 +31,11 @@ describe('a service token', () => {
     expect(() => createVerifier().verify(token)).toThrow(expired);
   });
 
+  test('whose time is no number has none', () => {
+    const token = signServiceToken('commerce.order', Number.NaN, privateKey);
+    expect(() => createVerifier().verify(token)).toThrow(expired);
+  });
+
   test('of another key is refused', () => {
     const stranger = generateKeyPairSync('ed25519').privateKey;
     expect(() => createVerifier().verify(tokenOf('commerce.order', stranger))).toThrow(invalid);

@@ -29,7 +29,7 @@ export function createServiceTokenVerifier(publicKeyPem: string): ServiceTokenVe
         claims = read(token, key);
         known.set(token, claims);
       }
-      if (claims.expiresAt <= Date.now()) throw new CredentialsExpired();
+      if (!(claims.expiresAt > Date.now())) throw new CredentialsExpired();
       return claims.service;
     },
   };

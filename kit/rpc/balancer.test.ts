@@ -368,6 +368,7 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     const all = backends.map(({ address }) => address);
     const held = [1, 2, 3].map(() => client.echoOnce({}, patient));
     await reached.promise;
+    await eventually(() => sum(counts())).toBe(held.length);
     addresses.set(all.slice(0, 2));
     reset();
     await callMany(100, 1, () => client.echo({}, patient));

@@ -6,4 +6,6 @@ export const engineLimits: EngineOptions = {
   messageBytesMax: limits.messageBytesMax,
   headerBytesMax: limits.headerBytesMax,
   streamsPerConnectionMax: limits.streamsPerConnectionMax,
+  transferMsMax: limits.transferMsMax,
+  keepaliveMs: limits.keepaliveMs,
 };

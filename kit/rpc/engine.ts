@@ -131,6 +131,13 @@ export interface EngineOptions {
   headerBytesMax: number;
   streamsPerConnectionMax: number;
   /**
+   * Milliseconds that a listener gives the message of a unary call to arrive, and what is left of any answer to be taken
+   * once the call is over. Then it resets the call: a peer that stands still must not hold memory for ever.
+   */
+  transferMsMax: number;
+  /** A listener asks the other end of a connection so often whether it is there, in milliseconds. */
+  keepaliveMs: number;
+  /**
    * With certificates both sides present one and want one that `ca` signed; absent means plaintext. A rotation drops no
    * call: new connections use the new certificate.
    */

@@ -8,20 +8,24 @@ import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
 import { createStaticResolver } from '../rpc/resolver.ts';
 import type { Server } from '../rpc/server.ts';
 import { createChannel } from '../rpc/wire-channel.ts';
+import { createAuthority, createTlsSource } from './certificates.ts';
 
 /** A way from a client to a server. */
 export interface Transport {
   readonly name: string;
   /** The engine below, where bytes travel. */
   readonly engine: Engine | undefined;
+  /** Whether a stranger can write to it by hand: HTTP/2 without TLS. */
+  readonly isPlain: boolean;
   /** Opens the way to a server for a service that calls as `caller`, or for nobody. */
   open(server: Server, caller: string | undefined): Promise<Channel>;
 }
 
-function overEngine(engine: Engine): Transport {
+function overEngine(engine: Engine, { isPlain }: { isPlain: boolean }): Transport {
   return {
     name: engine.name,
     engine,
+    isPlain,
     async open(server) {
       const { address } = await server.listen('127.0.0.1:0', engine);
       const resolver = createStaticResolver([address]);
@@ -30,9 +34,24 @@ function overEngine(engine: Engine): Transport {
   };
 }
 
+/** An engine whose both ends show certificates. That of the client names nobody: here a caller may say who it is. */
+function withCertificates(engine: Engine): Engine {
+  const authority = createAuthority();
+  const server = createTlsSource(authority.issue('testing.echo'));
+  const client = createTlsSource(authority.issue('nobody', { uris: [] }));
+  return {
+    ...engine,
+    name: `${engine.name} with certificates`,
+    connect: (address, options) => engine.connect(address, { tls: client, ...options }),
+    listen: (address, dispatcher, options) =>
+      engine.listen(address, dispatcher, { tls: server, ...options }),
+  };
+}
+
 const direct: Transport = {
   name: 'direct',
   engine: undefined,
+  isPlain: false,
   async open(server, caller) {
     return createDirectChannel({
       target: server.name,
@@ -43,7 +62,11 @@ const direct: Transport = {
 };
 
 /** All of them. An engine that joins here is held to every suite of kit/rpc. */
-export const transports: readonly Transport[] = [overEngine(grpcJsEngine), direct];
+export const transports: readonly Transport[] = [
+  overEngine(grpcJsEngine, { isPlain: true }),
+  overEngine(withCertificates(grpcJsEngine), { isPlain: false }),
+  direct,
+];
 
 /** A client of an echo server that says it is `caller`. */
 export async function openEchoClient(

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root, run } from '../run.ts';
@@ -13,17 +13,26 @@ export async function findStaleGenerated(): Promise<string[]> {
     const wanted = filesOf(join(fresh, 'gen'));
     return [...new Set([...there.keys(), ...wanted.keys()])]
       .filter((name) => there.get(name) !== wanted.get(name))
-      .map((name) => `gen/${name} is not what proto/ generates: npm run gen`);
+      .map((name) => staleFault(`gen/${name}`));
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
 }
 
-/** Whether deploy/envoy/envoy.yaml is what the contract implies. */
+/** The files of deploy/envoy/ that are not what the contract implies. */
 export async function findStaleEnvoy(): Promise<string[]> {
   const { deployedEnvoy } = await import('../envoy/deployed.ts');
-  const isFresh = readFileSync(`${root}deploy/envoy/envoy.yaml`, 'utf8') === deployedEnvoy();
-  return isFresh ? [] : ['deploy/envoy/envoy.yaml is not what proto/ generates: npm run gen'];
+  return [...deployedEnvoy()]
+    .filter(([path, text]) => readIfThere(root + path) !== text)
+    .map(([path]) => staleFault(path));
+}
+
+function staleFault(path: string): string {
+  return `${path} is not what proto/ generates: npm run gen`;
+}
+
+function readIfThere(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
 function filesOf(folder: string): Map<string, string> {

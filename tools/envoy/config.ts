@@ -9,6 +9,7 @@ import { pathOf, policiesOf } from '#kit/rpc/policy.ts';
 import { replyOfStatus, statusOfDomainError } from '#kit/rpc/status.ts';
 import { serviceContracts } from '#services/contracts.ts';
 import { isPublic } from '#services/platform/gateway/forward.ts';
+import { type MtlsFiles, mtlsTransport } from './mtls.ts';
 
 export interface EnvoyOptions {
   /** Where Envoy listens. */
@@ -18,6 +19,8 @@ export interface EnvoyOptions {
   addressOf(service: string): string;
   /** Whether the hosts are IP addresses; names are looked up again and again. */
   isStatic: boolean;
+  /** Present where the mesh has certificates. */
+  mtls?: MtlsFiles | undefined;
   /** Origins that browsers may call from: a regular expression (RE2). */
   corsOriginRegex: string;
 }
@@ -66,6 +69,8 @@ export function envoyConfig(options: EnvoyOptions): object {
   const methods = methodsOfDoor();
   const services = [...new Set([...methods.map(({ service }) => service), gateway])];
   return {
+    // Envoy follows files for nobody without a name.
+    node: { id: 'envoy', cluster: 'meshwork' },
     admin: { address: socketAddress('127.0.0.1', options.adminPort) },
     static_resources: {
       listeners: [listener(options, methods)],
@@ -272,7 +277,7 @@ function jwtAuthentication(methods: readonly Method[]): object {
 
 function cluster(service: string, options: EnvoyOptions): object {
   const [host = '', port = ''] = options.addressOf(service).split(':');
-  // The gateway is asked for the keys only, over HTTP/1.1; all others speak gRPC.
+  // The gateway is asked for the keys only, over HTTP/1.1 at its public port; all others speak gRPC.
   const isHttp = service === gateway;
   return {
     name: isHttp ? `${gateway}.http` : service,
@@ -280,6 +285,7 @@ function cluster(service: string, options: EnvoyOptions): object {
     type: options.isStatic ? 'STATIC' : 'STRICT_DNS',
     lb_policy: 'LEAST_REQUEST',
     ...(isHttp ? {} : http2Options()),
+    ...(isHttp || !options.mtls ? {} : { transport_socket: mtlsTransport(service, options.mtls) }),
     load_assignment: {
       cluster_name: service,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(host, Number(port)) } }] }],

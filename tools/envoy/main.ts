@@ -1,7 +1,11 @@
-// Writes deploy/envoy/envoy.yaml from the contract; run by npm run gen.
-import { writeFileSync } from 'node:fs';
+// Writes deploy/envoy/ from the contract; run by npm run gen.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { root, say } from '../run.ts';
 import { deployedEnvoy } from './deployed.ts';
 
-writeFileSync(`${root}deploy/envoy/envoy.yaml`, deployedEnvoy());
-say('deploy/envoy/envoy.yaml is what proto/ says');
+for (const [path, text] of deployedEnvoy()) {
+  mkdirSync(dirname(root + path), { recursive: true });
+  writeFileSync(root + path, text);
+}
+say('deploy/envoy/ is what proto/ says');

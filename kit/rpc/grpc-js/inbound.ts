@@ -9,6 +9,7 @@ import { Cancellation } from '../../scope.ts';
 import type { Dispatcher, EngineOptions, Inbound, Metadata, Peer, ReplyStatus } from '../engine.ts';
 import { createQueue } from '../queue.ts';
 import { asBuffer, fromGrpc, headerBytes, toGrpc, withDetails } from './metadata.ts';
+import { resetUntaken, streamOf, type Transfer, type Transfers } from './transfers.ts';
 
 /** A call that grpc-js has just received. */
 export interface Accepted {
@@ -16,6 +17,7 @@ export interface Accepted {
   call: ServerInterceptingCallInterface;
   dispatcher: Dispatcher;
   options: EngineOptions;
+  transfers: Transfers;
 }
 
 /** Bytes of a stream's answers that may wait for the transport while the handler makes the next. */
@@ -27,8 +29,8 @@ const messageOverheadBytes = 512;
 const okStatus = { code: statusCodes.OK, details: 'OK', metadata: null };
 
 /** Answers a call that brings one message and gets one. */
-export function acceptUnary({ path, call, dispatcher, options }: Accepted): void {
-  let inbound: Inbound;
+export function acceptUnary({ path, call, dispatcher, options, transfers }: Accepted): void {
+  let inbound: GrpcInbound;
   let body: Buffer | undefined;
   let answered = false;
 
@@ -40,6 +42,8 @@ export function acceptUnary({ path, call, dispatcher, options }: Accepted): void
   call.start({
     onReceiveMetadata(metadata) {
       inbound = new GrpcInbound(path, call, metadata);
+      inbound.movingSince = performance.now();
+      transfers.open.add(inbound);
       if (headerBytes(inbound.metadata) > options.headerBytesMax) refuse(...tooManyHeaders);
       else call.startRead();
     },
@@ -51,8 +55,10 @@ export function acceptUnary({ path, call, dispatcher, options }: Accepted): void
     onReceiveHalfClose() {
       if (answered) return;
       if (body === undefined) return refuse(...notOneMessage);
+      inbound.movingSince = undefined;
       void dispatcher.unary(inbound, body).then((answer) => {
         answered = true;
+        inbound.movingSince = performance.now();
         if (answer.status !== undefined) return call.sendStatus(toGrpcStatus(answer.status));
         // grpc-js would refuse it too, but not keep us from sending the status that comes next.
         if (answer.body.length > options.messageBytesMax) return refuse(...tooLarge);
@@ -63,16 +69,19 @@ export function acceptUnary({ path, call, dispatcher, options }: Accepted): void
     },
     onCancel() {
       // grpc-js says this after every call, also after a good one.
-      if (!answered) inbound.cancellation.cancel();
+      transfers.open.delete(inbound);
+      if (answered) resetUntaken(inbound);
+      else inbound.cancellation.cancel();
     },
   });
 }
 
 /** Answers a call with a stream on either side. */
-export function acceptStream({ path, call, dispatcher, options }: Accepted): void {
+export function acceptStream({ path, call, dispatcher, options, transfers }: Accepted): void {
   const bodies = createQueue<Uint8Array>();
-  let inbound: Inbound;
+  let inbound: GrpcInbound;
   let answered = false;
+  let gone = false;
   let bytesWaiting = 0;
   let wakeSender: (() => void) | undefined;
 
@@ -105,6 +114,8 @@ export function acceptStream({ path, call, dispatcher, options }: Accepted): voi
       call.startRead();
       void dispatcher.stream(Object.assign(inbound, { bodies, send })).then((status) => {
         answered = true;
+        inbound.movingSince = performance.now();
+        if (!gone) transfers.open.add(inbound);
         call.sendStatus(status.code === 0 ? okStatus : toGrpcStatus(status));
       });
     },
@@ -118,7 +129,9 @@ export function acceptStream({ path, call, dispatcher, options }: Accepted): voi
       process.nextTick(() => bodies.end());
     },
     onCancel() {
-      if (answered) return;
+      gone = true;
+      transfers.open.delete(inbound);
+      if (answered) return resetUntaken(inbound);
       inbound.cancellation.cancel();
       bodies.end();
       wakeSender?.();
@@ -133,23 +146,24 @@ const notOneMessage = [statusCodes.UNIMPLEMENTED, 'this method takes one message
 function noop() {}
 
 /** A class, for an object literal with a getter is made anew, getter and all, for each call. */
-class GrpcInbound implements Inbound {
+class GrpcInbound implements Inbound, Transfer {
   readonly path: string;
   readonly metadata: Metadata;
   readonly deadlineAt: number;
   readonly cancellation = new Cancellation();
-  readonly #call: ServerInterceptingCallInterface;
+  readonly call: ServerInterceptingCallInterface;
+  movingSince: number | undefined = undefined;
 
   constructor(path: string, call: ServerInterceptingCallInterface, metadata: GrpcMetadata) {
     const deadline = call.getDeadline();
     this.path = path;
     this.metadata = fromGrpc(metadata);
     this.deadlineAt = typeof deadline === 'number' ? deadline : deadline.getTime();
-    this.#call = call;
+    this.call = call;
   }
 
   get peer(): Peer {
-    return peerOf(this.#call);
+    return peerOf(this.call);
   }
 }
 
@@ -157,7 +171,7 @@ class GrpcInbound implements Inbound {
 const peers = new WeakMap<object, Peer>();
 
 function peerOf(call: ServerInterceptingCallInterface): Peer {
-  const { session } = (call as unknown as { stream: { session?: object } }).stream;
+  const { session } = streamOf(call);
   const known = session && peers.get(session);
   if (known !== undefined) return known;
   const certificate = call.getAuthContext().sslPeerCertificate;

@@ -2,6 +2,7 @@ import { Server, type ServerInterceptingCall, type ServerInterceptor } from '@gr
 import type { Dispatcher, EngineOptions, Listener } from '../engine.ts';
 import { serverCredentials } from './credentials.ts';
 import { acceptStream, acceptUnary } from './inbound.ts';
+import { createTransfers, type Transfers } from './transfers.ts';
 
 const identity = (bytes: Buffer) => bytes;
 
@@ -14,13 +15,14 @@ export async function listenGrpcJs(
   dispatcher: Dispatcher,
   options: EngineOptions,
 ): Promise<Listener> {
+  const transfers = createTransfers(options.transferMsMax);
   const server = new Server({
     'grpc.max_receive_message_length': options.messageBytesMax,
     'grpc.max_send_message_length': options.messageBytesMax,
     'grpc.max_concurrent_streams': options.streamsPerConnectionMax,
-    'grpc.keepalive_time_ms': 60_000,
+    'grpc.keepalive_time_ms': options.keepaliveMs,
     'grpc.keepalive_timeout_ms': 10_000,
-    interceptors: [takeOver(dispatcher, options)],
+    interceptors: [takeOver(dispatcher, options, transfers)],
   });
   for (const { path } of dispatcher.methods) {
     server.register(path, () => {}, identity, identity, 'bidi');
@@ -29,17 +31,27 @@ export async function listenGrpcJs(
   const port = await bind(server, address, options);
   return {
     address: `${host}:${port}`,
-    drain: (timeoutMs) => drain(server, timeoutMs),
-    close: () => server.forceShutdown(),
+    async drain(timeoutMs) {
+      await drain(server, timeoutMs);
+      transfers.stop();
+    },
+    close() {
+      transfers.stop();
+      server.forceShutdown();
+    },
   };
 }
 
-function takeOver(dispatcher: Dispatcher, options: EngineOptions): ServerInterceptor {
+function takeOver(
+  dispatcher: Dispatcher,
+  options: EngineOptions,
+  transfers: Transfers,
+): ServerInterceptor {
   const kinds = new Map(dispatcher.methods.map(({ path, kind }) => [path, kind]));
   return ({ path }, call) => {
     const accept = kinds.get(path) === 'unary' ? acceptUnary : acceptStream;
     // grpc-js only ever calls `start` of the outermost interceptor.
-    const start = () => accept({ path, call, dispatcher, options });
+    const start = () => accept({ path, call, dispatcher, options, transfers });
     return { start } as unknown as ServerInterceptingCall;
   };
 }
