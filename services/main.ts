@@ -2,6 +2,7 @@
 import { afterStart } from '#kit/after-start.ts';
 import { systemClock } from '#kit/clock.ts';
 import { ConfigError, type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
+import { MigrationFailed } from '#kit/db/migrate.ts';
 import { armDebugPointsFromEnv } from '#kit/debug.ts';
 import { type Host, startHost } from '#kit/host.ts';
 import { createAccessTokenVerifier } from '#kit/identity/access-token.ts';
@@ -82,13 +83,37 @@ async function start(config: ProcessConfig): Promise<Host> {
     serviceToken: (service) => tokens?.tokens[service],
     channel: ways,
     listenAddress: (service) => addressOn(config.listenHost, service),
-    settings: (service) => readSettings(process.env, registrationOf(service).settings),
+    settings: settingsOf,
     tls: certificates?.of,
     publicTls: publicFiles,
     trustedProxies: config.trustedProxies,
   });
   undo.push(host.stop);
   return host;
+}
+
+function settingsOf(service: string): Record<string, string> {
+  try {
+    return readSettings(process.env, registrationOf(service).settings);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(
+      `${error.message}: services/registry.ts has it in the settings of ${service}`,
+    );
+  }
+}
+
+/** For the launcher. A file that cannot be parsed is named only in the first line of the stack. */
+function failureOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = /^file:\/\/(\S+:\d+)\n/.exec(error.stack ?? '')?.[1];
+  return place === undefined ? error.message : `${place}: ${error.name}: ${error.message}`;
+}
+
+/** What is wrong with a setting or a migration is for whoever made it; other words of errors may belong in no log. */
+function whyOf(error: unknown): string | undefined {
+  if (error instanceof MigrationFailed) return `the migration fails: ${error.place}`;
+  return error instanceof ConfigError ? error.message : undefined;
 }
 
 let isStopping = false;
@@ -114,10 +139,8 @@ try {
   if (isStopping) await host.stop();
   else process.send?.({ ready: started.map(({ name, address }) => ({ name, address })) });
 } catch (error) {
-  // What is wrong with a setting is for whoever made it; other errors may hold what belongs in no log.
-  const why = error instanceof ConfigError ? error.message : undefined;
-  createLogger('host').error({ why, error }, 'host.start_failed');
-  process.send?.({ failed: error instanceof Error ? error.message : String(error) });
+  createLogger('host').error({ why: whyOf(error), error }, 'host.start_failed');
+  process.send?.({ failed: failureOf(error) });
   process.exitCode = 1;
   await stop();
 }

@@ -1,8 +1,15 @@
 // Generates everything that follows from proto/: npm run gen
 import { run, say } from './run.ts';
 
-const { code, output } = await run('buf', ['generate']);
-say(code === 0 ? 'gen/ is what proto/ says' : output);
-process.exitCode = code;
-// Read only now, for it is made from what was just generated.
-if (code === 0) await import('./envoy/main.ts');
+async function main(): Promise<void> {
+  const { code, output } = await run('buf', ['generate']);
+  if (code !== 0) throw new Error(output.trim());
+  say('gen/ is what proto/ says');
+  // Read only now, for it is made from what was just generated.
+  await import('./envoy/main.ts');
+}
+
+main().catch((error) => {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});

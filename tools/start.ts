@@ -53,38 +53,47 @@ async function main(): Promise<void> {
 class UsageError extends Error {}
 
 function table(mesh: Mesh): string[] {
-  const rows = serviceContracts.map(({ name, contracts }) => [
+  const services = serviceContracts.map(({ name, contracts }) => [
     name,
     mesh.addressOf(name),
     contracts.map(({ typeName }) => typeName).join(', ') || 'all public services, for everybody',
   ]);
+  const provider = [
+    'card provider',
+    hostOf(mesh.providerUrl),
+    'takes cards in place of a real one',
+  ];
   const metrics = Object.entries(mesh.metricsUrls).map(([name, url]) => [
     `process ${name}`,
-    new URL(url).host,
+    hostOf(url),
     `${url}/metrics, ${url}/healthz`,
   ]);
-  const servers = mesh.servers.managed.map(({ name, url }) => [name, new URL(url).host, url]);
-  const all = [['service', 'address', 'serves'], ...rows, ...metrics, ...servers];
+  const servers = mesh.servers.managed.map(({ name, url }) => [name, hostOf(url), url]);
+  const all = [['service', 'address', 'serves'], ...services, provider, ...metrics, ...servers];
   const widths = [0, 1].map((i) => Math.max(...all.map((row) => row[i]!.length)));
   return all.map(([a, b, c]) => `  ${a!.padEnd(widths[0]!)}  ${b!.padEnd(widths[1]!)}  ${c}`);
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
 }
 
 function commandsToTry(mesh: Mesh): string[] {
   const gateway = mesh.addressOf('platform.gateway');
   return [
     'try',
-    `  grpcurl -plaintext ${gateway} list`,
+    `  npm run demo -- --gateway ${gateway}`,
     `  curl -s http://${gateway}/commerce.product.v1.ProductService/ListProducts \\`,
     `    -H 'content-type: application/json' -d '{"pageSize": 3}'`,
-    `  npm run demo -- --gateway ${gateway}`,
-    `  npm run example:browser, then open http://127.0.0.1:5173/?door=http://${gateway}`,
-    ...withCertificate(mesh),
+    ...grpcurl(mesh),
   ];
 }
 
-/** With certificates a service answers nobody without one: the operator's is for people. */
-function withCertificate({ certificates, addressOf }: Mesh): string[] {
-  if (certificates === undefined) return [];
+/** With certificates a service answers nobody without one, and the operator's is for people. */
+function grpcurl({ certificates, addressOf }: Mesh): string[] {
+  if (certificates === undefined) {
+    return [`  grpcurl -plaintext ${addressOf('platform.gateway')} list`];
+  }
   const { ca, certificate, key } = certificates.pathsOf(operator);
   return [
     `  grpcurl -cacert ${ca} \\`,

@@ -2,7 +2,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import type { Notification } from '#gen/platform/notification/v1/notification_pb.ts';
-import { notifications, orders, products, signIn } from './mesh.ts';
+import { forgetToken, notifications, orders, products, signIn } from './mesh.ts';
 
 const limits = { productsShown: 5, reconnectMsMin: 250, reconnectMsMax: 10_000 } as const;
 
@@ -74,8 +74,11 @@ async function followNotifications(opened: () => void): Promise<void> {
 
 /** Access tokens live for minutes; an application would renew its own with RefreshToken. */
 function signedOut(): void {
+  forgetToken();
   form.hidden = false;
-  element('shop').replaceChildren();
+  // Whoever signs in next may be somebody else.
+  for (const list of ['shop', 'told']) element(list).replaceChildren();
+  element('unread').textContent = '0';
   element('status').textContent = 'Signed out: sign in again.';
 }
 

@@ -28,3 +28,8 @@ export async function signIn(email: string, password: string): Promise<void> {
   const { tokens } = await sessions.authenticate({ requestId, email, password });
   accessToken = tokens!.accessToken;
 }
+
+/** Calls are nobody's from now on: with a token that is over, even a sign-in would be refused. */
+export function forgetToken(): void {
+  accessToken = '';
+}

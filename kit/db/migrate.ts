@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import postgres from 'postgres';
 
@@ -9,6 +10,19 @@ export class MigrationChanged extends Error {
     super(
       `${schema}: migration ${name} was applied and has been changed since; write a new one instead`,
     );
+  }
+}
+
+/** The database refuses a migration, nothing of which is applied then; the message is the database's own, which may hold data. */
+export class MigrationFailed extends Error {
+  /** "services/commerce/order/migrations/0002_lease.sql:3"; without a line where the database names none. */
+  readonly place: string;
+
+  constructor({ file, text }: Migration, cause: postgres.PostgresError) {
+    const before = text.slice(0, Number(cause.position ?? 0));
+    const place = `${relative('', file)}${cause.position ? `:${before.split('\n').length}` : ''}`;
+    super(`${place}: ${cause.message}`, { cause });
+    this.place = place;
   }
 }
 
@@ -27,7 +41,8 @@ const kitMigrations = new URL('./migrations/', import.meta.url);
 
 /**
  * Brings a schema up to date: the kit's own tables, then the service's migrations, each in a transaction of its own,
- * each once, forward only. Processes that start together wait for each other. Answers the names applied now.
+ * each once, forward only. Processes that start together wait for each other. Answers the names applied now. Throws
+ * MigrationChanged and MigrationFailed.
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
   const sql = postgres(options.url, { max: 1, onnotice: () => {}, connect_timeout: 10 });
@@ -59,6 +74,7 @@ async function prepare(sql: postgres.Sql, { schema, role }: MigrateOptions): Pro
 
 interface Migration {
   name: string;
+  file: string;
   text: string;
   checksum: string;
 }
@@ -69,23 +85,27 @@ function readFolder(folder: URL | string): Migration[] {
     .filter((name) => name.endsWith('.sql'))
     .sort()
     .map((name) => {
-      const text = readFileSync(`${path}/${name}`, 'utf8');
-      return { name, text, checksum: hash('sha256', text, 'hex') };
+      const file = join(path, name);
+      const text = readFileSync(file, 'utf8');
+      return { name, file, text, checksum: hash('sha256', text, 'hex') };
     });
 }
 
 async function apply(
   sql: postgres.Sql,
   { schema }: MigrateOptions,
-  { name, text, checksum }: Migration,
+  migration: Migration,
 ): Promise<boolean> {
+  const { name, text, checksum } = migration;
   const [known] = await sql`select checksum from schema_migration where name = ${name}`;
   if (known !== undefined) {
     if (known.checksum !== checksum) throw new MigrationChanged(schema, name);
     return false;
   }
   await sql.begin(async (tx) => {
-    await tx.unsafe(text);
+    await tx.unsafe(text).catch((error) => {
+      throw error instanceof postgres.PostgresError ? new MigrationFailed(migration, error) : error;
+    });
     await tx`insert into schema_migration (name, checksum) values (${name}, ${checksum})`;
   });
   return true;

@@ -9,6 +9,8 @@ export interface Policy {
   services: ReadonlySet<string>;
   /** Whether every service of the mesh may. */
   isOpenToServices: boolean;
+  /** Whether it makes no difference who calls: credentials, good or bad, are not looked at. */
+  isAnonymous: boolean;
   /** Milliseconds a call gets by default; for streams the longest life. */
   deadlineMs: number;
   rateLimit: { calls: number; periodMs: number } | undefined;
@@ -29,12 +31,13 @@ const operators: Policy = {
   audience: 'staff',
   services: new Set(),
   isOpenToServices: true,
+  isAnonymous: false,
   deadlineMs: 3_600_000,
   rateLimit: undefined,
   auditAction: '',
   isRepeatable: true,
 };
-const everybody: Policy = { ...operators, audience: 'public' };
+const everybody: Policy = { ...operators, audience: 'public', isAnonymous: true };
 
 /**
  * The protocols of others cannot carry our options. What probes and tools need to find their way is open to whoever has
@@ -62,15 +65,15 @@ export function policyOf(method: DescMethod): Policy {
 function read(method: DescMethod): Policy {
   const known = foreign[method.parent.typeName];
   if (known) return known;
-  const name = pathOf(method);
-  if (!hasOption(method, methodPolicy)) throw new PolicyMissing(name);
+  if (!hasOption(method, methodPolicy)) throw new PolicyMissing(method);
   const option = getOption(method, methodPolicy);
   const audience = audiences[option.audience];
-  if (audience === undefined) throw new PolicyMissing(name);
+  if (audience === undefined) throw new PolicyMissing(method);
   return {
     audience,
     services: new Set(option.services),
     isOpenToServices: false,
+    isAnonymous: false,
     deadlineMs: option.deadlineMs,
     rateLimit: option.rateLimit && {
       calls: option.rateLimit.calls,
@@ -83,8 +86,11 @@ function read(method: DescMethod): Policy {
 
 /** A method of the contract says nothing of who may call it. */
 export class PolicyMissing extends Error {
-  constructor(method: string) {
-    super(`${method} has no platform.policy.v1.method option: say who may call it`);
+  constructor(method: DescMethod) {
+    super(
+      `proto/${method.parent.file.name}.proto: ${method.parent.name}.${method.name} does not say who may call it: ` +
+        'give it the option (platform.policy.v1.method), with an audience and a deadline_ms',
+    );
   }
 }
 

@@ -12,6 +12,7 @@ import {
 } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ReflectionV1Alpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { codes } from '../errors.ts';
+import { createIdentityVerifier } from '../identity/verifier.ts';
 import { type Echo, read, startEcho } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
 import { type Client, createClient } from './client.ts';
@@ -80,6 +81,22 @@ describe.each(transports)('reflection over $name', (transport) => {
     const service = await learn(echo, 'platform.testing.v1.EchoService');
     const client = createClient(service, echo.channel) as unknown as Echo['client'];
     expect(await client.echo({ text: 'learnt' })).toMatchObject({ text: 'learnt' });
+  });
+
+  test('is given whoever asks, with whatever credentials, which the call to come is refused for', async () => {
+    const identity = createIdentityVerifier({ serviceTokens: undefined, accessTokens: undefined });
+    const { client, channel } = await startEcho(transport, { identity });
+    const headers = { authorization: 'not a token of anybody' };
+    const question = { messageRequest: { case: 'listServices' as const, value: '' } };
+    async function* requests() {
+      yield question;
+    }
+    const reflection = createClient(ReflectionV1, channel);
+    const [answer] = await read(reflection.serverReflectionInfo(requests(), { headers }));
+    expect(answer!.messageResponse.case).toBe('listServicesResponse');
+    await expect(client.echo({ text: 'anonymous' }, { headers })).rejects.toMatchObject({
+      reason: 'CREDENTIALS_INVALID',
+    });
   });
 
   test('finds a file by a method, a field and its name, and says what it does not know', async () => {

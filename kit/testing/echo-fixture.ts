@@ -3,6 +3,7 @@ import { expect, onTestFinished } from 'vitest';
 import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import type { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { RpcError } from '../errors.ts';
+import type { IdentityVerifier } from '../identity/verifier.ts';
 import type { Channel } from '../rpc/channel.ts';
 import { type Client, type ClientOptions, createClient } from '../rpc/client.ts';
 import type { Handlers } from '../rpc/handlers.ts';
@@ -26,9 +27,14 @@ export async function startEcho(
     caller?: string;
     client?: ClientOptions;
     load?: LoadGauge;
+    identity?: IdentityVerifier;
   } = {},
 ): Promise<Echo> {
-  const server = createEchoServer({ handlers: options.handlers, load: options.load });
+  const server = createEchoServer({
+    handlers: options.handlers,
+    load: options.load,
+    identity: options.identity,
+  });
   const opened = await openEchoClient(transport, server, {
     caller: options.caller,
     ...options.client,

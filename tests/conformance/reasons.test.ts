@@ -32,7 +32,7 @@ const owners: Owner[] = [
 ];
 
 function thrownBy({ code }: Owner): string[] {
-  return [...code.matchAll(/readonly reason = '([A-Z_]+)'/g)].map((match) => match[1]!).sort();
+  return [...code.matchAll(/readonly reason = '([A-Z0-9_]+)'/g)].map((match) => match[1]!).sort();
 }
 
 /** The comments of all methods, without those of the enum itself. */

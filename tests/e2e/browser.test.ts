@@ -1,6 +1,9 @@
+import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
 import { freePort } from '#kit/testing/port.ts';
 import { findPeer } from '#tools/peers.ts';
 import { root } from '#tools/run.ts';
@@ -88,6 +91,25 @@ describe.runIf(executablePath !== undefined)('the page of examples/browser', () 
     await signIn(page, { ...(await stranger()), password: 'not the password' });
     await expect.poll(() => textOf(page, 'status')).toBe('credentials wrong');
   });
+
+  test.each(doors)(
+    'signs in again through %s after the session was ended elsewhere',
+    async (door) => {
+      await putOnSale(mesh, 5n);
+      const shopper = await stranger();
+      const { page } = await visit(origin, door);
+      await signIn(page, shopper);
+      await expect.poll(() => textOf(page, 'status')).toBe('Signed in.');
+      const sessions = createClient(SessionService, createGrpcTransport({ baseUrl: gateway() }));
+      await sessions.signOutEverywhere({ requestId: uuidv7() }, { headers: shopper.headers });
+      await expect.poll(() => textOf(page, 'status'), { timeout: 20_000 }).toMatch(/^Signed out/);
+      expect(await textOf(page, 'shop')).toBe('');
+      await signIn(page, shopper);
+      await expect.poll(() => textOf(page, 'status')).toBe('Signed in.');
+      await page.getByRole('button', { name: 'Buy' }).first().click();
+      await expect.poll(() => textOf(page, 'status')).toMatch(/^Order [-0-9a-f]+: paid\.$/);
+    },
+  );
 
   test.each(doors)('gets no answer through %s when it comes from elsewhere', async (door) => {
     const { page, preflights } = await visit(origin.replace('127.0.0.1', 'localhost'), door);

@@ -1,6 +1,19 @@
 import { execFile } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
+import { createTestSchema } from '#kit/testing/schema.ts';
+import { createServiceIdentity } from '#tools/mesh/secrets.ts';
 import { root } from '#tools/run.ts';
+
+/** Starts a process that hosts a service, and answers how it ends and its last line of log. */
+async function endOf(service: string, env: Record<string, string>): Promise<[unknown, object]> {
+  const args = ['services/main.ts', service];
+  const [code, output] = await new Promise<[unknown, string]>((resolve) => {
+    execFile(process.execPath, args, { cwd: root, env }, (error, stdout) =>
+      resolve([error?.code, stdout]),
+    );
+  });
+  return [code, JSON.parse(output.trim().split('\n').at(-1)!)];
+}
 
 test('a process that is given what it cannot use ends at once and says what it was', async () => {
   const env = {
@@ -10,15 +23,30 @@ test('a process that is given what it cannot use ends at once and says what it w
     MESHWORK_SERVICE_KEY: 'key',
     MESHWORK_ADDRESSES: 'commerce.inventry=10.0.0.5:7312',
   };
-  const args = ['services/main.ts', 'commerce.order'];
-  const [code, output] = await new Promise<[unknown, string]>((resolve) => {
-    execFile(process.execPath, args, { cwd: root, env }, (error, stdout) =>
-      resolve([error?.code, stdout]),
-    );
-  });
-  expect(code).toBe(1);
-  expect(JSON.parse(output)).toMatchObject({
-    msg: 'host.start_failed',
-    why: 'MESHWORK_ADDRESSES names "commerce.inventry", which is no service',
-  });
+  expect(await endOf('commerce.order', env)).toMatchObject([
+    1,
+    {
+      msg: 'host.start_failed',
+      why: 'MESHWORK_ADDRESSES names "commerce.inventry", which is no service',
+    },
+  ]);
+});
+
+test('a setting that a service needs and is not given is named, with the service and its file', async () => {
+  const { databaseUrl, natsUrl, redisUrl } = inject('servers');
+  const { url, stop } = await createTestSchema(databaseUrl, []);
+  const env = {
+    DATABASE_URL: url,
+    NATS_URL: natsUrl,
+    REDIS_URL: redisUrl,
+    ...createServiceIdentity().environment(['finance.payment']),
+  };
+  expect(await endOf('finance.payment', env)).toMatchObject([
+    1,
+    {
+      msg: 'host.start_failed',
+      why: 'PROVIDER_WEBHOOK_SECRET must be set: services/registry.ts has it in the settings of finance.payment',
+    },
+  ]);
+  await stop();
 });

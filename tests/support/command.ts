@@ -34,7 +34,8 @@ export function startCommand(command: string, cwd: string): RunningCommand {
         void gone.then((code) => reject(new Error(`${command} ended (${code}): ${output}`)));
       }),
     async stop() {
-      if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
+      const isThere = child.exitCode === null && child.signalCode === null;
+      if (isThere && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');
       await gone;
     },
   };

@@ -1,10 +1,10 @@
 /** What the contract must have that no linter knows of: policies, request ids, and a place in the registry. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
-import { pathOf, policyOf } from '#kit/rpc/policy.ts';
+import { policyOf } from '#kit/rpc/policy.ts';
 import { serviceContracts } from '#services/contracts.ts';
 import { root } from '../run.ts';
 
@@ -16,16 +16,23 @@ export function allServices(): DescService[] {
 /** What is wrong with the contract, a line each: with all of it, also where nothing implements it yet. */
 export async function findContractFaults(): Promise<string[]> {
   const names = new Set(serviceContracts.map(({ name }) => name));
+  const registered = new Set<DescService>([...allServices(), EchoService]);
   const services = await generatedServices();
-  return services.flatMap((service) =>
-    service.methods.flatMap((method) => faultsOf(method, names)),
-  );
+  return services.flatMap((service) => [
+    ...(registered.has(service) ? [] : [unregistered(service)]),
+    ...service.methods.flatMap((method) => faultsOf(method, names)),
+  ]);
 }
 
-/** The services in gen/ that are ours. */
+function unregistered({ file, name }: DescService): string {
+  return `proto/${file.name}.proto: ${name} is in no entry of services/registry.ts: name it in the contracts of its service`;
+}
+
+/** The services in gen/ that are made from proto/, and not from the contracts of others. */
 async function generatedServices(): Promise<DescService[]> {
   const files = readdirSync(`${root}gen`, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /^(commerce|finance|social|platform)[/\\].*_pb\.ts$/.test(file))
+    .filter((file) => file.endsWith('_pb.ts'))
+    .filter((file) => existsSync(`${root}proto/${file.replace(/_pb\.ts$/, '.proto')}`))
     .sort();
   const modules = await Promise.all(files.map((file) => import(`${root}gen/${file}`)));
   return modules.flatMap((module) =>
@@ -38,7 +45,7 @@ function isService(value: unknown): value is DescService {
 }
 
 function faultsOf(method: DescMethod, names: ReadonlySet<string>): string[] {
-  const path = pathOf(method);
+  const path = `proto/${method.parent.file.name}.proto: ${method.parent.name}.${method.name}`;
   let policy: ReturnType<typeof policyOf>;
   try {
     policy = policyOf(method);

@@ -22,13 +22,11 @@ export function createRestarter(
   let working: Promise<void> | undefined;
 
   async function restart(name: string, file: string): Promise<void> {
-    say(`${file} changed: restarting ${name}`);
-    const startedAt = performance.now();
     try {
       await processes.find((one) => one.name === name)!.restart();
-      say(`${name} is back after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+      say(`${name} restarted (${file} changed)`);
     } catch (error) {
-      // It goes on trying by itself, so the next good version of the file brings it back.
+      // It stays down, and silent, until the next version of a file.
       say(error instanceof Error ? error.message : String(error));
     }
   }

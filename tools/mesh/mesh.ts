@@ -10,6 +10,7 @@ import { checkExternals } from '../servers/external.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
 import { type LocalCertificates, startAuthority } from './authority.ts';
 import { fillCompileCache } from './compile-cache.ts';
+import { lockData } from './lock.ts';
 import { nodeEnvironment } from './node.ts';
 import { type Group, groupsOf, type Placement, replicasOf } from './placements.ts';
 import { metricsPort, sandboxPort, servicePort } from './ports.ts';
@@ -62,9 +63,21 @@ const host = '127.0.0.1';
 
 /**
  * Starts the servers, then the processes of the placement, and resolves when all serve. Throws ServerStartError or
- * MeshStartError, each with one sentence that says what to do; what was started is stopped again.
+ * MeshStartError, each with one sentence that says what to do; what was started is stopped again. A mesh has its data
+ * folder to itself.
  */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  const unlock = lockData(options.dataDir, `${host}:${options.portBase}`);
+  try {
+    const mesh = await startLockedMesh(options);
+    return { ...mesh, stop: () => mesh.stop().finally(unlock) };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
   const { dataDir, portBase, placement, onProgress = () => {} } = options;
   const first = groupsOf(placement, options.only);
   const services = first.flatMap((group) => group.services);

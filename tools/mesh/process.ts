@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeEnvironment, nodeFlags } from './node.ts';
 
@@ -17,7 +17,10 @@ export interface MeshProcess {
   kill(signal: NodeJS.Signals): void;
   /** Gives its next lives an environment each, on top of its own: the first for the next, and so on. */
   armLives(environments: readonly Record<string, string>[]): void;
-  /** Drains and ends it, and resolves when its next life serves. Rejects when that does not start. */
+  /**
+   * Drains and ends it, and resolves when its next life serves. Throws MeshStartError when that does not start, and leaves
+   * it down: whoever asked knows when it is worth another try.
+   */
   restart(): Promise<void>;
   /** Drains and ends it, or ends it as a crash would (SIGKILL), and keeps it down; resolves when it is gone. */
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>;
@@ -36,8 +39,10 @@ export interface MeshProcessOptions {
   onExit?: (name: string, cause: string) => void;
 }
 
-/** Waits and bounds of this file, in milliseconds. */
+/** Waits of this file, in milliseconds. */
 const limits = { readyMs: 60_000, stopMs: 15_000, restartMsMin: 100, restartMsMax: 5_000 };
+/** Of what a process writes before it serves, this much is searched for its reason. */
+const errorCharsMax = 16_000;
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** A process could not be started; the message says why and where its log is. */
@@ -50,10 +55,14 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
   let restarts = 0;
   let quickFailures = 0;
   let stopped = false;
+  /** Whether its end, and its next life, are the business of `restart`. */
+  let isHeld = false;
+  let lives = 0;
   let armed: Record<string, string>[] = [];
   mkdirSync(dirname(options.logFile), { recursive: true });
 
   function spawn(): Promise<void> {
+    lives += 1;
     const log = createWriteStream(options.logFile, { flags: 'a' });
     const started = fork(`${root}${options.entry}`, options.args, {
       cwd: root,
@@ -75,7 +84,7 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
     started.once('close', () => log.end());
     started.once('exit', (code, signal) => {
       if (child === started) child = undefined;
-      if (!stopped) comeBack(signal ?? `exit code ${code}`);
+      if (!stopped && !isHeld) comeBack(signal ?? `exit code ${code}`);
     });
     return untilReady(started, options);
   }
@@ -85,8 +94,9 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
     restarts += 1;
     const pauseMs = Math.min(limits.restartMsMax, limits.restartMsMin * 2 ** quickFailures);
     quickFailures += 1;
+    const life = lives;
     readyNow = new Promise<void>((resolve) => setTimeout(resolve, pauseMs))
-      .then(() => (stopped ? undefined : spawn()))
+      .then(() => (stopped || isHeld || lives !== life ? undefined : spawn()))
       .then(() => {
         quickFailures = 0;
       });
@@ -117,9 +127,11 @@ export async function startProcess(options: MeshProcessOptions): Promise<MeshPro
       armed = [...environments];
     },
     async restart() {
+      isHeld = true;
       if (child !== undefined) await end(child);
-      // Its end has begun the next life by now.
+      readyNow = spawn();
       await readyNow;
+      isHeld = false;
     },
     async stop(signal) {
       stopped = true;
@@ -150,6 +162,10 @@ type Said = { ready?: unknown; failed?: string };
 
 function untilReady(child: ChildProcess, { name, logFile }: MeshProcessOptions): Promise<void> {
   return new Promise((resolve, reject) => {
+    let errors = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (errors.length < errorCharsMax) errors += chunk.toString();
+    });
     const fail = (why: string) => {
       clearTimeout(timer);
       reject(new MeshStartError(`${name} did not start: ${why} (log: ${logFile})`));
@@ -161,7 +177,17 @@ function untilReady(child: ChildProcess, { name, logFile }: MeshProcessOptions):
       clearTimeout(timer);
       resolve();
     });
-    child.once('exit', (code, signal) => fail(signal ?? `it ended with code ${code}`));
+    // What it wrote last is read by then, unlike at its exit.
+    child.once('close', (code, signal) => {
+      fail(whyNodeEnded(errors) ?? signal ?? `it ended with code ${code}`);
+    });
     child.once('error', (error) => fail(error.message));
   });
+}
+
+/** What Node says of a file that it cannot run: where, and "SyntaxError: …"; undefined when it says nothing of the kind. */
+function whyNodeEnded(errors: string): string | undefined {
+  const where = /^(?:file:\/\/)?(\/.*\.ts:\d+)$/m.exec(errors)?.[1];
+  const what = /^(?:\w*Error)\b.*: .*$/m.exec(errors)?.[0];
+  return what && [where && relative(root, where), what].filter(Boolean).join(': ');
 }

@@ -1,3 +1,5 @@
+import { takenDomains, takenServices, wordsOfLanguages, wordsOfSql } from './words.ts';
+
 /** The names of a new service, in every form that its files need. */
 export interface Names {
   domain: string;
@@ -10,38 +12,29 @@ export interface Names {
   THINGS: string;
   /** "a bookmark", "an alert" */
   a_thing: string;
+  /** The table in SQL: in quotes where the word is one of SQL. */
+  table: string;
 }
 
 /** A name was asked for that cannot be; the message says why in one sentence. */
 export class NameRefused extends Error {}
 
+/** With both at their longest a schema's name is one of PostgreSQL still: 63 characters. */
 const shape = /^[a-z][a-z0-9]{1,30}$/;
 
-/** Words of SQL, of TypeScript and of the templates themselves. */
-const taken = new Set(
-  `all analyse analyze and any array as asc both case cast check class collate column const constraint
-  create default delete desc distinct do else end enum event export false fetch for foreign from
-  function grant group having if import in initially interface into key leading let like limit limits
-  made natural new not null offset on only or order outbox inbox package page placing primary
-  query references request returning row rpc schema select service session some sql static store
-  switch symmetric table test then this throw title to together trailing true try tx type union
-  unique user using value var variadic void when where window with yield`.split(/\s+/),
-);
-
-/** Reads "<domain>/<service>". Throws NameRefused. */
-export function readNames(text: string | undefined): Names {
+/** Reads "<domain>/<service>", which is to be none of the known, "<domain>.<service>". Throws NameRefused. */
+export function readNames(text: string | undefined, known: readonly string[]): Names {
   const [domain = '', thing = '', ...rest] = (text ?? '').split(/[/.]/);
   if (rest.length > 0 || !shape.test(domain) || !shape.test(thing)) {
     throw new NameRefused(
-      'name the service <domain>/<service> in lower-case letters and digits, as in: npm run new -- social/bookmark',
+      'name the service <domain>/<service>, each of 2 to 31 lower-case letters and digits, a letter first, as in: npm run new -- social/bookmark',
     );
   }
-  for (const word of [domain, thing]) {
-    if (taken.has(word))
-      throw new NameRefused(
-        `"${word}" means something else in SQL or in code: choose another name`,
-      );
+  if (known.includes(`${domain}.${thing}`)) {
+    throw new NameRefused(`${domain}/${thing} is there already: services/${domain}/${thing}`);
   }
+  refuseTaken(domain, 'domain', takenDomains);
+  refuseTaken(thing, 'service', takenServices);
   const things = pluralOf(thing);
   const capital = (word: string) => word[0]!.toUpperCase() + word.slice(1);
   return {
@@ -53,7 +46,19 @@ export function readNames(text: string | undefined): Names {
     Things: capital(things),
     THINGS: things.toUpperCase(),
     a_thing: `${/^[aeiou]/.test(thing) ? 'an' : 'a'} ${thing}`,
+    table: wordsOfSql.has(thing) ? `"${thing}"` : thing,
   };
+}
+
+function refuseTaken(word: string, kind: string, taken: ReadonlySet<string>): void {
+  if (wordsOfLanguages.has(word)) {
+    throw new NameRefused(
+      `"${word}" is a word of TypeScript or Python, whose clients could not import the ${kind}: choose another name`,
+    );
+  }
+  if (taken.has(word)) {
+    throw new NameRefused(`"${word}" means something else in the mesh: choose another name`);
+  }
 }
 
 function pluralOf(word: string): string {

@@ -1,68 +1,46 @@
-import { type ExecFileOptions, execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { root } from '../run.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Copy, copyRepository } from '../../tests/support/copy.ts';
 
-/** The repository once more, without its history, so that a service can be begun in it. */
-let copy: string;
-const leftOut = new Set(['node_modules', '.git', '.meshwork']);
+let copy: Copy;
 /** A machine that does other things as well takes its time for a compiler and three servers. */
-const patienceMs = 120_000;
+const patienceMs = 180_000;
 
 beforeAll(() => {
-  copy = mkdtempSync(join(tmpdir(), 'meshwork-new-'));
-  for (const name of readdirSync(root).filter((each) => !leftOut.has(each))) {
-    cpSync(join(root, name), join(copy, name), { recursive: true });
-  }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  copy = copyRepository();
 });
-afterAll(() => rmSync(copy, { recursive: true, force: true }));
+afterAll(() => copy.remove());
 
-interface Ended {
-  code: number;
-  output: string;
-}
+const begin = (name: string) => copy.run('node', 'tools/new.ts', name);
 
-function runInCopy(command: string, ...args: string[]): Promise<Ended> {
-  // What this test run tells its workers is not for the one that it starts.
-  const own = Object.entries(process.env).filter(
-    ([name]) => !/^(VITEST|NODE_ENV|TEST$)/.test(name),
-  );
-  const { databaseUrl, natsUrl, redisUrl } = inject('servers');
-  const servers = { DATABASE_URL: databaseUrl, NATS_URL: natsUrl, REDIS_URL: redisUrl };
-  const path = `${join(copy, 'node_modules/.bin')}:${process.env.PATH}`;
-  const options: ExecFileOptions = {
-    cwd: copy,
-    env: { ...Object.fromEntries(own), ...servers, PATH: path, NO_COLOR: '1' },
-  };
-  return new Promise((resolve) => {
-    execFile(command, args, options, (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code ?? 1);
-      resolve({ code, output: `${stdout}${stderr}` });
-    });
-  });
-}
-
-const begin = (name: string) => runInCopy('node', 'tools/new.ts', name);
+/** Named as the templates' own variables and types, as SQL, as another service, and as long as can be. */
+const begun = [
+  'platform/network',
+  'social/promise',
+  'social/group',
+  'finance/notification',
+  'abcdefghijklmnopqrstuvwxyz12345/database',
+];
 
 describe('npm run new', () => {
   test(
-    'begins a service that passes every check and its own tests at once',
+    'begins services that pass every check and their own tests at once, whatever their names',
     async () => {
-      const begun = await begin('social/bookmark');
-      expect(begun.output).toContain('What is left to you');
-      expect(begun.code).toBe(0);
+      for (const name of begun) {
+        const { code, output } = await begin(name);
+        expect(output).toContain('What is left to you');
+        expect(code).toBe(0);
+      }
       // Both at once, and the tests on the servers of this run: what costs the most here is starting things.
       const [checked, tested] = await Promise.all([
-        runInCopy('node', 'tools/check.ts'),
-        runInCopy(
+        copy.run('node', 'tools/check.ts'),
+        copy.run(
           'vitest',
           'run',
           '--no-isolate',
           '--maxWorkers=1',
-          'services/social/bookmark',
+          ...begun.map((name) => `services/${name}/`),
           'tests/conformance/reasons',
           'tests/conformance/drift',
         ),
@@ -76,9 +54,9 @@ describe('npm run new', () => {
   );
 
   test('refuses a service that exists, in one sentence', async () => {
-    expect(await begin('commerce/inventory')).toEqual({
+    expect(await begin('commerce/order')).toEqual({
       code: 1,
-      output: expect.stringMatching(/^commerce\.inventory exists already: \S+\n$/),
+      output: 'commerce/order is there already: services/commerce/order\n',
     });
   });
 
@@ -88,4 +66,26 @@ describe('npm run new', () => {
       output: expect.stringMatching(/^name the service [^\n]+\n$/),
     });
   });
+
+  test('leaves everything as it was when it fails half-way', async () => {
+    writeFileSync(join(copy.root, 'proto/common/v1/half.proto'), 'syntax = "proto3"; message {');
+    const before = filesIn(copy.root);
+    expect(await begin('music/album')).toEqual({
+      code: 1,
+      output: expect.stringMatching(/^nothing was written, for .*\n(.*\n)*.*half\.proto:1:28:/),
+    });
+    expect(filesIn(copy.root)).toEqual(before);
+  });
 });
+
+/** Every file and folder that a new service touches, by its path, with what is in it. */
+function filesIn(folder: string): Record<string, string> {
+  const entries = ['deploy', 'gen', 'proto', 'services'].flatMap((name) =>
+    readdirSync(join(folder, name), { recursive: true, withFileTypes: true }),
+  );
+  return Object.fromEntries(
+    entries
+      .map((entry) => [join(entry.parentPath, entry.name), entry] as const)
+      .map(([path, entry]) => [path, entry.isFile() ? readFileSync(path, 'utf8') : '']),
+  );
+}

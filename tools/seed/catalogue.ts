@@ -11,7 +11,7 @@ interface Kind {
   brand: string;
   /** Price of the plainest one, in minor units of EUR. */
   fromMinor: number;
-  sizes: readonly Words[];
+  sizes: readonly string[];
 }
 
 const kinds: readonly Kind[] = [
@@ -20,96 +20,70 @@ const kinds: readonly Kind[] = [
     category: 'shoes/running',
     brand: 'Falke & Sohn',
     fromMinor: 8_990,
-    sizes: [
-      ['42', '42 码'],
-      ['43', '43 码'],
-      ['44', '44 码'],
-    ],
+    sizes: ['42', '43', '44'],
   },
   {
     name: ['Hiking boot', '登山靴'],
     category: 'shoes/hiking',
     brand: 'Falke & Sohn',
     fromMinor: 14_990,
-    sizes: [
-      ['42', '42 码'],
-      ['44', '44 码'],
-    ],
+    sizes: ['42', '44'],
   },
   {
     name: ['Rain jacket', '雨衣'],
     category: 'clothing/jackets',
     brand: 'Nordwind',
     fromMinor: 11_950,
-    sizes: [
-      ['S', '小号'],
-      ['M', '中号'],
-      ['L', '大号'],
-    ],
+    sizes: ['S', 'M', 'L'],
   },
   {
     name: ['Wool jumper', '羊毛衫'],
     category: 'clothing/knitwear',
     brand: 'Nordwind',
     fromMinor: 7_450,
-    sizes: [
-      ['M', '中号'],
-      ['L', '大号'],
-    ],
+    sizes: ['M', 'L'],
   },
   {
     name: ['Backpack', '双肩包'],
     category: 'bags/backpacks',
     brand: '山行',
     fromMinor: 6_900,
-    sizes: [
-      ['20 l', '20 升'],
-      ['35 l', '35 升'],
-    ],
+    sizes: ['20 l', '35 l'],
   },
   {
     name: ['Tea pot', '茶壶'],
     category: 'kitchen/tea',
     brand: '景德',
     fromMinor: 3_900,
-    sizes: [
-      ['0.5 l', '半升'],
-      ['1 l', '一升'],
-    ],
+    sizes: ['0.5 l', '1 l'],
   },
   {
     name: ['Tea', '茶叶'],
     category: 'food/tea',
     brand: '武夷',
     fromMinor: 1_250,
-    sizes: [
-      ['100 g', '100 克'],
-      ['250 g', '250 克'],
-    ],
+    sizes: ['100 g', '250 g'],
   },
   {
     name: ['Desk lamp', '台灯'],
     category: 'home/lighting',
     brand: 'Lumen',
     fromMinor: 4_590,
-    sizes: [['one size', '均码']],
+    sizes: ['one size'],
   },
   {
     name: ['Headphones', '耳机'],
     category: 'electronics/audio',
     brand: 'Klangwerk',
     fromMinor: 12_900,
-    sizes: [['one size', '均码']],
+    sizes: ['one size'],
   },
   {
     name: ['Notebook', '笔记本'],
     category: 'office/paper',
     brand: 'Blatt',
     fromMinor: 850,
-    sizes: [
-      ['A5', 'A5'],
-      ['A4', 'A4'],
-    ],
+    sizes: ['A5', 'A4'],
   },
 ];
 
@@ -165,7 +139,7 @@ function toContent(kind: Kind, style: Words, index: number): Content {
     category: kind.category,
     brand: kind.brand,
     status: ProductStatus.AVAILABLE,
-    variants: kind.sizes.map(([size], step) => ({
+    variants: kind.sizes.map((size, step) => ({
       sku: [english, style[0], size]
         .join(' ')
         .toUpperCase()

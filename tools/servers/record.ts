@@ -57,7 +57,7 @@ export async function withServerLock<T>(
 ): Promise<T> {
   const file = join(dataDir, `${name}.lock`);
   const deadline = performance.now() + limits.lockMs;
-  while (!tryLock(file)) {
+  while (!tryLock(file, processId(process.pid))) {
     if (performance.now() > deadline) {
       const holder = readJson<ProcessId>(file)?.pid ?? 'unknown';
       throw new ServerStartError(
@@ -74,9 +74,13 @@ export async function withServerLock<T>(
   }
 }
 
-function tryLock(file: string): boolean {
+/**
+ * Takes a lock, and says in its file who did. False when another has it, or had: the lock of a process that is gone is
+ * broken, and free at the next call.
+ */
+export function tryLock(file: string, owner: ProcessId): boolean {
   try {
-    writeFileSync(file, JSON.stringify(processId(process.pid)), { flag: 'wx' });
+    writeFileSync(file, JSON.stringify(owner), { flag: 'wx' });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -100,7 +104,8 @@ function breakLock(file: string, dead: ProcessId): void {
   }
 }
 
-function readJson<T>(file: string): T | undefined {
+/** What a file holds; undefined when there is none, or one that is not whole. */
+export function readJson<T>(file: string): T | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as T;
   } catch {

@@ -7,7 +7,8 @@ export const serviceTokenHeader = 'x-meshwork-service';
 
 /**
  * Finds out who calls: the service from its certificate or its service token, the person from the access token. A
- * credential that is present and bad is refused even on public methods: silence would hide a broken client.
+ * credential that is present and bad is refused even on public methods of ours: silence would hide a broken client. Not on
+ * those that tools call first, as grpcurl asks for reflection with the headers of the call to come: that call is to say it.
  */
 export function identityInterceptor(verifier: IdentityVerifier): ServerInterceptor {
   return {
@@ -16,7 +17,9 @@ export function identityInterceptor(verifier: IdentityVerifier): ServerIntercept
       const serviceToken = call.metadata[serviceTokenHeader];
       const authorization = call.metadata.authorization;
       const names = call.peer.names;
-      if (names.length === 0 && serviceToken === undefined && authorization === undefined) {
+      const carriesNothing =
+        names.length === 0 && serviceToken === undefined && authorization === undefined;
+      if (carriesNothing || call.policy.isAnonymous) {
         call.caller = nobody;
         return;
       }
