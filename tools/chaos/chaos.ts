@@ -29,7 +29,8 @@ export interface ChaosResult extends Page {
 }
 
 /** Each may order twice a second, and each of the staff send ten orders. */
-const customersPerCaller = 4;
+const customersPerCaller = 3;
+const staffCount = 8;
 const answeredMsMax = 120_000;
 const settledMsMax = 180_000;
 
@@ -41,7 +42,7 @@ export async function runChaos(
 ): Promise<ChaosResult> {
   const { callers, seed, say } = options;
   const desk = openDesk(mesh);
-  const people = { customers: callers * customersPerCaller, staff: callers };
+  const people = { customers: callers * customersPerCaller, staff: staffCount };
   const shop = await openShop(mesh, desk, people);
   const load = startLoad(mesh, desk, shop, { callers, seed });
   const evidence = await openEvidence(mesh, { desk, shop, load });

@@ -19,7 +19,7 @@ export interface Load {
 }
 
 const thinkMsMax = 300;
-const clerks = 2;
+const clerks = 4;
 
 export function startLoad(
   mesh: Mesh,

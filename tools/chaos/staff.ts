@@ -59,7 +59,11 @@ export function createStaff(desk: Desk, shop: Shop): Staff {
     await desk.write(staff, refundPayment, { requestId: uuidv7(), paymentId, reason: 'deposit' });
   }
 
-  const tasks = [recount, recount, forget, deposit, deposit, () => signUp(desk)];
+  async function join(): Promise<void> {
+    await signUp(desk);
+  }
+
+  const tasks = [recount, recount, recount, forget, forget, deposit, deposit, deposit, join];
 
   return {
     async ship({ orderId }, random) {
