@@ -2,8 +2,8 @@
 import { createDeck, createRandom, type Random } from './random.ts';
 
 /** One act of violence. `pauseMs` is how long the mesh was left alone before it. */
-export type Kill = { pauseMs: number } & (
-  | { kind: 'crash' /** All at once. */; victims: readonly string[] }
+export type Kill = { pauseMs: number } /** They all die at once. */ & (
+  | { kind: 'crash'; victims: readonly string[] }
   /** The process that hosts the service dies, and then at each of these places in turn. */
   | { kind: 'points'; service: string; points: readonly Point[] }
 );

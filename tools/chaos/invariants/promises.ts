@@ -1,4 +1,3 @@
-import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import {
   CancelReasonSchema,
   type Order,
@@ -17,9 +16,9 @@ import type { Evidence } from '../evidence.ts';
 import { finding, type Page } from '../invariants.ts';
 
 /**
- * What people were told is still so. Nobody is left without an answer, so a thing is what the last answer about it said:
- * whatever else has become of it, nobody asked for. That a cancelled order's money is back, and that stock and money are
- * what they were changed to, the other books show.
+ * What people were told is still so. Nobody is left without an answer, so a thing stands as the last answer about it
+ * said: whatever else has become of it, nobody asked for. That a cancelled order's money is back, and that stock and
+ * money are what they were changed to, the other books show.
  */
 export async function checkPromises(evidence: Evidence): Promise<Page> {
   return {
@@ -27,7 +26,6 @@ export async function checkPromises(evidence: Evidence): Promise<Page> {
     findings: [
       finding('an order is what was answered last', await findOtherOrders(evidence)),
       finding('a payment is what was answered last', await findOtherPayments(evidence)),
-      finding('a reservation that is forgotten has expired', await findLeftHolds(evidence)),
       finding('whoever signed up is known', await findStrangers(evidence)),
     ],
   };
@@ -38,7 +36,7 @@ interface OrderRow {
   user_id: string;
   status: string;
   cancel_reason: string | null;
-  tracking_code: string;
+  tracking_code: string | null;
   payment_id: string | null;
   total_minor: string;
   version: string;
@@ -50,13 +48,27 @@ async function findOtherOrders({ sql, acknowledged }: Evidence) {
     .flatMap((method) => answersOf(acknowledged, method))
     .map(({ response }) => response.order!);
   const rows = await sql<OrderRow[]>`
-    select order_id, user_id, status, cancel_reason, tracking_code, payment_id,
-      total_minor::text, version::text
+    select order_id, user_id, status, cancel_reason, nullif(tracking_code, '') as tracking_code,
+      payment_id, total_minor::text, version::text
     from commerce_order.customer_order`;
   const byId = new Map(rows.map((row) => [row.order_id, row]));
-  return latest(answered, ({ orderId }) => orderId)
-    .map((order) => ({ answered: toOrderRow(order), found: byId.get(order.orderId) }))
-    .filter(({ answered: row, found }) => !isEqual(row, found));
+  return byThing(answered, ({ orderId }) => orderId)
+    .map((answers) => ({ told: toldOf(answers), found: byId.get(answers[0]!.orderId) }))
+    .filter(({ told, found }) => !isEqual(told, found));
+}
+
+/** The order as its answers told it, the oldest first: what one has said, none may say otherwise. */
+function toldOf(answers: readonly Order[]): OrderRow {
+  const rows = answers.map(toOrderRow);
+  const first = (column: 'cancel_reason' | 'tracking_code' | 'payment_id') =>
+    rows.map((row) => row[column]).find((value) => value !== null) ?? null;
+  return {
+    ...rows.at(-1)!,
+    total_minor: rows[0]!.total_minor,
+    cancel_reason: first('cancel_reason'),
+    tracking_code: first('tracking_code'),
+    payment_id: first('payment_id'),
+  };
 }
 
 function toOrderRow(order: Order): OrderRow {
@@ -67,7 +79,7 @@ function toOrderRow(order: Order): OrderRow {
     user_id: order.userId,
     status,
     cancel_reason: reason.number === 0 ? null : reason.localName,
-    tracking_code: order.trackingCode,
+    tracking_code: order.trackingCode || null,
     payment_id: order.paymentId || null,
     total_minor: String(order.total!.amountMinor),
     version: String(order.version),
@@ -91,9 +103,12 @@ async function findOtherPayments({ sql, acknowledged }: Evidence) {
     select payment_id, order_id, status, captured_minor::text, refunded_minor::text
     from finance_payment.payment`;
   const byId = new Map(rows.map((row) => [row.payment_id, row]));
-  return latest(answered, ({ paymentId }) => paymentId)
-    .map((payment) => ({ answered: toPaymentRow(payment), found: byId.get(payment.paymentId) }))
-    .filter(({ answered: row, found }) => !isEqual(row, found));
+  return byThing(answered, ({ paymentId }) => paymentId)
+    .map((answers) => ({
+      told: toPaymentRow(answers.at(-1)!),
+      found: byId.get(answers[0]!.paymentId),
+    }))
+    .filter(({ told, found }) => !isEqual(told, found));
 }
 
 /** A void is answered before it is done. */
@@ -108,15 +123,6 @@ function toPaymentRow(payment: Payment): PaymentRow {
   };
 }
 
-async function findLeftHolds({ sql, acknowledged }: Evidence) {
-  const held = answersOf(acknowledged, InventoryService.method.reserveStock);
-  const orderIds = held.map(({ response }) => response.reservation!.orderId);
-  return sql`
-    select order_id, state from unnest(${orderIds}::uuid[]) as held (order_id)
-      left join commerce_inventory.reservation using (order_id)
-    where state is distinct from 'EXPIRED'`;
-}
-
 async function findStrangers({ sql, acknowledged }: Evidence) {
   const { createUser } = UserService.method;
   const people = answersOf(acknowledged, createUser).map(({ response }) => response.user!);
@@ -127,13 +133,13 @@ async function findStrangers({ sql, acknowledged }: Evidence) {
     where u.status is null`;
 }
 
-/** Of each thing, the answer with the highest version. */
-function latest<Thing extends { version: bigint }>(
+/** The answers about each thing, the oldest first. */
+function byThing<Thing extends { version: bigint }>(
   answered: readonly Thing[],
   idOf: (thing: Thing) => string,
-): Thing[] {
+): Thing[][] {
   return [...Map.groupBy(answered, idOf).values()].map((answers) =>
-    answers.reduce((newest, each) => (each.version > newest.version ? each : newest)),
+    answers.toSorted((a, b) => Number(a.version - b.version)),
   );
 }
 

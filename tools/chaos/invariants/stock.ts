@@ -12,7 +12,8 @@ interface Row {
 }
 
 /** Every unit that came in is on hand, or sold to an order that is paid. */
-export async function checkStock({ sql, acknowledged, shop }: Evidence): Promise<Page> {
+export async function checkStock(evidence: Evidence): Promise<Page> {
+  const { sql, acknowledged, shop } = evidence;
   const rows = await sql<Row[]>`
     with ordered as (
       select line ->> 0 as sku, sum((line ->> 3)::bigint) as units
@@ -52,6 +53,7 @@ export async function checkStock({ sql, acknowledged, shop }: Evidence): Promise
         known.filter((row) => BigInt(row.on_hand) < 0n || BigInt(row.sold) > came(row)),
       ),
       finding('an order holds its units exactly as long as it is paid', reservations),
+      finding('a reservation that was forgotten has expired', await findKept(evidence)),
     ],
   };
 }
@@ -64,4 +66,13 @@ function sumOfRecounts(acknowledged: readonly Acknowledged[]): Map<string, bigin
     sums.set(sku, (sums.get(sku) ?? 0n) + delta);
   }
   return sums;
+}
+
+async function findKept({ sql, acknowledged }: Evidence) {
+  const held = answersOf(acknowledged, InventoryService.method.reserveStock);
+  const orderIds = held.map(({ response }) => response.reservation!.orderId);
+  return sql`
+    select order_id, state from unnest(${orderIds}::uuid[]) as held (order_id)
+      left join commerce_inventory.reservation using (order_id)
+    where state is distinct from 'EXPIRED'`;
 }
