@@ -19,7 +19,7 @@ export interface Load {
 }
 
 const thinkMsMax = 300;
-const clerks = 4;
+const clerks = 3;
 
 export function startLoad(
   mesh: Mesh,

@@ -34,7 +34,7 @@ const services = dealt({
 const pauseMsMax = 400;
 const pointsInRowMax = 3;
 const passMax = 5;
-const groupMax = 4;
+const groupMax = 6;
 
 /**
  * So many kills, of which about a third is at named places, the others wherever the victims happen to be. Everything is

@@ -63,7 +63,13 @@ export function createStaff(desk: Desk, shop: Shop): Staff {
     await signUp(desk);
   }
 
-  const tasks = [recount, recount, recount, forget, forget, deposit, deposit, deposit, join];
+  /** Some more often than others; a sign-up is dear, for its password. */
+  const tasks = [
+    ...Array<typeof recount>(4).fill(recount),
+    ...Array<typeof forget>(3).fill(forget),
+    ...Array<typeof deposit>(6).fill(deposit),
+    join,
+  ];
 
   return {
     async ship({ orderId }, random) {
