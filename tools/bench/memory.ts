@@ -15,6 +15,7 @@ import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { registry } from '#services/registry.ts';
+import { openDesk } from '../chaos/desk.ts';
 import { openShop, type Shop, shippingAddress } from '../chaos/shop.ts';
 import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Placement } from '../mesh/placements.ts';
@@ -89,7 +90,8 @@ async function measure(options: {
   const mesh = await startMesh({ ...options, portBase: await freePortBase(), durable: true });
   try {
     const started = sizesOf(mesh);
-    const unpaid = await buy(mesh, await openShop(mesh, customerCount));
+    const people = { customers: customerCount, staff: 0 };
+    const unpaid = await buy(mesh, await openShop(mesh, openDesk(mesh), people));
     return { started, sizes: sizesOf(mesh), unpaid };
   } finally {
     await mesh.stop();

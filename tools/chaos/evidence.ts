@@ -2,6 +2,7 @@
 import postgres from 'postgres';
 import { type Bus, connectBus } from '#kit/bus/bus.ts';
 import type { Mesh } from '../mesh/mesh.ts';
+import type { Acknowledged, Desk } from './desk.ts';
 import type { Load } from './load.ts';
 import type { Shop } from './shop.ts';
 
@@ -9,6 +10,7 @@ export interface Evidence {
   /** Of the superuser, across all schemas. */
   readonly sql: postgres.Sql;
   readonly bus: Bus;
+  readonly acknowledged: readonly Acknowledged[];
   readonly load: Load;
   readonly shop: Shop;
   /** Totals of the card provider by currency, as it tells them itself. */
@@ -16,12 +18,16 @@ export interface Evidence {
   close(): Promise<void>;
 }
 
-export async function openEvidence(mesh: Mesh, shop: Shop, load: Load): Promise<Evidence> {
+export async function openEvidence(
+  mesh: Mesh,
+  { desk, shop, load }: { desk: Desk; shop: Shop; load: Load },
+): Promise<Evidence> {
   const sql = postgres(mesh.servers.databaseUrl, { max: 2, onnotice: () => {} });
   const bus = await connectBus({ url: mesh.servers.natsUrl, name: 'chaos' });
   return {
     sql,
     bus,
+    acknowledged: desk.acknowledged,
     load,
     shop,
     async provider() {

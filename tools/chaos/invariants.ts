@@ -5,6 +5,7 @@ import { checkDeadLetters } from './invariants/dead-letters.ts';
 import { checkMoney } from './invariants/money.ts';
 import { checkNotifications } from './invariants/notifications.ts';
 import { checkOrders } from './invariants/orders.ts';
+import { checkPromises } from './invariants/promises.ts';
 import { checkStock } from './invariants/stock.ts';
 
 /** One invariant, how often it is broken, and by what: a few cases, for whoever looks for the cause. */
@@ -41,6 +42,7 @@ export async function checkInvariants(evidence: Evidence): Promise<Page> {
     checkNotifications,
     checkDeadLetters,
     checkAnswers,
+    checkPromises,
   ];
   const pages: Page[] = [];
   for (const check of checks) pages.push(await check(evidence));

@@ -4,7 +4,7 @@ import type { MeshProcess } from '../mesh/process.ts';
 import type { ManagedServer } from '../servers/servers.ts';
 import type { Load } from './load.ts';
 import { Overdue, until } from './patience.ts';
-import type { Kill, Point } from './plan.ts';
+import { deathsOf, type Kill, type Point } from './plan.ts';
 
 /** What came of a kill. */
 export interface Killed {
@@ -24,41 +24,23 @@ const limits = {
 
 /** Does one kill, and resolves when the mesh sells again. Throws Overdue when it does not. */
 export async function carryOut(mesh: Mesh, load: Load, kill: Kill): Promise<Killed> {
-  let deaths = 1;
   let missed: string[] = [];
   let diedAt = performance.now();
-  switch (kill.kind) {
-    case 'process':
-      await killProcess(processNamed(mesh, kill.victim));
-      break;
-    case 'server':
-      await killServer(serverNamed(mesh, kill.victim));
-      break;
-    case 'pair':
-      deaths = 2;
-      await Promise.all([
-        killProcess(processNamed(mesh, kill.victim)),
-        killServer(serverNamed(mesh, kill.server)),
-      ]);
-      break;
-    case 'points':
-      ({ missed, diedAt } = await killAtPoints(hostOf(mesh, kill.service), kill.points));
-      deaths = 1 + kill.points.length;
-      break;
-  }
+  if (kill.kind === 'crash') await Promise.all(kill.victims.map((name) => killOne(mesh, name)));
+  else ({ missed, diedAt } = await killAtPoints(hostOf(mesh, kill.service), kill.points));
   await load.untilPaid(limits.paidMs);
-  return { deaths, recoveryMs: performance.now() - diedAt, missed };
+  return { deaths: deathsOf(kill), recoveryMs: performance.now() - diedAt, missed };
 }
 
 export function describe(kill: Kill): string {
-  switch (kill.kind) {
-    case 'pair':
-      return `${kill.victim} and ${kill.server}`;
-    case 'points':
-      return kill.points.map(({ name, pass }) => `${name} (pass ${pass})`).join(', ');
-    default:
-      return kill.victim;
-  }
+  return kill.kind === 'crash'
+    ? kill.victims.join(' and ')
+    : kill.points.map(({ name, pass }) => `${name} (pass ${pass})`).join(', ');
+}
+
+async function killOne({ processes, servers }: Mesh, name: string): Promise<void> {
+  const server = servers.managed.find((each) => each.name === name);
+  await (server ? killServer(server) : killProcess(find(processes, name)));
 }
 
 async function killProcess(victim: MeshProcess): Promise<void> {
@@ -110,22 +92,14 @@ async function servesAgain(victim: MeshProcess, life: number): Promise<void> {
   });
 }
 
-function processNamed({ processes }: Mesh, name: string): MeshProcess {
-  return find(processes, name);
-}
-
-function serverNamed({ servers }: Mesh, name: string): ManagedServer {
-  return find(servers.managed, name);
-}
-
 function hostOf({ processes }: Mesh, service: string): MeshProcess {
   const [domain = ''] = service.split('.');
   const names = [service, domain, 'mesh'];
   return find(processes, names.find((name) => processes.some((each) => each.name === name)) ?? '');
 }
 
-function find<Victim extends { name: string }>(victims: readonly Victim[], name: string): Victim {
-  const found = victims.find((victim) => victim.name === name);
+function find(processes: readonly MeshProcess[], name: string): MeshProcess {
+  const found = processes.find((victim) => victim.name === name);
   if (found === undefined) throw new Error(`nobody is called ${name}`);
   return found;
 }

@@ -1,5 +1,6 @@
 import type { Mesh } from '../mesh/mesh.ts';
-import { orderPoints, type Victims } from './plan.ts';
+import type { Victims } from './plan.ts';
+import { orderPoints } from './points.ts';
 
 /** A provider that does not answer is given up soon, so that a run has many such cases. */
 export const chaosEnvironment = { PROVIDER_TIMEOUT_MS: '1000' };

@@ -1,6 +1,6 @@
 /** How a good client waits, and how this run waits for what must come. */
 import { RpcError } from '#kit/errors.ts';
-import type { Customer } from './shop.ts';
+import type { Person } from './shop.ts';
 
 const pollMs = 25;
 const retryMsMin = 20;
@@ -39,7 +39,7 @@ export async function until(
 
 /** Sends one request, the same each time, until it gets an answer or a refusal that is final. Throws the latter. */
 export async function insist<Answer>(
-  person: Customer,
+  person: Person | undefined,
   failures: Failures,
   send: (attempt: number) => Promise<Answer>,
 ): Promise<Answer> {
@@ -52,9 +52,18 @@ export async function insist<Answer>(
       failures.set(name, (failures.get(name) ?? 0) + 1);
       if (!passing.has(error.code)) throw error;
       // Whether it worked, the next attempt shows.
-      if (error.code === 'unauthenticated') await person.renew().catch(() => {});
+      if (error.code === 'unauthenticated') await person?.renew().catch(() => {});
       const asked = Number(error.metadata.retry_after_ms ?? 0);
       await pause(Math.max(asked, Math.min(retryMsMin * 2 ** attempt, retryMsMax)));
     }
+  }
+}
+
+/** Somebody else was faster, or there is not enough: that is an answer too, where it is expected. */
+export async function tolerate(reason: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof RpcError && error.reason === reason)) throw error;
   }
 }

@@ -1,12 +1,9 @@
 /** Who is killed, in which order: it follows from the seed. Pure. */
-import { createRandom, type Random } from './random.ts';
+import { createDeck, createRandom, type Random } from './random.ts';
 
 /** One act of violence. `pauseMs` is how long the mesh was left alone before it. */
-export type Kill = { pauseMs: number } & (
-  | { kind: 'process'; victim: string }
-  | { kind: 'server'; victim: string }
-  /** Both at once. */
-  | { kind: 'pair'; victim: string; server: string }
+export type Kill = { pauseMs: number } /** They all die at once. */ & (
+  | { kind: 'crash'; victims: readonly string[] }
   /** The process that hosts the service dies, and then at each of these places in turn. */
   | { kind: 'points'; service: string; points: readonly Point[] }
 );
@@ -25,94 +22,97 @@ export interface Victims {
   points: Readonly<Record<string, readonly string[]>>;
 }
 
-/**
- * Places between two effects of an order, the last of which is that somebody is told. Not among them:
- * `before-payment_timed_out` and `before-reservation_lost`, for which a provider has to be away for a minute, or a
- * cancellation has to meet the very last step.
- */
-export const orderPoints: Victims['points'] = {
-  'commerce.order': [
-    'commerce.order.after-reserve',
-    'commerce.order.before-reserved',
-    'commerce.order.before-stock_refused',
-    'commerce.order.after-payment',
-    'commerce.order.before-paid',
-    'commerce.order.before-payment_declined',
-    'commerce.order.after-commit',
-    'commerce.order.before-committed',
-    'commerce.order.after-release',
-    'commerce.order.after-void',
-    'commerce.order.before-compensated',
-  ],
-  'finance.payment': [
-    'finance.payment.before-charge',
-    'finance.payment.after-charge',
-    'finance.payment.after-record',
-    'finance.payment.before-refund',
-    'finance.payment.after-refund',
-    'finance.payment.before-void',
-    'finance.payment.after-void',
-  ],
-  'platform.notification': ['platform.notification.before-commit'],
-};
-
-/** How often places of each service are chosen: an order has most of them. */
-const services = [
-  ...Array<string>(5).fill('commerce.order'),
-  ...Array<string>(3).fill('finance.payment'),
-  'platform.notification',
-];
+/** How often each act is chosen. */
+const acts = dealt({ process: 10, server: 4, pair: 2, points: 4 });
+/** How often the places of each service are chosen: about as often as there are some. */
+const services = dealt({
+  'commerce.order': 5,
+  'finance.payment': 4,
+  'commerce.inventory': 1,
+  'platform.notification': 1,
+});
 const pauseMsMax = 400;
 const pointsInRowMax = 3;
 const passMax = 5;
+const groupMax = 6;
 
-/** So many kills, of which about a third is at named places, the others wherever the victims happen to be. */
+/**
+ * So many kills, of which about a third is at named places, the others wherever the victims happen to be. Everything is
+ * drawn from decks, so that nobody is left out for long.
+ */
 export function planKills(victims: Victims, kills: number, seed: number): Kill[] {
   const random = createRandom(seed);
-  const nextPoint = createRotation(victims.points, random);
+  const decks = openDecks(victims, random);
   const plan: Kill[] = [];
   for (let left = kills; left > 0; left -= deathsOf(plan.at(-1)!)) {
-    plan.push({ pauseMs: random.below(pauseMsMax), ...nextKill(victims, random, nextPoint, left) });
+    plan.push(nextKill(decks, random, left));
+  }
+  return plan;
+}
+
+/**
+ * The shortest plan that leaves nobody out: all processes and servers die, in groups, and then processes at each place.
+ * What a dead consumer had in hand comes back to it late, so the groups come first.
+ */
+export function planEverything(victims: Victims, seed: number): Kill[] {
+  const random = createRandom(seed);
+  const everybody = [...victims.processes, ...victims.servers];
+  const draw = createDeck(everybody, random);
+  const plan: Kill[] = [];
+  for (let left = everybody.length; left > 0; left -= groupMax) {
+    const group = Array.from({ length: Math.min(left, groupMax) }, draw);
+    plan.push({ pauseMs: random.below(pauseMsMax), kind: 'crash', victims: group });
+  }
+  for (const [service, names] of Object.entries(victims.points)) {
+    const points = names.map((name) => ({ name, pass: 1 }));
+    plan.push({ pauseMs: 0, kind: 'points', service, points });
   }
   return plan;
 }
 
 export function deathsOf(kill: Kill): number {
-  if (kill.kind === 'points') return kill.points.length + 1;
-  return kill.kind === 'pair' ? 2 : 1;
+  return kill.kind === 'points' ? kill.points.length + 1 : kill.victims.length;
 }
 
-type Act = Kill extends infer Each ? (Each extends Kill ? Omit<Each, 'pauseMs'> : never) : never;
+type Decks = ReturnType<typeof openDecks>;
 
-function nextKill(
-  { processes, servers }: Victims,
-  random: Random,
-  nextPoint: (service: string) => string,
-  left: number,
-): Act {
-  const dice = random.below(100);
-  if (dice < 20 && left > 1) {
-    const service = random.pick(services);
-    const length = Math.min(left - 1, 1 + random.below(pointsInRowMax));
-    const points = Array.from({ length }, () => ({
-      name: nextPoint(service),
-      pass: 1 + random.below(passMax),
-    }));
-    return { kind: 'points', service, points };
-  }
-  if (dice < 30 && left > 1) {
-    return { kind: 'pair', victim: random.pick(processes), server: random.pick(servers) };
-  }
-  if (dice < 50) return { kind: 'server', victim: random.pick(servers) };
-  return { kind: 'process', victim: random.pick(processes) };
-}
-
-/** Goes through the places of each service in an order of its own, so that none is left out for long. */
-function createRotation(points: Victims['points'], random: Random): (service: string) => string {
-  const rest: Record<string, string[]> = {};
-  return (service) => {
-    if (!rest[service]?.length) rest[service] = [...(points[service] ?? [])];
-    const names = rest[service];
-    return names.splice(random.below(names.length), 1)[0]!;
+function openDecks({ processes, servers, points }: Victims, random: Random) {
+  const pointOf = new Map(
+    Object.entries(points).map(([service, names]) => [service, createDeck(names, random)]),
+  );
+  return {
+    act: createDeck(acts, random),
+    process: createDeck(processes, random),
+    server: createDeck(servers, random),
+    service: createDeck(services, random),
+    point: (service: string) => pointOf.get(service)!(),
   };
+}
+
+function nextKill(decks: Decks, random: Random, left: number): Kill {
+  const pauseMs = random.below(pauseMsMax);
+  // The last death is of one alone.
+  switch (left > 1 ? decks.act() : 'process') {
+    case 'process':
+      return { pauseMs, kind: 'crash', victims: [decks.process()] };
+    case 'server':
+      return { pauseMs, kind: 'crash', victims: [decks.server()] };
+    case 'pair':
+      return { pauseMs, kind: 'crash', victims: [decks.process(), decks.server()] };
+    case 'points': {
+      const service = decks.service();
+      const length = Math.min(left - 1, 1 + random.below(pointsInRowMax));
+      const points = Array.from({ length }, () => ({
+        name: decks.point(service),
+        pass: 1 + random.below(passMax),
+      }));
+      return { pauseMs, kind: 'points', service, points };
+    }
+  }
+}
+
+/** Each name as often as it says. */
+function dealt<Name extends string>(counts: Record<Name, number>): Name[] {
+  const names = Object.keys(counts) as Name[];
+  return names.flatMap((name) => Array<Name>(counts[name]).fill(name));
 }

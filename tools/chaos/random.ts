@@ -23,3 +23,12 @@ export function createRandom(seed: number): Random {
     percent: (share) => below(100) < share,
   };
 }
+
+/** Draws one item after the other, each once, and then begins anew in another order. */
+export function createDeck<Item>(items: readonly Item[], random: Random): () => Item {
+  let rest: Item[] = [];
+  return () => {
+    if (rest.length === 0) rest = [...items];
+    return rest.splice(random.below(rest.length), 1)[0]!;
+  };
+}

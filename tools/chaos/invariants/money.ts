@@ -1,3 +1,5 @@
+import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
+import { answersOf } from '../desk.ts';
 import type { Evidence } from '../evidence.ts';
 import { finding, type Page } from '../invariants.ts';
 
@@ -8,8 +10,16 @@ interface Total {
   sold: string;
 }
 
-/** What the provider took and did not give back is what payments say, is what paid orders cost. */
-export async function checkMoney({ sql, provider }: Evidence): Promise<Page> {
+/**
+ * What the provider took and did not give back is what payments say, is what paid orders cost, less what somebody was
+ * answered to have given back of it.
+ */
+export async function checkMoney({ sql, provider, acknowledged }: Evidence): Promise<Page> {
+  const refunds = answersOf(acknowledged, PaymentService.method.refundPayment);
+  const refunded = {
+    orderIds: refunds.map(({ response }) => response.payment!.orderId),
+    minors: refunds.map(({ request }) => String(request.amountMinor ?? 0n)),
+  };
   // The provider knows an operation by its key, which begins with the payment's id.
   const perOrder = sql`
     with taken as (
@@ -21,10 +31,15 @@ export async function checkMoney({ sql, provider }: Evidence): Promise<Page> {
     booked as (
       select order_id, payment_id, currency, captured_minor - refunded_minor as minor
       from finance_payment.payment),
+    consoled as (
+      select order_id, sum(minor) as minor
+      from unnest(${refunded.orderIds}::uuid[], ${refunded.minors}::bigint[]) as t (order_id, minor)
+      group by order_id),
     sold as (
       select order_id, currency, status,
-        case when status in ('PAID', 'SHIPPED', 'DELIVERED') then total_minor else 0 end as minor
-      from commerce_order.customer_order)
+        case when status in ('PAID', 'SHIPPED', 'DELIVERED')
+          then total_minor - coalesce(consoled.minor, 0) else 0 end as minor
+      from commerce_order.customer_order left join consoled using (order_id))
     select coalesce(booked.order_id, sold.order_id) as order_id,
       coalesce(taken.payment_id, booked.payment_id) as payment_id, sold.status,
       coalesce(taken.currency, booked.currency, sold.currency) as currency,

@@ -13,7 +13,7 @@ interface Telling {
 /** Everybody is told once of all that became of their orders and their money, and of nothing else. */
 export async function checkNotifications({ sql }: Evidence): Promise<Page> {
   // An order that is cancelled at version 4 had been pending, confirmed and paid before. One payment has one refund
-  // here: a cancelled order's money is given back whole.
+  // here: of a cancelled order whole, of another a part.
   const due = sql`
     with sold as (
       select *, status in ('PAID', 'SHIPPED', 'DELIVERED')

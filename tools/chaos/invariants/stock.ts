@@ -1,3 +1,5 @@
+import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { type Acknowledged, answersOf } from '../desk.ts';
 import type { Evidence } from '../evidence.ts';
 import { finding, type Page } from '../invariants.ts';
 
@@ -10,7 +12,8 @@ interface Row {
 }
 
 /** Every unit that came in is on hand, or sold to an order that is paid. */
-export async function checkStock({ sql, shop }: Evidence): Promise<Page> {
+export async function checkStock(evidence: Evidence): Promise<Page> {
+  const { sql, acknowledged, shop } = evidence;
   const rows = await sql<Row[]>`
     with ordered as (
       select line ->> 0 as sku, sum((line ->> 3)::bigint) as units
@@ -20,7 +23,8 @@ export async function checkStock({ sql, shop }: Evidence): Promise<Page> {
       coalesce(ordered.units, 0)::text as ordered
     from commerce_inventory.stock full join ordered using (sku) order by sku`;
   const known = rows.filter(({ sku }) => shop.stocked.has(sku));
-  const came = ({ sku }: Row) => shop.stocked.get(sku)!;
+  const recounted = sumOfRecounts(acknowledged);
+  const came = ({ sku }: Row) => shop.stocked.get(sku)! + (recounted.get(sku) ?? 0n);
   const reservations = await sql`
     select r.order_id, r.state, o.status
     from commerce_inventory.reservation r
@@ -49,6 +53,26 @@ export async function checkStock({ sql, shop }: Evidence): Promise<Page> {
         known.filter((row) => BigInt(row.on_hand) < 0n || BigInt(row.sold) > came(row)),
       ),
       finding('an order holds its units exactly as long as it is paid', reservations),
+      finding('a reservation that was forgotten has expired', await findKept(evidence)),
     ],
   };
+}
+
+/** Units that recounts found beyond what was thought, or fewer, by SKU. */
+function sumOfRecounts(acknowledged: readonly Acknowledged[]): Map<string, bigint> {
+  const sums = new Map<string, bigint>();
+  for (const { request } of answersOf(acknowledged, InventoryService.method.adjustStock)) {
+    const { sku = '', delta = 0n } = request;
+    sums.set(sku, (sums.get(sku) ?? 0n) + delta);
+  }
+  return sums;
+}
+
+async function findKept({ sql, acknowledged }: Evidence) {
+  const held = answersOf(acknowledged, InventoryService.method.reserveStock);
+  const orderIds = held.map(({ response }) => response.reservation!.orderId);
+  return sql`
+    select order_id, state from unnest(${orderIds}::uuid[]) as held (order_id)
+      left join commerce_inventory.reservation using (order_id)
+    where state is distinct from 'EXPIRED'`;
 }

@@ -1,0 +1,46 @@
+/** The named places of the code (kit/debug.ts): those at which a chaos run kills, and those that it leaves to others. */
+
+/** Places between two effects of an order, by the service that they are in; the last effect is that somebody is told. */
+export const orderPoints: Readonly<Record<string, readonly string[]>> = {
+  'platform.notification': ['platform.notification.before-commit'],
+  'commerce.inventory': ['commerce.inventory.before-commit', 'commerce.inventory.before-expiry'],
+  'finance.payment': [
+    'finance.payment.before-charge',
+    'finance.payment.after-charge',
+    'finance.payment.before-authorize',
+    'finance.payment.after-authorize',
+    'finance.payment.before-capture',
+    'finance.payment.after-capture',
+    'finance.payment.before-refund',
+    'finance.payment.after-refund',
+    'finance.payment.before-void',
+    'finance.payment.after-void',
+    'finance.payment.after-record',
+    'finance.payment.before-commit',
+  ],
+  'commerce.order': [
+    'commerce.order.after-reserve',
+    'commerce.order.before-reserved',
+    'commerce.order.before-stock_refused',
+    'commerce.order.after-payment',
+    'commerce.order.before-paid',
+    'commerce.order.before-payment_declined',
+    'commerce.order.after-commit',
+    'commerce.order.before-committed',
+    'commerce.order.after-release',
+    'commerce.order.after-void',
+    'commerce.order.before-compensated',
+    'commerce.order.before-renew',
+    'commerce.order.before-commit',
+  ],
+};
+
+/** Places at which no chaos run kills, and why. A name that ends in a star stands for all that begin like it. */
+export const otherPoints: Readonly<Record<string, string>> = {
+  'commerce.order.before-payment_timed_out':
+    'the provider would have to be away from a payment for a minute',
+  'commerce.order.before-reservation_lost':
+    'a hold of fifteen minutes would have to end, or be released, between payment and commit',
+  'commerce.product.*': 'the catalogue does not change during a run; its own tests kill there',
+  'platform.user.*': 'people and sessions, not orders; its own tests kill there',
+};
