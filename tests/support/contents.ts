@@ -4,7 +4,7 @@ import type postgres from 'postgres';
 /** By "schema.table": the number of rows and a hash of them, in whatever order they lie. */
 export type Contents = Record<string, string>;
 
-/** Rows that are left out, by the name of their table: an SQL condition on `whole`, the row. */
+/** Rows that are left out, by the name of their table, "*" for all: an SQL condition on `whole`, the row. */
 export type LeftOut = Record<string, string>;
 
 /**
@@ -19,6 +19,9 @@ export const rememberedAnswers: LeftOut = { request_log: 'true' };
 /** Where passwords that were tried are counted, the wrong ones above all. */
 export const triedPasswords: LeftOut = { sign_in_attempt: 'true' };
 
+/** The rows that speak of a person. */
+export const rowsOf = (userId: string): LeftOut => ({ '*': `whole::text like '%${userId}%'` });
+
 /** Reads everything in one statement, the tables of the card provider included. */
 export async function readContents(sql: postgres.Sql, leftOut: LeftOut = {}): Promise<Contents> {
   const tables = await sql<{ schema: string; name: string }[]>`
@@ -28,7 +31,8 @@ export async function readContents(sql: postgres.Sql, leftOut: LeftOut = {}): Pr
     ({ schema, name }) => `
       select '${schema}.${name}' as name, count(*) as rows,
         coalesce(sum(hashtextextended(whole::text, 0)), 0) as hash
-      from ${schema}.${name} as whole where not (${leftOut[name] ?? 'false'})`,
+      from ${schema}.${name} as whole
+      where not (${leftOut[name] ?? 'false'}) and not (${leftOut['*'] ?? 'false'})`,
   );
   const rows = await sql.unsafe(each.join(' union all '));
   return Object.fromEntries(rows.map(({ name, rows, hash }) => [name, `${rows} rows, ${hash}`]));

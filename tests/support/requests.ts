@@ -37,6 +37,21 @@ export function wellFormed(schema: DescMessage): Init {
   return message;
 }
 
+/** As wellFormed; where the contract lets its caller choose between fields, one request for each choice. */
+export function everyWellFormed(schema: DescMessage): Init[] {
+  const choices = schema.oneofs.flatMap(({ localName, fields }) =>
+    fields.map((field) => ({ ...wellFormed(schema), [localName]: choose(field) })),
+  );
+  return choices.length > 0 ? choices : [wellFormed(schema)];
+}
+
+/** Whether a request may leave a text out. */
+export function mayBeEmpty(field: DescField): boolean {
+  const rules = rulesOf(field);
+  const text = stringOf(rules);
+  return rules?.ignore === Ignore.IF_ZERO_VALUE || (text?.minLen === 0n && !isStrict(rules));
+}
+
 /** Every request that breaks one rule of the contract. */
 export function faultsOf(schema: DescMessage): Fault[] {
   const unset = schema.oneofs.filter(
@@ -74,6 +89,15 @@ export function unboundedFields(schema: DescMessage): string[] {
     if (field.fieldKind === 'map' && !mapOf(rules)?.maxPairs) return [name, ...inner];
     if (field.fieldKind !== 'scalar' || field.scalar !== ScalarType.STRING) return inner;
     return isBounded(rules) ? inner : [name, ...inner];
+  });
+}
+
+/** The fields of a request, those of its parts included, that hold UUIDs. */
+export function uuidFields(schema: DescMessage): DescField[] {
+  return schema.fields.flatMap((field) => {
+    if (field.message) return isWellKnown(field.message) ? [] : uuidFields(field.message);
+    const rules = rulesOf(field);
+    return isUuid(rules) || isUuid(repeatedOf(rules)?.items) ? [field] : [];
   });
 }
 
@@ -240,10 +264,10 @@ function badTexts(name: string, rules: FieldRules | undefined, bad: MakeBad): Ba
   if (name === 'page_token') found.push(bad('damaged', 'AAAA', false));
   if (text === undefined) return found;
   if (text.maxLen > 0n) found.push(bad('oversized', 'x'.repeat(Number(text.maxLen) + 1)));
-  const mayBeEmpty = text.minLen === 0n && !isStrict(rules);
+  const isFree = text.minLen === 0n && !isStrict(rules);
   const isIgnored = rules?.ignore === Ignore.IF_ZERO_VALUE;
   const acceptsEmpty = text.pattern !== '' && new RegExp(text.pattern, 'u').test('');
-  if (!mayBeEmpty && !isIgnored && !acceptsEmpty) found.push(bad('empty', ''));
+  if (!isFree && !isIgnored && !acceptsEmpty) found.push(bad('empty', ''));
   return found;
 }
 

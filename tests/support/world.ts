@@ -1,0 +1,32 @@
+/** A whole mesh, with people in it. */
+import { type Shop, startShop } from '#services/commerce/order/testing.ts';
+import { clientsOf } from '#services/platform/user/testing.ts';
+import { registry } from '#services/registry.ts';
+import { createOwner, type Headers, type Owner } from './owner.ts';
+
+const gateway = 'platform.gateway';
+
+export interface World extends Shop {
+  /** Signs somebody up and in who owns one of everything, see createOwner. */
+  owner(mark: string, quantity: bigint): Promise<Owner>;
+  /** Signs somebody up and in who owns nothing else. */
+  newcomer(): Promise<{ id: string; headers: Headers }>;
+}
+
+/** Starts every service. */
+export async function startWorld(): Promise<World> {
+  // What the gateway forwards to must be there before it.
+  const names = registry.map(({ name }) => name).filter((name) => name !== gateway);
+  const shop = await startShop({ services: [...names, gateway] });
+  return {
+    ...shop,
+    get sandbox() {
+      return shop.sandbox;
+    },
+    owner: (mark, quantity) => createOwner(shop, mark, quantity),
+    newcomer: async () => {
+      const { id, headers } = await clientsOf(shop.network).person();
+      return { id, headers };
+    },
+  };
+}
