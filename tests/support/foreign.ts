@@ -1,7 +1,7 @@
 /** Requests by which somebody names what is another person's, made from the contract alone. */
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { uuidv7 } from '#kit/ids.ts';
-import { everyWellFormed, type Init, mayBeEmpty } from './requests.ts';
+import { everyWellFormed, type Init, largestPage, mayBeEmpty } from './requests.ts';
 
 /** What a field may name: a thing of another person, and one that is like it and does not exist. */
 export interface Name {
@@ -84,7 +84,7 @@ function nameFor({ name }: DescField, names: readonly Name[], chosen: Chosen) {
   return chosen === false ? undefined : names[chosen[1] % names.length]![chosen[0]];
 }
 
-/** A copy in which each text, also of the messages inside, is what `write` makes of it. */
+/** A copy in which each text, also of the messages inside, is what `write` makes of it. Pages and times are the last. */
 function rewrite(
   schema: DescMessage,
   message: Init,
@@ -93,6 +93,7 @@ function rewrite(
   if (schema.typeName === 'google.protobuf.Timestamp') return { seconds: lastSecond };
   if (schema.typeName.startsWith('google.protobuf.')) return message;
   const valueOf = (field: DescField, value: unknown) => {
+    if (field.name === 'page_size') return largestPage(field);
     if (field.message === undefined) return isText(field) ? write(field, value) : value;
     const inner = (one: unknown) => rewrite(field.message!, one as Init, write);
     if (field.fieldKind === 'list') return (value as unknown[]).map(inner);

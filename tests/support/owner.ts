@@ -74,7 +74,8 @@ export async function createOwner(shop: Shop, mark: string, quantity: bigint): P
     async stir() {
       const orderId = waiting.shift()!;
       const at = client(shop, OrderService);
-      await at.shipOrder({ requestId: uuidv7(), orderId, trackingCode: mark }, shop.staff);
+      const trackingCode = parcelOf(sketch);
+      await at.shipOrder({ requestId: uuidv7(), orderId, trackingCode }, shop.staff);
       await at.deliverOrder({ requestId: uuidv7(), orderId }, shop.staff);
       const next = await buy(shop, headers, { ...sketch, requestId: uuidv7() });
       waiting.push(next.orderId);
@@ -141,14 +142,15 @@ async function buy(shop: Shop, headers: Headers, sketch: Sketch, paymentToken = 
 
 /** Orders in each state in which one rests. */
 async function buyAll(shop: Shop, headers: Headers, sketch: Sketch): Promise<Order[]> {
-  const { mark, requestId } = sketch;
+  const { requestId } = sketch;
   const orders = client(shop, OrderService);
   const paid = await buy(shop, headers, sketch);
   const another = (token?: string) => buy(shop, headers, { ...sketch, requestId: uuidv7() }, token);
   const shipped = await another();
   const delivered = await another();
   for (const { orderId } of [shipped, delivered]) {
-    await orders.shipOrder({ requestId: uuidv7(), orderId, trackingCode: mark }, shop.staff);
+    const trackingCode = parcelOf(sketch);
+    await orders.shipOrder({ requestId: uuidv7(), orderId, trackingCode }, shop.staff);
   }
   const { orderId } = delivered;
   await orders.deliverOrder({ requestId: uuidv7(), orderId }, shop.staff);
@@ -157,6 +159,8 @@ async function buyAll(shop: Shop, headers: Headers, sketch: Sketch): Promise<Ord
   const declined = await another('tok_card_declined');
   return [paid, shipped, delivered, cancelled, declined];
 }
+
+const parcelOf = ({ requestId }: Sketch) => `parcel ${requestId}`;
 
 async function announce({ network }: Shop, userId: string, mark: string): Promise<void> {
   const as = { service: 'platform.user' };

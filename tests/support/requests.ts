@@ -69,13 +69,17 @@ export function faultsOf(schema: DescMessage): Fault[] {
         what,
         field: `${field.name}${path}`,
         isForbidden,
-        request:
-          field.oneof === undefined
-            ? { ...wellFormed(schema), [field.localName]: value }
-            : { ...wellFormed(schema), [field.oneof.localName]: choose(field, value) },
+        request: withField(schema, field, value),
       })),
     ),
   ];
+}
+
+/** A request that keeps every rule, but for the value of one field. */
+export function withField(schema: DescMessage, field: DescField, value: unknown): Init {
+  return field.oneof === undefined
+    ? { ...wellFormed(schema), [field.localName]: value }
+    : { ...wellFormed(schema), [field.oneof.localName]: choose(field, value) };
 }
 
 /** The fields of a request, those of its parts included, that the contract leaves without a bound. */
@@ -90,6 +94,14 @@ export function unboundedFields(schema: DescMessage): string[] {
     if (field.fieldKind !== 'scalar' || field.scalar !== ScalarType.STRING) return inner;
     return isBounded(rules) ? inner : [name, ...inner];
   });
+}
+
+/** The largest page that a request may ask for. */
+export function largestPage(pageSize: DescField): number {
+  const rules = rulesOf(pageSize);
+  const most = rules?.type.case === 'int32' ? rules.type.value.lessThan : undefined;
+  if (most?.case !== 'lte') throw new Error(`${pageSize.parent.typeName} bounds no page`);
+  return most.value;
 }
 
 /** The fields of a request, those of its parts included, that hold UUIDs. */
@@ -134,7 +146,8 @@ const isUuid = (rules: FieldRules | undefined) => {
   return known?.case === 'uuid' && known.value;
 };
 
-function goodValue(field: DescField): unknown {
+/** A value that keeps the rules of its field. */
+export function goodValue(field: DescField): unknown {
   const rules = rulesOf(field);
   if (field.fieldKind === 'list') return [goodItem(field, repeatedOf(rules)?.items)];
   if (field.fieldKind === 'map') {
@@ -173,7 +186,7 @@ function maskOf(field: DescField): string {
 }
 
 /** Texts of which one keeps each pattern of the contract; a new pattern may need a new text. */
-const texts = ['somebody', 'DE', 'EUR', '+4930123456', 'SKU-1', 'en', '1', 'RED', 'a'];
+const texts = ['somebody', 'tok_visa', 'DE', 'EUR', '+4930123456', 'SKU-1', 'en', '1', 'RED', 'a'];
 
 function goodText(rules: FieldRules | undefined): string {
   const text = stringOf(rules);

@@ -1,6 +1,7 @@
 /** A whole mesh, with people in it. */
+import type { NetworkOptions } from '#kit/testing/network.ts';
 import { type Shop, startShop } from '#services/commerce/order/testing.ts';
-import { clientsOf } from '#services/platform/user/testing.ts';
+import { clientsOf, password } from '#services/platform/user/testing.ts';
 import { registry } from '#services/registry.ts';
 import { createOwner, type Headers, type Owner } from './owner.ts';
 
@@ -10,14 +11,14 @@ export interface World extends Shop {
   /** Signs somebody up and in who owns one of everything, see createOwner. */
   owner(mark: string, quantity: bigint): Promise<Owner>;
   /** Signs somebody up and in who owns nothing else. */
-  newcomer(): Promise<{ id: string; headers: Headers }>;
+  newcomer(): Promise<{ id: string; headers: Headers; password: string }>;
 }
 
 /** Starts every service. */
-export async function startWorld(): Promise<World> {
+export async function startWorld(options: Partial<NetworkOptions> = {}): Promise<World> {
   // What the gateway forwards to must be there before it.
   const names = registry.map(({ name }) => name).filter((name) => name !== gateway);
-  const shop = await startShop({ services: [...names, gateway] });
+  const shop = await startShop({ services: [...names, gateway], ...options });
   return {
     ...shop,
     get sandbox() {
@@ -26,7 +27,7 @@ export async function startWorld(): Promise<World> {
     owner: (mark, quantity) => createOwner(shop, mark, quantity),
     newcomer: async () => {
       const { id, headers } = await clientsOf(shop.network).person();
-      return { id, headers };
+      return { id, headers, password };
     },
   };
 }
