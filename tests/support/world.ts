@@ -7,11 +7,18 @@ import { createOwner, type Headers, type Owner } from './owner.ts';
 
 const gateway = 'platform.gateway';
 
+/** Somebody with an account, a session and nothing else. */
+export interface Stranger {
+  id: string;
+  headers: Headers;
+  password: string;
+}
+
 export interface World extends Shop {
   /** Signs somebody up and in who owns one of everything, see createOwner. */
   owner(mark: string, quantity: bigint): Promise<Owner>;
   /** Signs somebody up and in who owns nothing else. */
-  newcomer(): Promise<{ id: string; headers: Headers; password: string }>;
+  newcomer(): Promise<Stranger>;
 }
 
 /** Starts every service. */
