@@ -30,7 +30,8 @@ const secret: Record<string, string> = {
 const shapes: Record<string, RegExp> = {
   'a signed token': /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/,
   'a service token': /\b[a-z]+\.[a-z]+:\d{13}:[\w-]{80,}/,
-  'a private key': /PRIVATE KEY|"d":"/,
+  // As text, as a JWK, and as the bytes that PKCS #8 has for Ed25519 alone.
+  'a private key': /PRIVATE KEY|"d":"|\+ep.". /s,
 };
 
 /** What describes a person: only in the tables that are there for it. */

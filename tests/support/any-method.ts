@@ -8,6 +8,7 @@ import type { CallOptions } from '#kit/rpc/client.ts';
 import { type Policy, policiesOf } from '#kit/rpc/policy.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { serviceContracts } from '#services/contracts.ts';
+import { patiently } from './patience.ts';
 import type { Init } from './requests.ts';
 
 /** One method of one service of the registry. */
@@ -66,9 +67,6 @@ export type Asker = (
 
 /** A stream that begins without a refusal is left after this. */
 const listenMs = 300;
-/** A shared machine may stand still for a moment; a shed call was not begun, and is made again. */
-const shedMsMax = 15_000;
-const pauseMs = 50;
 
 /** Calls any method. `door` is where the call arrives: the service itself unless told otherwise. */
 export function createAsker(network: Network): Asker {
@@ -86,12 +84,11 @@ export function createAsker(network: Network): Asker {
 
   return async ({ method, target }, { headers = {}, service }, request, door = target) => {
     const call = clientOf(method.parent, door, service)[method.localName]!;
-    const until = Date.now() + shedMsMax;
-    for (;;) {
+    return patiently(async () => {
       const outcome = await outcomeOf(method, call, request, { headers });
-      if (outcome.refusal?.reason !== 'OVERLOADED' || Date.now() > until) return outcome;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
+      if (outcome.refusal?.reason === 'OVERLOADED') throw outcome.refusal;
+      return outcome;
+    });
   };
 }
 

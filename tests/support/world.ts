@@ -4,6 +4,7 @@ import { type Shop, startShop } from '#services/commerce/order/testing.ts';
 import { clientsOf, password } from '#services/platform/user/testing.ts';
 import { registry } from '#services/registry.ts';
 import { createOwner, type Headers, type Owner } from './owner.ts';
+import { patiently } from './patience.ts';
 
 const gateway = 'platform.gateway';
 
@@ -31,9 +32,13 @@ export async function startWorld(options: Partial<NetworkOptions> = {}): Promise
     get sandbox() {
       return shop.sandbox;
     },
-    owner: (mark, quantity) => createOwner(shop, mark, quantity),
+    // Whoever could not finish remains; another one is there instead.
+    owner: (mark, quantity) =>
+      patiently((attempt) =>
+        createOwner(shop, attempt === 0 ? mark : `${mark}${attempt}`, quantity),
+      ),
     newcomer: async () => {
-      const { id, headers } = await clientsOf(shop.network).person();
+      const { id, headers } = await patiently(() => clientsOf(shop.network).person());
       return { id, headers, password };
     },
   };
