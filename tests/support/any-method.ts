@@ -8,6 +8,7 @@ import type { CallOptions } from '#kit/rpc/client.ts';
 import { type Policy, policiesOf } from '#kit/rpc/policy.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { serviceContracts } from '#services/contracts.ts';
+import { patiently } from './patience.ts';
 import type { Init } from './requests.ts';
 
 /** One method of one service of the registry. */
@@ -51,64 +52,92 @@ export type Caller = (
   door?: string,
 ) => Promise<RpcError | undefined>;
 
+/** How a call ended: with a refusal, or with an answer. Of a stream it is the first, undefined when none came. */
+export interface Outcome {
+  refusal?: RpcError;
+  answer?: unknown;
+}
+
+export type Asker = (
+  subject: Subject,
+  as: { headers?: Record<string, string> | undefined; service?: string | undefined },
+  request: Init,
+  door?: string,
+) => Promise<Outcome>;
+
 /** A stream that begins without a refusal is left after this. */
 const listenMs = 300;
-/** A shared machine may stand still for a moment; a shed call was not begun, and is made again. */
-const shedMsMax = 15_000;
-const pauseMs = 50;
 
-/**
- * Answers how a call was refused, undefined when it was not. Each call of a person is by somebody new, so that no rate
- * limit mixes in. `door` is where the call arrives: the service itself unless told otherwise.
- */
-export function createCaller(network: Network): Caller {
-  const clients = new Map<string, Record<string, AnyCall>>();
+/** Calls any method. `door` is where the call arrives: the service itself unless told otherwise. */
+export function createAsker(network: Network): Asker {
+  const clients = new Map<string, AnyClient>();
 
   function clientOf(service: DescService, door: string, as: string | undefined) {
     const key = `${service.typeName} ${door} ${as}`;
     let client = clients.get(key);
     if (client === undefined) {
-      const made = network.client(service, door, as === undefined ? {} : { service: as });
-      client = made as unknown as Record<string, AnyCall>;
+      client = anyClient(network, service, door, as);
       clients.set(key, client);
     }
     return client;
   }
 
-  return async (subject, { roles, service }, request, door = subject.target) => {
-    const { method } = subject;
+  return async ({ method, target }, { headers = {}, service }, request, door = target) => {
     const call = clientOf(method.parent, door, service)[method.localName]!;
-    const person = roles && (await network.person({ roles }));
-    const until = Date.now() + shedMsMax;
-    for (;;) {
-      const refusal = await outcomeOf(method, call, request, { headers: person?.headers ?? {} });
-      if (refusal?.reason !== 'OVERLOADED' || Date.now() > until) return refusal;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
+    return patiently(async () => {
+      const outcome = await outcomeOf(method, call, request, { headers });
+      if (outcome.refusal?.reason === 'OVERLOADED') throw outcome.refusal;
+      return outcome;
+    });
   };
 }
 
-type AnyCall = (request: Init, options: CallOptions) => unknown;
+/**
+ * Answers how a call was refused, undefined when it was not. Each call of a person is by somebody new, so that no rate
+ * limit mixes in.
+ */
+export function createCaller(network: Network): Caller {
+  const ask = createAsker(network);
+  return async (subject, { roles, service }, request, door) => {
+    const person = roles && (await network.person({ roles }));
+    const outcome = await ask(subject, { headers: person?.headers, service }, request, door);
+    return outcome.refusal;
+  };
+}
+
+/** A client whose methods are found by their names. */
+export function anyClient(
+  network: Network,
+  service: DescService,
+  door: string,
+  as?: string,
+): AnyClient {
+  const client = network.client(service, door, as === undefined ? {} : { service: as });
+  return client as unknown as AnyClient;
+}
+
+type AnyClient = Record<string, (request: Init, options: CallOptions) => unknown>;
 
 async function outcomeOf(
   method: DescMethod,
-  call: AnyCall,
+  call: AnyClient[string],
   request: Init,
   options: CallOptions,
-): Promise<RpcError | undefined> {
+): Promise<Outcome> {
   try {
-    if (method.methodKind === 'unary') await call(request, options);
-    else await first(call(request, { ...options, timeoutMs: listenMs }) as AsyncIterable<unknown>);
-    return undefined;
+    if (method.methodKind === 'unary') return { answer: await call(request, options) };
+    const answers = call(request, { ...options, timeoutMs: listenMs }) as AsyncIterable<unknown>;
+    return { answer: await first(answers) };
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     const isQuiet = method.methodKind !== 'unary' && error.code === 'deadline_exceeded';
-    return isQuiet ? undefined : error;
+    return isQuiet ? {} : { refusal: error };
   }
 }
 
-async function first(messages: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of messages) return;
+async function first(messages: AsyncIterable<unknown>): Promise<unknown> {
+  for await (const message of messages) return message;
+  return undefined;
 }
 
 /** Somebody whom the policy of the method admits. */

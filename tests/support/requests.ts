@@ -37,6 +37,21 @@ export function wellFormed(schema: DescMessage): Init {
   return message;
 }
 
+/** As wellFormed; where the contract lets its caller choose between fields, one request for each choice. */
+export function everyWellFormed(schema: DescMessage): Init[] {
+  const choices = schema.oneofs.flatMap(({ localName, fields }) =>
+    fields.map((field) => ({ ...wellFormed(schema), [localName]: choose(field) })),
+  );
+  return choices.length > 0 ? choices : [wellFormed(schema)];
+}
+
+/** Whether a request may leave a text out. */
+export function mayBeEmpty(field: DescField): boolean {
+  const rules = rulesOf(field);
+  const text = stringOf(rules);
+  return rules?.ignore === Ignore.IF_ZERO_VALUE || (text?.minLen === 0n && !isStrict(rules));
+}
+
 /** Every request that breaks one rule of the contract. */
 export function faultsOf(schema: DescMessage): Fault[] {
   const unset = schema.oneofs.filter(
@@ -54,13 +69,17 @@ export function faultsOf(schema: DescMessage): Fault[] {
         what,
         field: `${field.name}${path}`,
         isForbidden,
-        request:
-          field.oneof === undefined
-            ? { ...wellFormed(schema), [field.localName]: value }
-            : { ...wellFormed(schema), [field.oneof.localName]: choose(field, value) },
+        request: withField(schema, field, value),
       })),
     ),
   ];
+}
+
+/** A request that keeps every rule, but for the value of one field. */
+export function withField(schema: DescMessage, field: DescField, value: unknown): Init {
+  return field.oneof === undefined
+    ? { ...wellFormed(schema), [field.localName]: value }
+    : { ...wellFormed(schema), [field.oneof.localName]: choose(field, value) };
 }
 
 /** The fields of a request, those of its parts included, that the contract leaves without a bound. */
@@ -74,6 +93,23 @@ export function unboundedFields(schema: DescMessage): string[] {
     if (field.fieldKind === 'map' && !mapOf(rules)?.maxPairs) return [name, ...inner];
     if (field.fieldKind !== 'scalar' || field.scalar !== ScalarType.STRING) return inner;
     return isBounded(rules) ? inner : [name, ...inner];
+  });
+}
+
+/** The largest page that a request may ask for. */
+export function largestPage(pageSize: DescField): number {
+  const rules = rulesOf(pageSize);
+  const most = rules?.type.case === 'int32' ? rules.type.value.lessThan : undefined;
+  if (most?.case !== 'lte') throw new Error(`${pageSize.parent.typeName} bounds no page`);
+  return most.value;
+}
+
+/** The fields of a request, those of its parts included, that hold UUIDs. */
+export function uuidFields(schema: DescMessage): DescField[] {
+  return schema.fields.flatMap((field) => {
+    if (field.message) return isWellKnown(field.message) ? [] : uuidFields(field.message);
+    const rules = rulesOf(field);
+    return isUuid(rules) || isUuid(repeatedOf(rules)?.items) ? [field] : [];
   });
 }
 
@@ -110,7 +146,8 @@ const isUuid = (rules: FieldRules | undefined) => {
   return known?.case === 'uuid' && known.value;
 };
 
-function goodValue(field: DescField): unknown {
+/** A value that keeps the rules of its field. */
+export function goodValue(field: DescField): unknown {
   const rules = rulesOf(field);
   if (field.fieldKind === 'list') return [goodItem(field, repeatedOf(rules)?.items)];
   if (field.fieldKind === 'map') {
@@ -149,7 +186,7 @@ function maskOf(field: DescField): string {
 }
 
 /** Texts of which one keeps each pattern of the contract; a new pattern may need a new text. */
-const texts = ['somebody', 'DE', 'EUR', '+4930123456', 'SKU-1', 'en', '1', 'RED', 'a'];
+const texts = ['somebody', 'tok_visa', 'DE', 'EUR', '+4930123456', 'SKU-1', 'en', '1', 'RED', 'a'];
 
 function goodText(rules: FieldRules | undefined): string {
   const text = stringOf(rules);
@@ -240,10 +277,10 @@ function badTexts(name: string, rules: FieldRules | undefined, bad: MakeBad): Ba
   if (name === 'page_token') found.push(bad('damaged', 'AAAA', false));
   if (text === undefined) return found;
   if (text.maxLen > 0n) found.push(bad('oversized', 'x'.repeat(Number(text.maxLen) + 1)));
-  const mayBeEmpty = text.minLen === 0n && !isStrict(rules);
+  const isFree = text.minLen === 0n && !isStrict(rules);
   const isIgnored = rules?.ignore === Ignore.IF_ZERO_VALUE;
   const acceptsEmpty = text.pattern !== '' && new RegExp(text.pattern, 'u').test('');
-  if (!mayBeEmpty && !isIgnored && !acceptsEmpty) found.push(bad('empty', ''));
+  if (!isFree && !isIgnored && !acceptsEmpty) found.push(bad('empty', ''));
   return found;
 }
 

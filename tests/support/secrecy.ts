@@ -10,8 +10,14 @@ export async function refusalTexts(call: Promise<unknown>): Promise<string> {
     (error) => error,
   );
   if (!(refusal instanceof RpcError)) throw refusal;
-  const { code, message, reason, metadata, violations, details } = refusal;
-  return `${JSON.stringify({ code, message, reason, metadata, violations })} ${textOf(details)}`;
+  return refusalText(refusal);
+}
+
+/** All that a refusal says. */
+export function refusalText(refusal: RpcError): string {
+  const { code, message, reason, domain, metadata, violations, details } = refusal;
+  const said = { code, message, reason, domain, metadata, violations };
+  return `${JSON.stringify(said)} ${textOf(details)}`;
 }
 
 /** Bytes as text in which an ASCII value would show. */

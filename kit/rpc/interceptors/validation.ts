@@ -20,15 +20,27 @@ function check(validator: Validator, schema: DescMessage, message: Message): voi
   const result = validator.validate(schema, message);
   if (result.kind === 'valid') return;
   if (result.kind === 'error') throw result.error;
+  // A key that breaks its own rule may be anything that a caller had at hand, so it is not repeated to anybody.
+  const broken = new Set(
+    result.violations.filter(({ forKey }) => forKey).map(({ field }) => keyOf(field.at(-1)!)),
+  );
   throw new FieldsInvalid(
     result.violations.map((violation) => ({
-      field: violation.field.map(pathStep).join('').replace(/^\./, ''),
+      field: violation.field
+        .map((step) => (broken.has(keyOf(step)) ? '[]' : pathStep(step)))
+        .join('')
+        .replace(/^\./, ''),
       description: violation.message,
     })),
   );
 }
 
 type PathStep = { kind: string; name?: string; index?: number; key?: unknown };
+
+/** The key of a step into a map; else a value that no key has. */
+function keyOf(step: PathStep): unknown {
+  return step.kind === 'map_sub' ? step.key : step;
+}
 
 function pathStep(step: PathStep): string {
   if (step.kind === 'list_sub') return `[${step.index}]`;

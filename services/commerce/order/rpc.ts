@@ -12,7 +12,7 @@ import { requestKey } from '#kit/db/request-log.ts';
 import { DomainError } from '#kit/errors.ts';
 import { isStaff, type User } from '#kit/identity/caller.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { cutPage, decodePageToken, encodePageToken } from '#kit/page.ts';
+import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { WatchHub } from '#kit/watch.ts';
@@ -123,7 +123,7 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
     async listOrders({ pageSize, pageToken, userId }, call) {
       const whose = whoseOrders(userOf(call), userId);
       const query = ['ListOrders', userOf(call).id, whose ?? ''];
-      const [before] = decodePageToken(query, pageToken, 1) ?? [];
+      const before = decodeIdToken(query, pageToken);
       const size = pageSize || pageSizeDefault;
       const orders = await store.list(whose, before, size + 1);
       const { page, nextPageToken } = cutPage(orders, size, (last) =>

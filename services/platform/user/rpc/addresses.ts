@@ -8,7 +8,7 @@ import type {
 import type { Tx } from '#kit/db/database.ts';
 import { answerOnce, requestKey } from '#kit/db/request-log.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { cutPage, decodePageToken, encodePageToken } from '#kit/page.ts';
+import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import { writeChange } from '../changes.ts';
@@ -45,7 +45,7 @@ export function createAddressesRpc(deps: UserDeps): Pick<Handlers<typeof UserSer
       const userId = asked || userOf(call).id;
       if (!mayRead(call, userId)) throw new UserNotFound({ user_id: userId });
       const query = ['ListAddresses', userId];
-      const [after] = decodePageToken(query, pageToken, 1) ?? [];
+      const after = decodeIdToken(query, pageToken);
       const size = pageSize || limits.pageSizeDefault;
       const rows = await addresses.list({ userId, after, limit: size + 1 });
       const { page, nextPageToken } = cutPage(rows, size, (last) =>

@@ -5,7 +5,7 @@ import type {
 } from '#gen/platform/user/v1/session_pb.ts';
 import { answerOnce, requestKey } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
-import { cutPage, decodePageToken, encodePageToken } from '#kit/page.ts';
+import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import { userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import { endSessions } from '../changes.ts';
@@ -24,7 +24,7 @@ export function createSessionRpc(deps: UserDeps): Handlers<typeof SessionService
     async listSessions({ pageSize, pageToken }, call) {
       const { id: userId, sessionId } = userOf(call);
       const query = ['ListSessions', userId];
-      const [before] = decodePageToken(query, pageToken, 1) ?? [];
+      const before = decodeIdToken(query, pageToken);
       const size = pageSize || limits.pageSizeDefault;
       const rows = await sessions.page({ userId, now: clock.now(), before, limit: size + 1 });
       const { page, nextPageToken } = cutPage(rows, size, (last) =>
