@@ -26,8 +26,8 @@ const manyInFlight = 64;
 const turnSeconds = 0.1;
 const roundsMin = 6;
 /** Of each server so many processes take turns: what the compiler makes of one is a matter of luck. */
-const processesEach = 3;
-const warmSeconds = 1;
+const processesEach = 2;
+const warmSeconds = 2;
 
 export const rpc: Benchmark = {
   name: 'rpc',
