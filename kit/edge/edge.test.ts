@@ -10,10 +10,15 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ErrorInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
+import { DomainError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { createClient as createKitClient } from '../rpc/client.ts';
 import type { Listener } from '../rpc/engine.ts';
+import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
+import { createStaticResolver } from '../rpc/resolver.ts';
+import { createChannel } from '../rpc/wire-channel.ts';
 import { createEchoServer } from '../testing/echo.ts';
-import { signal } from '../testing/echo-fixture.ts';
+import { failure, signal } from '../testing/echo-fixture.ts';
 import { createEdgeEngine } from './engine.ts';
 
 let edge: Listener;
@@ -87,6 +92,41 @@ describe.each(transports)('one port, %s', (_, transport) => {
       code: 7,
     });
   });
+});
+
+test('a refusal reads the same by the mesh’s own engine', async () => {
+  class Odd extends DomainError {
+    readonly code = 'failed_precondition';
+    readonly reason = 'ODD';
+    override get message() {
+      return 'a: b, c/d? 100% "ü" %3A \u{1f600} and half a pair: \ud83d';
+    }
+  }
+  const server = createEchoServer({
+    handlers: {
+      echo() {
+        throw new Odd();
+      },
+    },
+  });
+  const { address } = await server.listen(
+    '127.0.0.1:0',
+    createEdgeEngine([EchoService], { cors: { origins: [] }, routes: {} }),
+  );
+  const channel = createChannel({
+    target: 'testing.echo',
+    resolver: createStaticResolver([address]),
+    engine: grpcJsEngine,
+  });
+  const refusal = await failure(createKitClient(EchoService, channel).echo({}));
+  expect(refusal.message).toBe(new Odd().message.toWellFormed());
+  const transport = createGrpcTransport({ baseUrl: `http://${address}` });
+  const error = await createClient(EchoService, transport)
+    .echo({})
+    .catch((e) => e);
+  expect(error.rawMessage).toBe(new Odd().message.toWellFormed());
+  channel.close();
+  server.close();
 });
 
 test('a browser of a known origin may call, one of another may not read the answer', async () => {

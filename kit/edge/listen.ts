@@ -20,6 +20,7 @@ import { type MessageDispatcher, unimplemented } from '../rpc/dispatcher.ts';
 import type { EngineOptions, Listener } from '../rpc/engine.ts';
 import { type CorsOptions, withCors } from './cors.ts';
 import { boundExchange } from './exchange.ts';
+import { withPlainMessage } from './grpc-message.ts';
 import { createHttp1 } from './http1.ts';
 import { contextValuesOf, mountServices } from './mount.ts';
 import { watchSessions } from './sessions.ts';
@@ -154,7 +155,7 @@ function rpcHandler(options: EdgeOptions): (request: Request, response: Response
     const values = contextValuesOf(addressOf(request));
     const node = [request, response] as unknown as [IncomingMessage, ServerResponse];
     handler(universalRequestFromNodeRequest(...node, undefined, values))
-      .then((answer) => universalResponseToNodeResponse(answer, node[1]))
+      .then((answer) => universalResponseToNodeResponse(withPlainMessage(answer), node[1]))
       // Whoever asked is gone, or the stream broke: the call has ended, and was counted there.
       .catch(() => {});
   };

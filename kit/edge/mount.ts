@@ -120,7 +120,8 @@ async function* one(message: Message): AsyncGenerator<Message> {
 
 /** A status as connect-node sends it on, its details byte for byte. */
 function toConnectError(status: ReplyStatus): ConnectError {
-  const error = new ConnectError(status.message, status.code as Code);
+  // A half of a surrogate pair would make connect-node throw while it encodes the text.
+  const error = new ConnectError(status.message.toWellFormed(), status.code as Code);
   if (status.details !== undefined) {
     error.details = fromBinary(StatusSchema, status.details).details.map(({ typeUrl, value }) => ({
       type: typeUrl.slice(typeUrl.lastIndexOf('/') + 1),
