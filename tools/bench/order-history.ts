@@ -44,6 +44,8 @@ export async function addOldOrders(sql: Sql, count: number): Promise<void> {
     insert into finance_payment.request_log (request_id, scope, request_hash, response)
     select order_id, 'commerce.order/ProcessPayment', decode(repeat('ab', 32), 'hex'), decode(repeat('cd', 150), 'hex')
     from old_order`;
-  await sql.unsafe(`analyze commerce_order.customer_order, commerce_order.request_log,
+  // Days ago the database has done this by itself, and would else do it while others are measured.
+  await sql.unsafe(`vacuum (analyze) commerce_order.customer_order, commerce_order.request_log,
     commerce_inventory.reservation, commerce_inventory.request_log, finance_payment.request_log, finance_payment.payment`);
+  await sql.unsafe('checkpoint');
 }

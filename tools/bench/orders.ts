@@ -16,7 +16,6 @@ import {
   type BenchOptions,
   closedLoop,
   type Figures,
-  interleave,
   type Loaded,
   median,
   openLoop,
@@ -130,17 +129,21 @@ async function measureGrowth({
       await bench.addOldOrders(stored);
       await bench.load(Math.min(3, seconds));
     }
-    const cpuMs = (bench: Bench) => async () => (await bench.measure(seconds / 2)).cpuMs;
-    const { few, many } = await interleave(rounds * 2, {
-      few: cpuMs(meshes[0]!),
-      many: cpuMs(meshes[1]!),
-    });
+    const turns: { few: number; many: number }[] = [];
+    for (let round = 0; round < rounds * 2; round += 1) {
+      const few = await meshes[0]!.measure(seconds / 2);
+      const many = await meshes[1]!.measure(seconds / 2);
+      turns.push({ few: few.cpuMs, many: many.cpuMs });
+    }
+    const few = median(turns.map((turn) => turn.few));
+    const many = median(turns.map((turn) => turn.many));
     say(
       `  CPU ms per order: ${few.toFixed(2)} with ${fewOrders} orders stored, ${many.toFixed(2)} with ${manyOrders}`,
     );
     let violations = 0;
     for (const bench of meshes) violations += await bench.violations(say);
-    return { ratio: many / few, violations };
+    // A neighbour is in the way of a whole round or of none: so ratios are taken within each.
+    return { ratio: median(turns.map((turn) => turn.many / turn.few)), violations };
   } finally {
     for (const bench of meshes) await bench.stop();
   }
