@@ -61,6 +61,12 @@ export class Draining extends DomainError {
   readonly reason = 'DRAINING';
 }
 
+/** The public door cannot reach a service, or lost it before it answered; why is for the log alone. */
+export class ServiceUnreachable extends DomainError<{ service: string }> {
+  readonly code = 'unavailable';
+  readonly reason = 'SERVICE_UNREACHABLE';
+}
+
 /** Another call changed the same thing at the same time, or the database was busy. Nothing was done. */
 export class Conflict extends DomainError {
   readonly code = 'aborted';
@@ -82,5 +88,13 @@ export class FieldsInvalid extends DomainError {
   constructor(violations: readonly FieldViolation[]) {
     super();
     this.violations = violations;
+  }
+
+  /** With the first of them, for tools that show no details. */
+  override get message(): string {
+    const [first, ...others] = this.violations;
+    if (first === undefined) return super.message;
+    const more = others.length === 0 ? '' : `, and ${others.length} more`;
+    return `${super.message} (${first.field}: ${first.description}${more})`;
   }
 }

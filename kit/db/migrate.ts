@@ -8,7 +8,7 @@ import postgres from 'postgres';
 export class MigrationChanged extends Error {
   constructor(schema: string, name: string) {
     super(
-      `${schema}: migration ${name} was applied and has been changed since; write a new one instead`,
+      `${schema}: migration ${name} was applied and has been changed since; write a new one instead, or begin with an empty database`,
     );
   }
 }

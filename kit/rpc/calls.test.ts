@@ -84,6 +84,8 @@ describe.each(transports)('over $name', (transport) => {
     expect(error.reason).toBe('FIELD_INVALID');
     expect(error.domain).toBe('mesh');
     expect(error.violations.map(({ field }) => field)).toEqual(['numbers', 'secret']);
+    const { description } = error.violations[0]!;
+    expect(error.message).toBe(`field invalid (numbers: ${description}, and 1 more)`);
   });
 
   test('every message of a client stream is held to the rules', async () => {

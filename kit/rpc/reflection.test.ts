@@ -83,6 +83,17 @@ describe.each(transports)('reflection over $name', (transport) => {
     expect(await client.echo({ text: 'learnt' })).toMatchObject({ text: 'learnt' });
   });
 
+  test('knows what refusals carry, which no method names', async () => {
+    const echo = await startEcho(transport);
+    const answers = await ask(
+      echo,
+      ReflectionV1,
+      { case: 'fileContainingSymbol', value: 'google.rpc.ErrorInfo' },
+      { case: 'fileContainingSymbol', value: 'google.rpc.BadRequest' },
+    );
+    for (const answer of answers) expect(answer.case).toBe('fileDescriptorResponse');
+  });
+
   test('is given whoever asks, with whatever credentials, which the call to come is refused for', async () => {
     const identity = createIdentityVerifier({ serviceTokens: undefined, accessTokens: undefined });
     const { client, channel } = await startEcho(transport, { identity });

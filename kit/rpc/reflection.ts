@@ -7,6 +7,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { file_google_rpc_error_details } from '#gen/google/rpc/error_details_pb.ts';
 import {
   ServerReflection as ReflectionV1,
   type ServerReflectionRequestSchema,
@@ -69,6 +70,8 @@ function createIndex(services: readonly DescService[]): Index {
     file.dependencies.forEach(visit);
   };
   for (const { file } of services) visit(file);
+  // No method names them, but every refusal carries some, and tools show only what they can look up.
+  visit(file_google_rpc_error_details);
   const registry = createRegistry(...byName.values());
   const extensions = [...byName.values()].flatMap((file) => file.extensions);
   return {

@@ -10,19 +10,29 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   reserve: async () => (await import('./reserve.ts')).reserve,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { seconds: { type: 'string', default: '10' } },
-});
-const load = benchmarks[positionals[0] ?? ''];
-if (load === undefined) {
+/** Undefined where an option is unknown. */
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { seconds: { type: 'string', default: '10' } },
+    });
+    return { name: positionals[0] ?? '', seconds: Number(values.seconds) };
+  } catch {
+    return undefined;
+  }
+}
+
+const asked = readArguments();
+const load = benchmarks[asked?.name ?? ''];
+if (asked === undefined || load === undefined || !(asked.seconds > 0)) {
   say(`npm run bench <${Object.keys(benchmarks).join(' | ')}> -- --seconds 10`);
   process.exit(1);
 }
 
 const bench = await load();
 say(bench.title);
-const { figures, violations } = await bench.run({ seconds: Number(values.seconds), say });
+const { figures, violations } = await bench.run({ seconds: asked.seconds, say });
 for (const [name, target] of Object.entries(bench.targets)) {
   const value = figures[name] ?? Number.NaN;
   const bound = 'atLeast' in target ? `at least ${target.atLeast}` : `at most ${target.atMost}`;

@@ -13,16 +13,24 @@ import { runChaos } from './chaos.ts';
 import { chaosEnvironment, victimsOf } from './mesh.ts';
 import { planKills } from './plan.ts';
 
-const { values } = parseArgs({
-  options: {
-    kills: { type: 'string', default: '200' },
-    seed: { type: 'string', default: '1' },
-    placement: { type: 'string', default: 'service' },
-    callers: { type: 'string', default: '16' },
-  },
-});
+const defaults = { kills: '200', seed: '1', placement: 'service', callers: '16' };
+const values = readArguments();
+
+/** Empty where an option is unknown. */
+function readArguments(): Partial<typeof defaults> {
+  const options = Object.entries(defaults).map(
+    ([name, value]) => [name, { type: 'string', default: value }] as const,
+  );
+  try {
+    return parseArgs({ options: Object.fromEntries(options) }).values;
+  } catch {
+    return {};
+  }
+}
+
+const { placement = '' } = values;
 const [kills, seed, callers] = [values.kills, values.seed, values.callers].map(Number);
-if (!kills || !callers || !Number.isInteger(seed) || !isPlacement(values.placement)) {
+if (!kills || !callers || !Number.isInteger(seed) || !isPlacement(placement)) {
   say(`npm run chaos -- --kills 200 --seed 1 --callers 16 --placement ${placements.join(' | ')}`);
   process.exit(1);
 }
@@ -31,14 +39,12 @@ const dataDir = mkdtempSync(join(tmpdir(), 'meshwork-chaos-'));
 const mesh = await startMesh({
   dataDir,
   portBase: await freePortBase(),
-  placement: values.placement,
+  placement,
   durable: true,
   env: chaosEnvironment,
   logLevel: 'error',
 });
-say(
-  `${kills} kills, seed ${seed}, ${callers} callers, placement ${values.placement}, in ${dataDir}`,
-);
+say(`${kills} kills, seed ${seed}, ${callers} callers, placement ${placement}, in ${dataDir}`);
 process.once('SIGINT', () => void mesh.stop().then(() => process.exit(130)));
 const plan = planKills(victimsOf(mesh), kills, seed!);
 const result = await runChaos(mesh, plan, { callers, seed: seed!, say }).finally(mesh.stop);

@@ -53,6 +53,9 @@ export async function playShop(gateway: Channel, say: Say): Promise<void> {
   );
 
   const page = await products.listProducts({ category: 'shoes/running', pageSize: 3 });
+  if (page.products.length === 0) {
+    throw new Error('the shop is empty: npm start without --empty stocks it');
+  }
   for (const product of page.products) {
     say(`2. sees ${product.title} / ${product.localizedTexts['zh-Hans']?.title ?? ''}`);
   }

@@ -2,6 +2,7 @@ import { create, fromBinary } from '@bufbuild/protobuf';
 import { type Status, StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { translateDriverError } from '../../db/errors.ts';
 import { codes, DomainError, RecordedRefusal, RpcError } from '../../errors.ts';
+import { ServiceUnreachable } from '../../mesh-errors.ts';
 import type { ServerCall } from '../call.ts';
 import type { ReplyStatus } from '../engine.ts';
 import { replyOfStatus, statusOfDomainError } from '../status.ts';
@@ -26,13 +27,13 @@ export function mapError(call: ServerCall, thrown: unknown, forwardsErrors: bool
     const reply = replyOfStatus(statusOfDomainError(error, call.method.parent.typeName));
     return error.isRetryable ? reply : { ...reply, trailers: noRetryTrailers };
   }
-  if (error instanceof RecordedRefusal) return forwarded(error);
+  if (error instanceof RecordedRefusal) return forwarded(error, call);
   if (call.isExpired) return plain(codes.deadline_exceeded, 'the deadline has passed');
   if (call.endedBy) return replyOfStatus(statusOfDomainError(call.endedBy, ''));
   // What a handler throws once it was told to stop says nothing new.
   if (call.cancellation.cancelled) return endedByCaller(call);
   if (error instanceof RpcError) {
-    if (forwardsErrors) return forwarded(error);
+    if (forwardsErrors) return forwarded(error, call);
     if (passed.has(error.code)) return plain(codes[error.code], `a service is ${error.code}`);
   }
   return plain(codes.internal, 'internal error');
@@ -60,8 +61,13 @@ export function errorToStatus(thrown: unknown, domain: string): Status {
   return create(StatusSchema, { code: codes.internal, message: 'internal error' });
 }
 
-function forwarded(error: RpcError): ReplyStatus {
-  const { code, message, details } = error;
+/** What no server said is the words of a transport, which name addresses. */
+function forwarded({ code, message, details }: RpcError, call: ServerCall): ReplyStatus {
+  const { typeName } = call.method.parent;
+  if (details === undefined && code === 'unavailable') {
+    const service = typeName.split('.').slice(0, 2).join('.');
+    return replyOfStatus(statusOfDomainError(new ServiceUnreachable({ service }), typeName));
+  }
   return { code: codes[code], message, details, trailers: undefined };
 }
 
