@@ -28,7 +28,9 @@ const options = {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options });
   if (values.help) return say(usage);
-  if (!placements.includes(values.placement as Placement)) throw new UsageError(usage);
+  if (!placements.includes(values.placement as Placement)) {
+    throw new UsageError(`"${values.placement}" is no placement\n${usage}`);
+  }
   const startedAt = performance.now();
   const dataDir = values['data-dir'];
   const portBase = readPortBase(values['port-base']);
