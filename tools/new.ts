@@ -20,18 +20,18 @@ async function main(): Promise<void> {
   if (there !== undefined) throw new NameRefused(`${there} is there already`);
   const text = readFileSync(`${root}${registryFile}`, 'utf8');
   files.set(registryFile, withService(text, names, nextPort(names.domain, registry)));
-  await allOrNothing(root, [...files.keys(), ...generated], () => write(files, names));
-  for (const path of files.keys()) say(`${path === registryFile ? 'changed' : 'wrote'} ${path}`);
-  for (const line of whatIsLeft(names)) say(line);
+  await allOrNothing(root, [...files.keys(), ...generated], () => write(files));
+  for (const line of [...whatWasDone(files, names), ...whatIsLeft(names)]) say(line);
 }
 
-async function write(files: ReadonlyMap<string, string>, { domain, thing }: Names): Promise<void> {
+async function write(files: ReadonlyMap<string, string>): Promise<void> {
   for (const [path, content] of files) {
     mkdirSync(dirname(`${root}${path}`), { recursive: true });
     writeFileSync(`${root}${path}`, content);
   }
   // Names differ in length, so lines break and imports sort differently for each.
-  await mustRun('biome', 'check', '--write', `services/${domain}/${thing}`, registryFile);
+  const code = [...files.keys()].filter((path) => path.endsWith('.ts'));
+  await mustRun('biome', 'check', '--write', ...code);
   await mustRun('node', 'tools/gen.ts');
 }
 
@@ -41,14 +41,29 @@ async function mustRun(command: string, ...args: string[]): Promise<void> {
   throw new Error(`nothing was written, for ${command} ${args.join(' ')} fails:\n${output.trim()}`);
 }
 
+function whatWasDone(files: ReadonlyMap<string, string>, { domain, thing }: Names): string[] {
+  return [
+    ...[...files.keys()].filter((path) => path !== registryFile).map((path) => `wrote ${path}`),
+    `wrote gen/${domain}/${thing}/v1/${thing}_pb.ts`,
+    `changed ${registryFile}`,
+    'changed deploy/envoy/',
+  ];
+}
+
 function whatIsLeft({ domain, thing }: Names): string[] {
+  const folder = `services/${domain}/${thing}`;
   return [
     '',
-    `${domain}.${thing} is complete: npm run check && npm test -- services/${domain}/${thing}`,
+    `${domain}.${thing} is complete: npm run check && npm test -- ${folder}`,
     'What is left to you:',
+    `  ${folder}/README.md  its one sentence; what it calls goes into ${registryFile} too`,
     `  proto/${domain}/${thing}/v1/${thing}.proto  say what it is, and give it fields (then: npm run gen)`,
-    '  domain.ts, store.ts, schema.ts, migrations/ and proto.ts follow the fields',
-    '  README.md  its one sentence; what other services it calls goes into services/registry.ts too',
+    `A field more goes through these of ${folder}/ as well:`,
+    `  migrations/0001_${thing}.sql  before the first start: once applied it must not change, and 0002 adds the column`,
+    '  schema.ts, store.ts  the column, its row, and how it is read and inserted',
+    '  domain.ts, rpc.ts, proto.ts  what it means, how it comes in, and how it goes out',
+    `  domain.test.ts, ${thing}.test.ts  and the texts of tests/support/belongings/${domain}-${thing}.ts`,
+    'events.ts tells every service: ids and times, never what people wrote.',
   ];
 }
 

@@ -58,6 +58,9 @@ const ownerless: Record<string, string> = {
   event_id: 'an event that was given up is for staff, who see them all',
 };
 
+/** What to do when the owner lacks something. */
+const whereToAdd = 'add to tests/support/belongings/<domain>-<service>.ts';
+
 const isPosition = (name: string) => name === 'page_token' || name === 'cursor';
 const positionKey = ({ title }: Subject, { name }: DescField) => `${title} ${name}`;
 
@@ -67,7 +70,7 @@ async function positionOf(subject: Subject, { name }: DescField): Promise<string
   const { nextPageToken, cursor } = answer as { nextPageToken?: string; cursor?: string };
   const position = name === 'cursor' ? cursor : nextPageToken;
   if (position) return position;
-  throw new Error(`${subject.title} lists less than two things of the owner: add to owner.ts`);
+  throw new Error(`${subject.title} lists less than two things of the owner: ${whereToAdd}`);
 }
 
 /** What a field names, by its name alone, so that a new method is held to this on the day it is written. */
@@ -95,7 +98,7 @@ function namesOf(
   if (names === undefined) {
     throw new Error(
       `${field.parent.typeName} names things by ${field.name}, and the owner has none: ` +
-        'add one to tests/support/owner.ts, or to ownerless here with the reason',
+        `${whereToAdd}, or to ownerless here with the reason`,
     );
   }
   return names.map((theirs) => ({ theirs, nobodys: unknown(kind) }));
@@ -293,7 +296,7 @@ test('the owner has something in every table that says whose its rows are', asyn
     if (rows.length === 0) empty.push(`${schema}.${name}`);
   }
   expect(tables.length).toBeGreaterThan(5);
-  expect(empty, 'tables without a row of the owner: add to tests/support/owner.ts').toEqual([]);
+  expect(empty, `tables without a row of the owner: ${whereToAdd}`).toEqual([]);
 });
 
 test('a field that holds an id says so by its name, or nobody would look here for whose it is', () => {

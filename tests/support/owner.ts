@@ -9,8 +9,7 @@ import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Shop } from '#services/commerce/order/testing.ts';
-
-export type Headers = { authorization: string };
+import { addIds, type Headers, type Ids, makeBelongings, type Sketch } from './belongings.ts';
 
 /** A person, and all that is theirs. */
 export interface Owner {
@@ -22,16 +21,6 @@ export interface Owner {
   traces: string[];
   /** Makes all of it change that may: the first order arrives, another one is bought, something is told. */
   stir(): Promise<void>;
-}
-
-/** How somebody is described, and what they want. */
-interface Sketch {
-  /** In every text of theirs. */
-  mark: string;
-  /** How many units they buy each time, by which their amounts are known. */
-  quantity: bigint;
-  /** Of the first call of each method: ids are unique only for one person and one method. */
-  requestId: string;
 }
 
 /**
@@ -51,7 +40,7 @@ export async function createOwner(shop: Shop, mark: string, quantity: bigint): P
 
   const payments = orders.map(({ paymentId }) => paymentId).filter((paymentId) => paymentId !== '');
   const orderIds = orders.map(({ orderId }) => orderId);
-  const ids = {
+  const ids: Ids = {
     user_id: [id],
     email: [account.email],
     session_id: account.sessions,
@@ -62,6 +51,7 @@ export async function createOwner(shop: Shop, mark: string, quantity: bigint): P
     notification_id: notifications,
     request_id: [sketch.requestId],
   };
+  addIds(ids, await makeBelongings(shop, headers, sketch));
   // The amount with its quotes: a number of some digits may be in any id.
   const total = `"${orders[0]!.total!.amountMinor}"`;
   const traces = [mark, account.phone, total, ...Object.values(ids).flat()];

@@ -3,7 +3,8 @@ import type { NetworkOptions } from '#kit/testing/network.ts';
 import { type Shop, startShop } from '#services/commerce/order/testing.ts';
 import { clientsOf, password } from '#services/platform/user/testing.ts';
 import { registry } from '#services/registry.ts';
-import { createOwner, type Headers, type Owner } from './owner.ts';
+import type { Headers } from './belongings.ts';
+import { createOwner, type Owner } from './owner.ts';
 import { patiently } from './patience.ts';
 
 const gateway = 'platform.gateway';

@@ -20,6 +20,8 @@ function pathOf(file: string, { domain, thing }: Names): string {
       return `proto/${domain}/${thing}/v1/${thing}.proto`;
     case 'migration.sql':
       return `${folder}/migrations/0001_${thing}.sql`;
+    case 'belongings.ts':
+      return `tests/support/belongings/${domain}-${thing}.ts`;
     case 'service.test.ts':
       return `${folder}/${thing}.test.ts`;
     default:

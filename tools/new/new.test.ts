@@ -80,7 +80,7 @@ describe('npm run new', () => {
 
 /** Every file and folder that a new service touches, by its path, with what is in it. */
 function filesIn(folder: string): Record<string, string> {
-  const entries = ['deploy', 'gen', 'proto', 'services'].flatMap((name) =>
+  const entries = ['deploy', 'gen', 'proto', 'services', 'tests'].flatMap((name) =>
     readdirSync(join(folder, name), { recursive: true, withFileTypes: true }),
   );
   return Object.fromEntries(
