@@ -12,6 +12,8 @@ export const limits = {
   streamsPerConnectionMax: 4_096,
   /** How long a request may take to arrive, and an answer to be taken, before the call is reset: 4 MB at 70 kB/s. */
   transferMsMax: 60_000,
+  /** How often that is looked at within the time: a timer for each call would cost every call. */
+  transferLooks: 4,
   /** How often the other end of a connection is asked whether it is there; silent until the next time, it is not. */
   keepaliveMs: 60_000,
   /** The public door: connections that it holds at once, and how long one without a call stays open. */

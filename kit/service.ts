@@ -80,6 +80,11 @@ export interface ServiceModule {
   create(deps: ServiceDeps): ServiceParts | Promise<ServiceParts>;
 }
 
+/** The service that a full name of the contract belongs to: "commerce.order" for "commerce.order.v1.OrderChanged". */
+export function serviceOfType(typeName: string): string {
+  return typeName.split('.').slice(0, 2).join('.');
+}
+
 /** The SQL schema and role of a service: "commerce_order". */
 export function schemaOf(service: string): string {
   return service.replace('.', '_');

@@ -8,6 +8,7 @@ import {
 } from '@nats-io/jetstream';
 import type { Database, Tx } from '../db/database.ts';
 import { limits } from '../limits.ts';
+import { serviceOfType } from '../service.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { createTurns } from '../turns.ts';
 import type { Bus } from './bus.ts';
@@ -60,11 +61,6 @@ const lossSigns = new Set<string>(['consumer_deleted', 'consumer_not_found', 'st
 
 const nanos = (ms: number) => ms * 1_000_000;
 
-/** The service that publishes an event: "commerce.order.v1.OrderChanged" comes from commerce.order. */
-function publisherOf(type: string): string {
-  return type.split('.').slice(0, 2).join('.');
-}
-
 /**
  * Consumes one type of event durably. Processes that host the same service share the consumer, so each event goes to
  * one of them. An event is acknowledged once its effect is committed; one that keeps failing is moved to the dead
@@ -73,7 +69,7 @@ function publisherOf(type: string): string {
 export async function startConsumer(options: ConsumerOptions): Promise<Consumer> {
   const { bus, subscription: sub, service, log } = options;
   const type = sub.schema.typeName;
-  const stream = bus.streamOf(publisherOf(type));
+  const stream = bus.streamOf(serviceOfType(type));
   const durable = [bus.namespace, service, sub.name].filter(Boolean).join('_').replaceAll('.', '_');
   const config: Partial<ConsumerConfig> = {
     durable_name: durable,
@@ -109,7 +105,7 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
   }
 
   async function ensure(): Promise<void> {
-    await bus.ensureStreams(publisherOf(type));
+    await bus.ensureStreams(serviceOfType(type));
     await bus.manager.consumers
       .add(stream, config)
       .catch(() => bus.manager.consumers.update(stream, durable, config));

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { limits } from '../limits.ts';
 import { createServer } from '../node-http.ts';
 
 /** HTTP/1.1 on connections that somebody else accepts. */
@@ -8,8 +9,6 @@ export interface Http1 {
   /** Closes the connections that carry no request, and each of the others when its last one is answered. */
   drain(): void;
 }
-
-const looksPerTransfer = 4;
 
 /** Node closes idle connections by itself only for a server that listens; this one is handed its connections. */
 export function createHttp1(
@@ -29,7 +28,7 @@ export function createHttp1(
     headersTimeout: options.transferMsMax,
     // Bodies are bounded with their exchange, for some are uploads.
     requestTimeout: 0,
-    connectionsCheckingInterval: options.transferMsMax / looksPerTransfer,
+    connectionsCheckingInterval: options.transferMsMax / limits.transferLooks,
   };
   const server = createServer(serverOptions, (request, response) => {
     const { socket } = request;

@@ -1,25 +1,16 @@
 import { createClient, type Transport } from '@connectrpc/connect';
-import { createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { codes } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { eventually } from '#kit/testing/echo-fixture.ts';
-import { findPeer } from '#tools/peers.ts';
-import { type Envoy, startEnvoy } from '../support/envoy.ts';
+import { type Envoy, isEnvoyHere, protocols, startEnvoy } from '../support/envoy.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
 import { newShopper, putOnSale } from '../support/shopper.ts';
 
-// In CI findPeer throws where there is no Envoy, so this suite is left out on users' machines only.
-const isHere = (await findPeer('envoy')) !== undefined;
-
-const protocols: [string, (baseUrl: string) => Transport][] = [
-  ['gRPC', (baseUrl) => createGrpcTransport({ baseUrl })],
-  ['gRPC-Web', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })],
-];
-
-describe.runIf(isHere)('behind Envoy, a mesh with certificates', () => {
+describe.runIf(isEnvoyHere)('behind Envoy, a mesh with certificates', () => {
   let mesh: TestMesh;
   let envoy: Envoy;
   beforeAll(async () => {

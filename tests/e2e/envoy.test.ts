@@ -10,19 +10,10 @@ import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { type Code, codes } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { freePort } from '#kit/testing/port.ts';
-import { findPeer } from '#tools/peers.ts';
 import { type BadCredential, badCredentials } from '../support/credentials.ts';
-import { type Envoy, startEnvoy } from '../support/envoy.ts';
+import { type Envoy, isEnvoyHere, protocols, startEnvoy } from '../support/envoy.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
 import { newShopper, putOnSale } from '../support/shopper.ts';
-
-// In CI findPeer throws where there is no Envoy, so this suite is left out on users' machines only.
-const isHere = (await findPeer('envoy')) !== undefined;
-
-const protocols: [string, (baseUrl: string) => Transport][] = [
-  ['gRPC', (baseUrl) => createGrpcTransport({ baseUrl })],
-  ['gRPC-Web', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })],
-];
 
 type Stranger = (baseUrl: string, localAddress: string) => Transport;
 
@@ -159,7 +150,7 @@ const ofTheDoor = new Set([
   ...['accept-encoding', 'grpc-status', 'grpc-message', 'grpc-status-details-bin'],
 ]);
 
-describe.runIf(isHere)('behind Envoy', () => {
+describe.runIf(isEnvoyHere)('behind Envoy', () => {
   let mesh: TestMesh;
   let envoy: Envoy;
   beforeAll(async () => {

@@ -1,12 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Transport } from '@connectrpc/connect';
+import { createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { freePort } from '#kit/testing/port.ts';
 import { envoyConfig } from '#tools/envoy/config.ts';
 import { mtlsSecrets } from '#tools/envoy/mtls.ts';
 import { operator } from '#tools/mesh/authority.ts';
 import { findPeer } from '#tools/peers.ts';
 import type { TestMesh } from './mesh.ts';
+
+/** In CI findPeer throws where there is no Envoy, so what needs it is left out on users' machines only. */
+export const isEnvoyHere = (await findPeer('envoy')) !== undefined;
+
+/** How people come through it, by name. */
+export const protocols: [string, (baseUrl: string) => Transport][] = [
+  ['gRPC', (baseUrl) => createGrpcTransport({ baseUrl })],
+  ['gRPC-Web', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })],
+];
 
 export interface Envoy {
   /** "http://127.0.0.1:…" */

@@ -9,6 +9,7 @@ import type {
 import { toBinary } from '@bufbuild/protobuf';
 import { RpcError } from '#kit/errors.ts';
 import type { CallOptions } from '#kit/rpc/client.ts';
+import { serviceOfType } from '#kit/service.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { type Failures, insist } from './patience.ts';
 import type { Person } from './shop.ts';
@@ -57,7 +58,7 @@ export function openDesk(mesh: Mesh): Desk {
 
   /** People may go to the service itself or to the public door; the order service has one way. */
   function doorsOf(method: DescMethodUnary, person: Person | undefined): Send[] {
-    const own = method.parent.typeName.split('.').slice(0, 2).join('.');
+    const own = serviceOfType(method.parent.typeName);
     const targets = person === undefined ? [own] : [own, 'platform.gateway'];
     const as = person === undefined ? { service: 'commerce.order' } : {};
     return targets.map((target) => clientOf(method.parent, target, as)[method.localName]!);

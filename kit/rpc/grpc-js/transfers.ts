@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import { limits } from '../../limits.ts';
 
 /** A call that a transfer is part of. */
 export interface Transfer {
@@ -14,9 +15,7 @@ export interface Transfers {
   stop(): void;
 }
 
-const looksPerTransfer = 4;
-
-/** Resets what has been due for longer than `msMax`. It looks now and then: a timer for each call would cost every call. */
+/** Resets what has been due for longer than `msMax`. It looks now and then. */
 export function createTransfers(msMax: number): Transfers {
   const open = new Set<Transfer>();
   function look() {
@@ -27,7 +26,7 @@ export function createTransfers(msMax: number): Transfers {
       reset(transfer);
     }
   }
-  const timer = setInterval(look, msMax / looksPerTransfer).unref();
+  const timer = setInterval(look, msMax / limits.transferLooks).unref();
   return { open, stop: () => clearInterval(timer) };
 }
 

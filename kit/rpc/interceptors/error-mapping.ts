@@ -3,6 +3,7 @@ import { type Status, StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { translateDriverError } from '../../db/errors.ts';
 import { codes, DomainError, RecordedRefusal, RpcError } from '../../errors.ts';
 import { ServiceUnreachable } from '../../mesh-errors.ts';
+import { serviceOfType } from '../../service.ts';
 import type { ServerCall } from '../call.ts';
 import type { ReplyStatus } from '../engine.ts';
 import { replyOfStatus, statusOfDomainError } from '../status.ts';
@@ -65,8 +66,8 @@ export function errorToStatus(thrown: unknown, domain: string): Status {
 function forwarded({ code, message, details }: RpcError, call: ServerCall): ReplyStatus {
   const { typeName } = call.method.parent;
   if (details === undefined && code === 'unavailable') {
-    const service = typeName.split('.').slice(0, 2).join('.');
-    return replyOfStatus(statusOfDomainError(new ServiceUnreachable({ service }), typeName));
+    const unreachable = new ServiceUnreachable({ service: serviceOfType(typeName) });
+    return replyOfStatus(statusOfDomainError(unreachable, typeName));
   }
   return { code: codes[code], message, details, trailers: undefined };
 }

@@ -51,10 +51,7 @@ async function findOtherOrders({ sql, acknowledged }: Evidence) {
     select order_id, user_id, status, cancel_reason, nullif(tracking_code, '') as tracking_code,
       payment_id, total_minor::text, version::text
     from commerce_order.customer_order`;
-  const byId = new Map(rows.map((row) => [row.order_id, row]));
-  return byThing(answered, ({ orderId }) => orderId)
-    .map((answers) => ({ told: toldOf(answers), found: byId.get(answers[0]!.orderId) }))
-    .filter(({ told, found }) => !isEqual(told, found));
+  return findOthers(byThing(answered, ({ orderId }) => orderId).map(toldOf), rows, 'order_id');
 }
 
 /** The order as its answers told it, the oldest first: what one has said, none may say otherwise. */
@@ -102,13 +99,10 @@ async function findOtherPayments({ sql, acknowledged }: Evidence) {
   const rows = await sql<PaymentRow[]>`
     select payment_id, order_id, status, captured_minor::text, refunded_minor::text
     from finance_payment.payment`;
-  const byId = new Map(rows.map((row) => [row.payment_id, row]));
-  return byThing(answered, ({ paymentId }) => paymentId)
-    .map((answers) => ({
-      told: toPaymentRow(answers.at(-1)!),
-      found: byId.get(answers[0]!.paymentId),
-    }))
-    .filter(({ told, found }) => !isEqual(told, found));
+  const told = byThing(answered, ({ paymentId }) => paymentId).map((answers) =>
+    toPaymentRow(answers.at(-1)!),
+  );
+  return findOthers(told, rows, 'payment_id');
 }
 
 /** A void is answered before it is done. */
@@ -131,6 +125,14 @@ async function findStrangers({ sql, acknowledged }: Evidence) {
         ${people.map(({ email }) => email)}::text[]) as told (user_id, email)
       left join platform_user.app_user u using (user_id, email)
     where u.status is null`;
+}
+
+/** What was told, and is not found as it was told. */
+function findOthers<Row extends object>(told: readonly Row[], rows: readonly Row[], id: keyof Row) {
+  const byId = new Map(rows.map((row) => [row[id], row]));
+  return told
+    .map((row) => ({ told: row, found: byId.get(row[id]) }))
+    .filter((each) => !isEqual(each.told, each.found));
 }
 
 /** The answers about each thing, the oldest first. */
