@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { Cancellation, detached, runInScope } from '../scope.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
-import type { Database } from './database.ts';
+import type { Database, Tx } from './database.ts';
 import { MigrationChanged, migrate } from './migrate.ts';
 
 let testing: TestSchema;
@@ -39,6 +39,22 @@ describe('a transaction', () => {
     const late = detached({ timeoutMs: 0 }, () => database.transaction((tx) => tx`select 1`));
     await expect(late).rejects.toMatchObject({ reason: 'DEADLINE_TOO_SHORT' });
   });
+});
+
+test('a plan made while a table was small does not read all of it when it has grown', async () => {
+  const change = (tx: Tx, ids: number[]) => tx`
+    update thing set amount = thing.amount + 1 from unnest(${ids.map(String)}::int[]) as t (id)
+    where thing.id = t.id`;
+  await database.sql`insert into thing select id, 0 from generate_series(1, 50) as id`;
+  await database.sql`analyze thing`;
+  // PostgreSQL keeps a plan from the sixth time on.
+  for (let i = 0; i < 10; i += 1) await database.transaction((tx) => change(tx, [1, 2, 3]));
+  await database.sql`insert into thing select id, 0 from generate_series(51, 5000) as id`;
+  const read = await database.transaction(async (tx) => {
+    await change(tx, [1, 4_000]);
+    return tx`select seq_tup_read from pg_stat_xact_user_tables where relid = 'thing'::regclass`;
+  });
+  expect(read).toMatchObject([{ seq_tup_read: 0n }]);
 });
 
 const tooShort = { reason: 'DEADLINE_TOO_SHORT' };

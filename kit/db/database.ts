@@ -130,6 +130,18 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 }
 
+/**
+ * Plans that stay good while a table grows. A statement is planned once per connection, and PostgreSQL keeps the plan
+ * until it has counted the table again: one made while the table was nearly empty reads all of it, thousands of rows
+ * later, for each handful that a batch joins with. Services look up by index, so that is what a plan is to do. A statement
+ * over a whole table may say otherwise for its transaction (`set local enable_hashjoin = on`).
+ */
+const plansByIndex = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+} as const;
+
 function openWith(options: DatabaseOptions, parameters: Record<string, boolean> = {}): Client {
   return openClient(options.url, {
     connect_timeout: 5,
@@ -142,6 +154,7 @@ function openWith(options: DatabaseOptions, parameters: Record<string, boolean> 
       search_path: options.schema,
       statement_timeout: limits.statementMsMax,
       idle_in_transaction_session_timeout: limits.statementMsMax,
+      ...plansByIndex,
       ...(options.role === undefined ? {} : { role: options.role }),
       ...parameters,
     },
