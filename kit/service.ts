@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 import type { Database } from './db/database.ts';
 import type { CorsOptions } from './edge/cors.ts';
 import type { HttpRoutes } from './edge/listen.ts';
-import type { RateLimiter } from './rate-limit.ts';
+import type { RateLimiter } from './load/rate-limit.ts';
 import type { Client, ClientOptions } from './rpc/client.ts';
 import type { Implementation } from './rpc/handlers.ts';
 import type { HealthCheck } from './rpc/health.ts';

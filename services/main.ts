@@ -1,10 +1,12 @@
 // Hosts the services named on the command line in one process: node services/main.ts commerce.order commerce.product
-import { afterStart } from '#kit/after-start.ts';
+
 import { systemClock } from '#kit/clock.ts';
 import { ConfigError, type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
 import { MigrationFailed } from '#kit/db/migrate.ts';
 import { armDebugPointsFromEnv } from '#kit/debug.ts';
-import { type Host, startHost } from '#kit/host.ts';
+import { afterStart } from '#kit/host/after-start.ts';
+import { type Host, startHost } from '#kit/host/host.ts';
+import { createWays } from '#kit/host/placement.ts';
 import { createAccessTokenVerifier } from '#kit/identity/access-token.ts';
 import { watchCertificates } from '#kit/identity/certificates.ts';
 import { loadKeysFrom } from '#kit/identity/key-source.ts';
@@ -12,7 +14,6 @@ import { createRevocations } from '#kit/identity/revocations.ts';
 import { createServiceTokenVerifier } from '#kit/identity/service-token.ts';
 import { watchTlsFiles } from '#kit/identity/tls-files.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
-import { createWays } from '#kit/placement.ts';
 import { formatAddress } from '#kit/rpc/address.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';

@@ -8,9 +8,9 @@ import {
 } from '@nats-io/jetstream';
 import type { Database, Tx } from '../db/database.ts';
 import { limits } from '../limits.ts';
+import { createTurns } from '../load/turns.ts';
 import { serviceOfType } from '../service.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { createTurns } from '../turns.ts';
 import type { Bus } from './bus.ts';
 import type { IncomingEvent, WireEvent } from './event.ts';
 import { handleAll, handleEvents } from './handle.ts';

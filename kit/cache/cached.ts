@@ -1,5 +1,5 @@
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
-import { createCoalescer } from '../coalesce.ts';
+import { createCoalescer } from '../load/coalesce.ts';
 import type { Cache } from './cache.ts';
 
 /** What is cached under which keys, for how long, and where it comes from. */

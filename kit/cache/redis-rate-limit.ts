@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { createLocalRateLimiter, type RateLimiter } from '../rate-limit.ts';
+import { createLocalRateLimiter, type RateLimiter } from '../load/rate-limit.ts';
 import { inBudget } from './redis.ts';
 
 // A token bucket in one round trip. Redis' own clock, so that processes need not agree on theirs.

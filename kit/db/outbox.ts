@@ -3,11 +3,11 @@ import type { OutgoingEvent, WireEvent } from '../bus/event.ts';
 import { assert } from '../errors.ts';
 import { uuidv7 } from '../ids.ts';
 import { limits } from '../limits.ts';
+import { createTurns } from '../load/turns.ts';
 import { currentScope, detached } from '../scope.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { events as eventsTotal } from '../telemetry/metrics.ts';
 import { formatTraceparent } from '../telemetry/trace.ts';
-import { createTurns } from '../turns.ts';
 import { byteaArray } from './arrays.ts';
 import type { Database, Tx } from './database.ts';
 

@@ -14,12 +14,12 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
-import type { Outcome } from '../coalesce.ts';
 import { DomainError } from '../errors.ts';
+import type { Sealer } from '../identity/sealer.ts';
+import type { Outcome } from '../load/coalesce.ts';
 import { Conflict, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
 import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
-import type { Sealer } from '../sealer.ts';
 import { byteaArray } from './arrays.ts';
 import type { Database, Tx } from './database.ts';
 import { isUndone, sqlState } from './errors.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { limits } from '../limits.ts';
-import { createLocalRateLimiter } from '../rate-limit.ts';
+import { createLocalRateLimiter } from '../load/rate-limit.ts';
 import { implement } from '../rpc/handlers.ts';
 import { policyOf } from '../rpc/policy.ts';
 import type { EdgeParts, ServiceModule } from '../service.ts';

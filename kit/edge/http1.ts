@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { createServer } from '../host/node-http.ts';
 import { limits } from '../limits.ts';
-import { createServer } from '../node-http.ts';
 
 /** HTTP/1.1 on connections that somebody else accepts. */
 export interface Http1 {

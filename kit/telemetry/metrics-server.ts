@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { createServer } from '../node-http.ts';
+import { createServer } from '../host/node-http.ts';
 import { formatAddress } from '../rpc/address.ts';
 import { contentType, scrape } from './metrics.ts';
 

@@ -2,7 +2,7 @@
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { serviceOfSpiffeId } from '../identity/caller.ts';
 import type { IdentityVerifier } from '../identity/verifier.ts';
-import { createLocalRateLimiter, type RateLimiter } from '../rate-limit.ts';
+import { createLocalRateLimiter, type RateLimiter } from '../load/rate-limit.ts';
 import { userOf } from '../rpc/call.ts';
 import { type Handlers, implement } from '../rpc/handlers.ts';
 import type { ServerInterceptor } from '../rpc/interceptor.ts';

@@ -27,7 +27,7 @@ const owners: Owner[] = [
   {
     name: 'the kit’s ops',
     contracts: [OpsService],
-    code: readFileSync(`${root}kit/ops.ts`, 'utf8'),
+    code: readFileSync(`${root}kit/host/ops.ts`, 'utf8'),
   },
 ];
 

@@ -3,8 +3,8 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
 import { accessTokenRules } from '#kit/identity/access-token.ts';
+import { createSealer } from '#kit/identity/sealer.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { createSealer } from '#kit/sealer.ts';
 import type { TestMesh } from './mesh.ts';
 
 interface Signer {

@@ -12,10 +12,10 @@ import {
   EchoResponseSchema,
   EchoService,
 } from '#gen/platform/testing/v1/testing_pb.ts';
+import { createWays } from '#kit/host/placement.ts';
 import { createServiceTokenVerifier, signServiceToken } from '#kit/identity/service-token.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { createWays } from '#kit/placement.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import type { Server as KitServer } from '#kit/rpc/server.ts';

@@ -1,7 +1,7 @@
 // Plays a story through the gateway of a running mesh: npm run demo
 import { parseArgs } from 'node:util';
 import { RpcError } from '#kit/errors.ts';
-import { createWays } from '#kit/placement.ts';
+import { createWays } from '#kit/host/placement.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { portBaseText } from '../mesh/ports.ts';
 import { say } from '../run.ts';

@@ -1,8 +1,8 @@
 /** A stand-in for the issuer of access tokens: people without sign-up, for load that the limits on sign-up forbid. */
 import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
+import { createLocalRateLimiter } from '#kit/load/rate-limit.ts';
 import { CallerNotAllowed } from '#kit/mesh-errors.ts';
-import { createLocalRateLimiter } from '#kit/rate-limit.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import { createLoadGauge } from '#kit/rpc/interceptors/load-shedding.ts';

@@ -1,7 +1,7 @@
 /** A whole mesh in processes of its own: what `npm start`, end-to-end tests, chaos runs and benchmarks stand on. */
 import { join } from 'node:path';
 import type { DescService } from '@bufbuild/protobuf';
-import { createWays } from '#kit/placement.ts';
+import { createWays } from '#kit/host/placement.ts';
 import { type Client, createClient } from '#kit/rpc/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { isPortFree } from '#kit/testing/port.ts';

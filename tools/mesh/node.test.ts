@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { nodeFlags } from './node.ts';
 
-const afterStart = fileURLToPath(new URL('../../kit/after-start.ts', import.meta.url));
+const afterStart = fileURLToPath(new URL('../../kit/host/after-start.ts', import.meta.url));
 
 /** Whether V8 optimizes a function that is as hot as can be: before the end of the start, and after it. */
 function optimizes(flags: readonly string[]): [before: boolean, after: boolean] {

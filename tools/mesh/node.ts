@@ -10,7 +10,7 @@ import { cacheDir } from '../servers/binaries.ts';
 export const nodeFlags: readonly string[] = [
   '--max-semi-space-size=4',
   '--heap-growing-percent=110',
-  // Until kit/after-start.ts is called, which needs the third.
+  // Until kit/host/after-start.ts is called, which needs the third.
   '--maglev-filter=~',
   '--turbo-filter=~',
   '--expose-gc',

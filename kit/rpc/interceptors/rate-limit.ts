@@ -1,5 +1,5 @@
+import type { RateLimiter } from '../../load/rate-limit.ts';
 import { RateLimited } from '../../mesh-errors.ts';
-import type { RateLimiter } from '../../rate-limit.ts';
 import type { ServerCall } from '../call.ts';
 import type { ServerInterceptor } from '../interceptor.ts';
 import type { TrustedProxies } from '../trusted-proxies.ts';

@@ -11,13 +11,13 @@ import {
   ReserveStockResponseSchema,
   SetStockResponseSchema,
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
-import { batchResults } from '#kit/batch.ts';
 import type { Clock } from '#kit/clock.ts';
-import type { Coalescer } from '#kit/coalesce.ts';
 import { type RequestKey, requestKey } from '#kit/db/request-log.ts';
+import { batchResults } from '#kit/load/batch.ts';
+import type { Coalescer } from '#kit/load/coalesce.ts';
 import type { Call } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
-import type { WatchHub } from '#kit/watch.ts';
+import type { WatchHub } from '#kit/streams/watch.ts';
 import { type Command, limits, SkuNotFound } from './domain.ts';
 import { stockToProto } from './proto.ts';
 import type { StockView } from './store.ts';

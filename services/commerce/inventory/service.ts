@@ -1,9 +1,9 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { InventoryService, StockChangedSchema } from '#gen/commerce/inventory/v1/inventory_pb.ts';
-import { createCoalescer } from '#kit/coalesce.ts';
+import { createCoalescer } from '#kit/load/coalesce.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
-import { createWatchHub } from '#kit/watch.ts';
+import { createWatchHub } from '#kit/streams/watch.ts';
 import { limits } from './domain.ts';
 import { createExpiryJob } from './expiry.ts';
 import { createInventoryRpc } from './rpc.ts';

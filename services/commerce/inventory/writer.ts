@@ -1,11 +1,11 @@
 import type { Message } from '@bufbuild/protobuf';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
-import { type Coalescer, createCoalescer, type Outcome } from '#kit/coalesce.ts';
 import type { Database } from '#kit/db/database.ts';
 import { type Answer, answerBatchOnce, type Mutation } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { DomainError } from '#kit/errors.ts';
 import { limits as kitLimits } from '#kit/limits.ts';
+import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import { type Book, type Command, limits, type Result } from './domain.ts';
 import { reservationToProto, stockToProto } from './proto.ts';
 import type { Store } from './store.ts';

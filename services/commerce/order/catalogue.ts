@@ -3,8 +3,8 @@ import {
   type ProductService,
   ProductStatus,
 } from '#gen/commerce/product/v1/product_pb.ts';
-import { createCoalescer } from '#kit/coalesce.ts';
 import { RpcError } from '#kit/errors.ts';
+import { createCoalescer } from '#kit/load/coalesce.ts';
 import type { Client } from '#kit/rpc/client.ts';
 import { remainingMs } from '#kit/scope.ts';
 import { within } from '#kit/within.ts';

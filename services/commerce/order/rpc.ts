@@ -6,16 +6,16 @@ import {
   type OrderService,
   ShipOrderResponseSchema,
 } from '#gen/commerce/order/v1/order_pb.ts';
-import { createAdmission } from '#kit/admission.ts';
 import type { Clock } from '#kit/clock.ts';
 import { requestKey } from '#kit/db/request-log.ts';
 import { DomainError } from '#kit/errors.ts';
 import { isStaff, type User } from '#kit/identity/caller.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { createAdmission } from '#kit/load/admission.ts';
 import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
-import type { WatchHub } from '#kit/watch.ts';
+import type { WatchHub } from '#kit/streams/watch.ts';
 import { within } from '#kit/within.ts';
 import type { Catalogue } from './catalogue.ts';
 import {

@@ -5,7 +5,7 @@ import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
-import { createWatchHub } from '#kit/watch.ts';
+import { createWatchHub } from '#kit/streams/watch.ts';
 import { createCatalogue } from './catalogue.ts';
 import type { Order } from './domain.ts';
 import { createOrderRpc } from './rpc.ts';

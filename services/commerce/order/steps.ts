@@ -7,10 +7,10 @@ import type {
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import type { Payment, ProcessPaymentRequestSchema } from '#gen/finance/payment/v1/payment_pb.ts';
 import { type PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
-import { batchOutcomes } from '#kit/batch.ts';
-import { createCoalescer } from '#kit/coalesce.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { RpcError } from '#kit/errors.ts';
+import { batchOutcomes } from '#kit/load/batch.ts';
+import { createCoalescer } from '#kit/load/coalesce.ts';
 import type { Client } from '#kit/rpc/client.ts';
 import { limits, type OrderEvent } from './domain.ts';
 import type { Saga } from './store.ts';

@@ -6,7 +6,6 @@ import {
 } from '#gen/commerce/order/v1/order_pb.ts';
 import type { OutgoingEvent } from '#kit/bus/event.ts';
 import type { Clock } from '#kit/clock.ts';
-import { type Coalescer, createCoalescer, type Outcome } from '#kit/coalesce.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
 import {
@@ -19,6 +18,7 @@ import {
 } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { assert, DomainError } from '#kit/errors.ts';
+import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import { isSettled, limits, next, type OrderEvent, OrderNotFound } from './domain.ts';
 import { orderChanged } from './events.ts';

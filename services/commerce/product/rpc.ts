@@ -7,11 +7,11 @@ import type {
 } from '#gen/commerce/product/v1/product_pb.ts';
 import type { Cached } from '#kit/cache/cached.ts';
 import type { Clock } from '#kit/clock.ts';
-import type { Coalescer } from '#kit/coalesce.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { answerOnce, requestKey } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import type { Coalescer } from '#kit/load/coalesce.ts';
 import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import { createProduct, editProduct, limits, ProductNotFound } from './domain.ts';

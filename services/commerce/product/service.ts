@@ -7,7 +7,7 @@ import {
 } from '#gen/commerce/product/v1/product_pb.ts';
 import { subscription } from '#kit/bus/consumer.ts';
 import { createCached } from '#kit/cache/cached.ts';
-import { createCoalescer } from '#kit/coalesce.ts';
+import { createCoalescer } from '#kit/load/coalesce.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { limits } from './domain.ts';

@@ -1,8 +1,8 @@
 import type { Message } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
-import type { Outcome } from '#kit/coalesce.ts';
 import type { Answer } from '#kit/db/request-log.ts';
 import { DomainError } from '#kit/errors.ts';
+import type { Outcome } from '#kit/load/coalesce.ts';
 import { Conflict, RequestIdReused } from '#kit/mesh-errors.ts';
 import type { PaymentRecord, StoredFact } from './domain/record.ts';
 import { next } from './domain/reducer.ts';

@@ -1,9 +1,9 @@
 import type { Message } from '@bufbuild/protobuf';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
-import { type Coalescer, createCoalescer, type Outcome } from '#kit/coalesce.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { findAnswers, recordAnswers, retryCollisions } from '#kit/db/request-log.ts';
 import { assert } from '#kit/errors.ts';
+import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import type { PaymentRecord } from './domain/record.ts';
 import { limits, PaymentExists, PaymentVoided } from './domain.ts';

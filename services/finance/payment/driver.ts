@@ -1,8 +1,8 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { Clock } from '#kit/clock.ts';
-import type { Outcome } from '#kit/coalesce.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { assert } from '#kit/errors.ts';
+import type { Outcome } from '#kit/load/coalesce.ts';
 import { currentScope, detached } from '#kit/scope.ts';
 import type { Job } from '#kit/service.ts';
 import type { Logger } from '#kit/telemetry/log.ts';

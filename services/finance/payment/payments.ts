@@ -1,5 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
-import type { Outcome } from '#kit/coalesce.ts';
+import type { Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
 import type { Beginner, Beginning } from './beginner.ts';

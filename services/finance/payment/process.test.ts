@@ -9,8 +9,8 @@ import {
   PaymentStatus,
 } from '#gen/finance/payment/v1/payment_pb.ts';
 import { connectBus } from '#kit/bus/bus.ts';
+import { createWays } from '#kit/host/placement.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { createWays } from '#kit/placement.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { freePort } from '#kit/testing/port.ts';

@@ -12,12 +12,12 @@ import {
   RefundPaymentResponseSchema,
   VoidPaymentResponseSchema,
 } from '#gen/finance/payment/v1/payment_pb.ts';
-import { batchResults } from '#kit/batch.ts';
 import type { Clock } from '#kit/clock.ts';
-import type { Coalescer } from '#kit/coalesce.ts';
 import { type RequestKey, requestKey } from '#kit/db/request-log.ts';
 import { isStaff } from '#kit/identity/caller.ts';
 import { uuidOf, uuidv7 } from '#kit/ids.ts';
+import { batchResults } from '#kit/load/batch.ts';
+import type { Coalescer } from '#kit/load/coalesce.ts';
 import { FieldsInvalid } from '#kit/mesh-errors.ts';
 import type { Call } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';

@@ -1,6 +1,6 @@
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
-import { createCoalescer } from '#kit/coalesce.ts';
 import { assert } from '#kit/errors.ts';
+import { createCoalescer } from '#kit/load/coalesce.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import type { ServiceDeps, ServiceModule } from '#kit/service.ts';
 import { createBeginner } from './beginner.ts';

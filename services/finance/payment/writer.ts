@@ -1,7 +1,6 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import type { Clock } from '#kit/clock.ts';
-import { type Coalescer, createCoalescer, type Outcome } from '#kit/coalesce.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
 import {
@@ -12,6 +11,7 @@ import {
 } from '#kit/db/request-log.ts';
 import { together } from '#kit/db/together.ts';
 import { debugPoint } from '#kit/debug.ts';
+import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
 import { type Batch, openBatch } from './batch.ts';
 import type { PaymentRecord, StoredFact } from './domain/record.ts';

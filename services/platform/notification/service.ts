@@ -8,9 +8,9 @@ import {
 import { subscription } from '#kit/bus/consumer.ts';
 import type { Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
-import { createFeedHub } from '#kit/feed.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
+import { createFeedHub } from '#kit/streams/feed.ts';
 import { limits, type Notification, type Telling } from './domain.ts';
 import { tellingsOfOrder, tellingsOfPayment } from './events.ts';
 import { createNotificationRpc } from './rpc.ts';

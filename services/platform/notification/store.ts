@@ -1,8 +1,8 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
 import { together } from '#kit/db/together.ts';
-import type { FeedPosition } from '#kit/feed.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import type { FeedPosition } from '#kit/streams/feed.ts';
 import {
   type Kind,
   limits,

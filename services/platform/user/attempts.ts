@@ -1,5 +1,5 @@
 import type { Clock } from '#kit/clock.ts';
-import type { Sealer } from '#kit/sealer.ts';
+import type { Sealer } from '#kit/identity/sealer.ts';
 import { countAttempt } from './domain/sessions.ts';
 import type { AttemptStore } from './store/attempts.ts';
 

@@ -2,7 +2,7 @@ import type { UserSchema } from '#gen/platform/user/v1/user_pb.ts';
 import type { Cached } from '#kit/cache/cached.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
-import type { Sealer } from '#kit/sealer.ts';
+import type { Sealer } from '#kit/identity/sealer.ts';
 import type { Attempts } from './attempts.ts';
 import type { Keyring } from './keyring.ts';
 import type { Passwords } from './passwords.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Algorithm, hash, verify } from '@node-rs/argon2';
-import { createBounded } from '#kit/bounded.ts';
+import { createBounded } from '#kit/load/bounded.ts';
 import { limits } from './domain.ts';
 
 /** Turns passwords into hashes that cost an attacker dearly. Replaced in tests, to count. */

@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { isSameDigest, type Sealer } from '#kit/sealer.ts';
+import { isSameDigest, type Sealer } from '#kit/identity/sealer.ts';
 import { RefreshTokenInvalid } from './domain.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { createCoalescer, type Outcome } from '#kit/coalesce.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import type { WireOperation } from '../provider-wire.ts';
 import { cardOf } from './tokens.ts';
 

@@ -1,5 +1,5 @@
 // The sandbox provider as a process of its own. Settings come from the environment; see readOptions.
-import { afterStart } from '#kit/after-start.ts';
+import { afterStart } from '#kit/host/after-start.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from './sandbox.ts';
 

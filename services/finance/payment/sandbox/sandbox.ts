@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '#kit/clock.ts';
 import { createDatabase } from '#kit/db/database.ts';
 import { migrate } from '#kit/db/migrate.ts';
-import { createServer } from '#kit/node-http.ts';
+import { createServer } from '#kit/host/node-http.ts';
 import { createApi } from './api.ts';
 import { createBook, type Total } from './book.ts';
 import { targetOf } from './target.ts';

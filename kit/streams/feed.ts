@@ -1,7 +1,7 @@
 /** Streams of "what was added": every entry of a list that only grows, once and in order, from a position on. */
-import type { Clock } from './clock.ts';
-import { createCoalescer } from './coalesce.ts';
-import { assert } from './errors.ts';
+import type { Clock } from '../clock.ts';
+import { assert } from '../errors.ts';
+import { createCoalescer } from '../load/coalesce.ts';
 import { createListeners } from './listeners.ts';
 
 /** A place in one feed: after it, the next entry is read. */

@@ -1,4 +1,4 @@
-import { limits } from './limits.ts';
+import { limits } from '../limits.ts';
 
 /** Takes turns at work that nobody waits for. */
 export interface Turns {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createTestClock } from './clock.ts';
+import { createTestClock } from '../clock.ts';
+import { runs } from '../testing/property.ts';
 import { createFeedHub } from './feed.ts';
-import { runs } from './testing/property.ts';
 
 /** A feed in memory; `reads` counts how often it was asked. */
 function createFeed(entries: bigint[] = []) {

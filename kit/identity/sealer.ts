@@ -10,7 +10,7 @@ import {
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
-import { assert } from './errors.ts';
+import { assert } from '../errors.ts';
 
 /**
  * Seals and digests for one purpose. The same bytes are sealed differently each time, so what has to be found again is

@@ -1,4 +1,4 @@
-import { createRecent } from './recent.ts';
+import { createRecent } from '../recent.ts';
 
 /** So many calls in each period, evenly refilled; `calls` is also the largest burst. */
 export interface Rate {

@@ -1,43 +1,43 @@
 /** Hosts services in this process: their databases, servers, relays, consumers and jobs, from start to drain. */
 import type { DescService } from '@bufbuild/protobuf';
-import { type Bus, connectBus } from './bus/bus.ts';
-import { type Consumer, startConsumer } from './bus/consumer.ts';
-import { createCache } from './cache/cache.ts';
-import { type SharedRedis, shareRedis } from './cache/redis.ts';
-import type { Clock } from './clock.ts';
-import { createDatabase, type Database } from './db/database.ts';
-import { migrate } from './db/migrate.ts';
-import { createRelay } from './db/outbox.ts';
-import { watchHealth } from './health-checks.ts';
-import type { Caller } from './identity/caller.ts';
+import { type Bus, connectBus } from '../bus/bus.ts';
+import { type Consumer, startConsumer } from '../bus/consumer.ts';
+import { createCache } from '../cache/cache.ts';
+import { type SharedRedis, shareRedis } from '../cache/redis.ts';
+import type { Clock } from '../clock.ts';
+import { createDatabase, type Database } from '../db/database.ts';
+import { migrate } from '../db/migrate.ts';
+import { createRelay } from '../db/outbox.ts';
+import type { Caller } from '../identity/caller.ts';
 import {
   followRevocations,
   type RevocationFeed,
   type RevocationList,
-} from './identity/revocations.ts';
-import type { TlsSource } from './identity/tls-files.ts';
-import type { IdentityVerifier } from './identity/verifier.ts';
-import { type RunningJob, startJob } from './jobs.ts';
-import { limits } from './limits.ts';
-import { SessionRevoked } from './mesh-errors.ts';
-import { createOpsHandlers } from './ops.ts';
-import { createLocalRateLimiter, type RateLimiter } from './rate-limit.ts';
-import type { Channel } from './rpc/channel.ts';
-import { createClient } from './rpc/client.ts';
-import type { Engine } from './rpc/engine.ts';
-import { engineLimits } from './rpc/engine-limits.ts';
-import { createLoadGauge, type LoadGauge } from './rpc/interceptors/load-shedding.ts';
-import { createServer, type Server } from './rpc/server.ts';
-import type { TrustedProxies } from './rpc/trusted-proxies.ts';
+} from '../identity/revocations.ts';
+import type { TlsSource } from '../identity/tls-files.ts';
+import type { IdentityVerifier } from '../identity/verifier.ts';
+import { limits } from '../limits.ts';
+import { createLocalRateLimiter, type RateLimiter } from '../load/rate-limit.ts';
+import { SessionRevoked } from '../mesh-errors.ts';
+import type { Channel } from '../rpc/channel.ts';
+import { createClient } from '../rpc/client.ts';
+import type { Engine } from '../rpc/engine.ts';
+import { engineLimits } from '../rpc/engine-limits.ts';
+import { createLoadGauge, type LoadGauge } from '../rpc/interceptors/load-shedding.ts';
+import { createServer, type Server } from '../rpc/server.ts';
+import type { TrustedProxies } from '../rpc/trusted-proxies.ts';
 import {
   type EdgeParts,
   type ServiceDeps,
   type ServiceModule,
   type ServiceParts,
   schemaOf,
-} from './service.ts';
-import { createLogger, type LogDestination, type Logger } from './telemetry/log.ts';
-import { observeService, type Queues } from './telemetry/service-gauges.ts';
+} from '../service.ts';
+import { createLogger, type LogDestination, type Logger } from '../telemetry/log.ts';
+import { observeService, type Queues } from '../telemetry/service-gauges.ts';
+import { watchHealth } from './health-checks.ts';
+import { type RunningJob, startJob } from './jobs.ts';
+import { createOpsHandlers } from './ops.ts';
 
 /** What surrounds the services of one process. */
 export interface Surroundings {
@@ -288,7 +288,7 @@ async function beginService(
 
 /** Loaded only by the process that is the door: connect-node takes 30 MB. */
 async function edgeEngine(services: readonly DescService[], edge: EdgeParts): Promise<Engine> {
-  const { createEdgeEngine } = await import('./edge/engine.ts');
+  const { createEdgeEngine } = await import('../edge/engine.ts');
   return createEdgeEngine(services, edge);
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { limits } from './limits.ts';
+import { limits } from '../limits.ts';
 import { createTurns, type Turns } from './turns.ts';
 
 const { restMsMin, restMsMax, restPerTurn } = limits;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { currentScope, runInScope } from '../scope.ts';
 import { createCoalescer, type Outcome } from './coalesce.ts';
-import { currentScope, runInScope } from './scope.ts';
 
 /** A coalescer whose batches wait until they are let go, so that a test decides what meets what. */
 function gated(options: { itemsMax?: number; batchesMax?: number; queueMax?: number } = {}) {

@@ -1,7 +1,7 @@
-import { limits } from './limits.ts';
-import { detached } from './scope.ts';
-import type { Job } from './service.ts';
-import type { Logger } from './telemetry/log.ts';
+import { limits } from '../limits.ts';
+import { detached } from '../scope.ts';
+import type { Job } from '../service.ts';
+import type { Logger } from '../telemetry/log.ts';
 
 /** A job that runs again and again until it is stopped. */
 export interface RunningJob {

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { createLogger } from '../telemetry/log.ts';
+import { eventually, signal } from '../testing/echo-fixture.ts';
 import { startJob } from './jobs.ts';
-import { createLogger } from './telemetry/log.ts';
-import { eventually, signal } from './testing/echo-fixture.ts';
 
 const hourMs = 3_600_000;
 

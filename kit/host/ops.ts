@@ -1,14 +1,14 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { OpsService, type ReplayDeadLettersResponseSchema } from '#gen/platform/ops/v1/ops_pb.ts';
-import type { Bus } from './bus/bus.ts';
-import type { Consumer } from './bus/consumer.ts';
-import { type DeadLetter, readDeadLetters, removeDeadLetter } from './bus/dead-letters.ts';
-import type { Database } from './db/database.ts';
-import { answerOnce, isAnswered, requestKey } from './db/request-log.ts';
-import { assert, DomainError } from './errors.ts';
-import { limits } from './limits.ts';
-import { cutPage, decodeNumberToken, encodePageToken } from './page.ts';
-import { type Implementation, implement } from './rpc/handlers.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { Consumer } from '../bus/consumer.ts';
+import { type DeadLetter, readDeadLetters, removeDeadLetter } from '../bus/dead-letters.ts';
+import type { Database } from '../db/database.ts';
+import { answerOnce, isAnswered, requestKey } from '../db/request-log.ts';
+import { assert, DomainError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { cutPage, decodeNumberToken, encodePageToken } from '../page.ts';
+import { type Implementation, implement } from '../rpc/handlers.ts';
 
 class DeadLetterNotFound extends DomainError<{ event_id: string }> {
   readonly code = 'not_found';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createTestClock } from './clock.ts';
+import { createTestClock } from '../clock.ts';
 import { createWatchHub } from './watch.ts';
 
 interface State {

@@ -4,13 +4,13 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from '#gen/grpc/health/v1/health_pb.ts';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
-import type { Client } from './rpc/client.ts';
-import { implement } from './rpc/handlers.ts';
-import type { ServiceModule } from './service.ts';
-import { echoHandlers } from './testing/echo.ts';
-import { eventually, failure, patient } from './testing/echo-fixture.ts';
-import { createNetwork, type Network } from './testing/network.ts';
-import { type Proxy, startProxy } from './testing/proxy.ts';
+import type { Client } from '../rpc/client.ts';
+import { implement } from '../rpc/handlers.ts';
+import type { ServiceModule } from '../service.ts';
+import { echoHandlers } from '../testing/echo.ts';
+import { eventually, failure, patient } from '../testing/echo-fixture.ts';
+import { createNetwork, type Network } from '../testing/network.ts';
+import { type Proxy, startProxy } from '../testing/proxy.ts';
 
 const name = 'platform.testing';
 let database: Proxy;

@@ -1,9 +1,9 @@
-import type { Bus } from './bus/bus.ts';
-import type { Database } from './db/database.ts';
-import type { Server } from './rpc/server.ts';
-import type { ServiceParts } from './service.ts';
-import type { Logger } from './telemetry/log.ts';
-import { within } from './within.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { Database } from '../db/database.ts';
+import type { Server } from '../rpc/server.ts';
+import type { ServiceParts } from '../service.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { within } from '../within.ts';
 
 /** Milliseconds between two looks at what a service depends on, and the most that one may take. */
 const checkEveryMs = 1_000;

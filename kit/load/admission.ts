@@ -1,4 +1,4 @@
-import { limits } from './limits.ts';
+import { limits } from '../limits.ts';
 
 /** Lets callers of a long chain of coalesced steps in, so that they travel together. */
 export interface Admission {

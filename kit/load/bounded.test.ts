@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { detached } from '../scope.ts';
 import { createBounded } from './bounded.ts';
-import { detached } from './scope.ts';
 
 /** Work that ends when it is told to. */
 function held() {

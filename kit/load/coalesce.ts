@@ -1,8 +1,8 @@
-import { AssertionError } from './errors.ts';
-import { limits } from './limits.ts';
-import { DeadlineTooShort, Overloaded } from './mesh-errors.ts';
-import { currentScope, detached } from './scope.ts';
-import { leadingTrace, type TraceContext } from './telemetry/trace.ts';
+import { AssertionError } from '../errors.ts';
+import { limits } from '../limits.ts';
+import { DeadlineTooShort, Overloaded } from '../mesh-errors.ts';
+import { currentScope, detached } from '../scope.ts';
+import { leadingTrace, type TraceContext } from '../telemetry/trace.ts';
 
 /** The outcome of one item of a batch: a value, or the error that this item alone gets. */
 export type Outcome<Value> = { value: Value } | { error: unknown };

@@ -1,5 +1,5 @@
 /** Streams of "how is it now": the first state, then each newer one, never an older one, never losing the last. */
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 import { createListeners } from './listeners.ts';
 
 /** How states are read and compared, and how often without a hint. */

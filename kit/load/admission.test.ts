@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { limits } from '../limits.ts';
 import { createAdmission } from './admission.ts';
-import { limits } from './limits.ts';
 
 /** Work that begins when it is admitted and ends when it is told to. */
 function startWork() {

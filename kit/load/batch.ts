@@ -1,8 +1,8 @@
 import type { DescService } from '@bufbuild/protobuf';
 import type { Status } from '#gen/google/rpc/status_pb.ts';
+import { errorToStatus } from '../rpc/interceptors/error-mapping.ts';
+import { rpcErrorOfStatus } from '../rpc/status.ts';
 import type { Outcome } from './coalesce.ts';
-import { errorToStatus } from './rpc/interceptors/error-mapping.ts';
-import { rpcErrorOfStatus } from './rpc/status.ts';
 
 /** One result of a batch method, as the contract writes it: the single method's response, or how it failed. */
 export interface BatchResult<Response> {

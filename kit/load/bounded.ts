@@ -1,5 +1,5 @@
-import { DeadlineTooShort, Overloaded } from './mesh-errors.ts';
-import { currentScope, remainingMs } from './scope.ts';
+import { DeadlineTooShort, Overloaded } from '../mesh-errors.ts';
+import { currentScope, remainingMs } from '../scope.ts';
 
 /** Lets so much work run at once; the rest waits for its turn, in the order of asking. */
 export interface Bounded {
