@@ -99,7 +99,8 @@ function keyOf(command: Command) {
 }
 
 function setStock(writer: StockWriter, sku: string, onHand: bigint) {
-  const item: Command = { kind: 'set', sku, onHand };
+  const by = { staffId: uuidv7(), requestId: uuidv7() };
+  const item: Command = { kind: 'set', sku, onHand, by };
   return writer.do({ key: keyOf(item), response: SetStockResponseSchema, item });
 }
 

@@ -6,6 +6,7 @@ import {
   available,
   type Command,
   limits,
+  type Movement,
   openBook,
   type Reservation,
   type Stock,
@@ -23,9 +24,15 @@ const lines = fc.array(fc.record({ sku, quantity: fc.bigInt(1n, 4n) }), {
   maxLength: 4,
 });
 
+const by = { staffId: 's', requestId: 'r' };
+
 const command: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({ kind: fc.constant('set' as const), sku, onHand: fc.bigInt(0n, 9n) }),
-  fc.record({ kind: fc.constant('adjust' as const), sku, delta: fc.bigInt(-5n, 5n) }),
+  fc
+    .record({ sku, onHand: fc.bigInt(0n, 9n) })
+    .map((set) => ({ kind: 'set' as const, by, ...set })),
+  fc
+    .record({ sku, delta: fc.bigInt(-5n, 5n), reason: fc.constantFrom('received', 'damaged') })
+    .map((adjust) => ({ kind: 'adjust' as const, by, ...adjust })),
   fc.record({ kind: fc.constant('reserve' as const), orderId, lines, expiresAt: time }),
   fc.record({ kind: fc.constant('commit' as const), orderId }),
   fc.record({ kind: fc.constant('release' as const), orderId, now: time }),
@@ -36,6 +43,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 function createTables() {
   const stocks = new Map<string, Stock>();
   const reservations = new Map<string, Reservation>();
+  const movements: Movement[] = [];
 
   function open(commands: readonly Command[]) {
     const named = commands.flatMap((one) => ('orderId' in one ? [one.orderId] : []));
@@ -63,10 +71,11 @@ function createTables() {
       reservations.set(one.orderId, one);
     }
     for (const one of book.changedReservations()) reservations.set(one.orderId, one);
+    movements.push(...book.movements());
     return outcomes;
   }
 
-  return { stocks, reservations, run };
+  return { stocks, reservations, movements, run };
 }
 
 function outcomeOf(work: () => unknown): string {
@@ -110,6 +119,8 @@ describe('any history of commands, in batches of any size', () => {
           const { onHand, reserved, sold } = stock;
           expect(onHand).toBe(available(stock) + reserved);
           expect(onHand + sold).toBe(model.receivedOf(stock.sku));
+          const moved = tables.movements.filter((one) => one.sku === stock.sku);
+          expect(moved.reduce((sum, one) => sum + one.delta, 0n)).toBe(onHand + sold);
           for (const units of [onHand, reserved, sold, available(stock)]) {
             expect(units).toBeGreaterThanOrEqual(0n);
           }
@@ -142,7 +153,8 @@ describe('a command', () => {
 
   test('may not stock more of a SKU than its limit', () => {
     const book = openBook([stock(limits.stockUnitsMax)], []);
-    const adjust = { kind: 'adjust' as const, sku: 'A', delta: 1n };
+    const adjust = { kind: 'adjust' as const, sku: 'A', delta: 1n, reason: 'received', by };
     expect(outcomeOf(() => book.apply(adjust))).toBe('STOCK_OUT_OF_RANGE');
+    expect(book.movements()).toEqual([]);
   });
 });

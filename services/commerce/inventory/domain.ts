@@ -6,7 +6,10 @@ export const limits = {
   holdSecondsDefault: 900, // a reservation outlives every saga that is still alive (order: sagaMsMax)
   batchMax: 500, // commands in one transaction: past this a batch only adds latency
   eventStocksMax: 500, // SKUs in one StockChanged event
-  readBatchMax: 1_000,
+  readBatchMax: 1_000, // stocks read by one statement
+  readMsMax: 2_000, // as GetStock's own deadline
+  movementsPageDefault: 50,
+  expiryEveryMs: 1_000, // how late a reservation may be given back
 } as const;
 
 /** No stock of the SKU was ever set. */
@@ -86,8 +89,25 @@ export type Command =
   | { kind: 'commit'; orderId: string }
   | { kind: 'release'; orderId: string; now: number }
   | { kind: 'expire'; orderId: string; now: number }
-  | { kind: 'set'; sku: string; onHand: bigint }
-  | { kind: 'adjust'; sku: string; delta: bigint };
+  | { kind: 'set'; sku: string; onHand: bigint; by: Author }
+  | { kind: 'adjust'; sku: string; delta: bigint; reason: string; by: Author };
+
+/** Who of the staff changes a stock, and with which request. */
+export interface Author {
+  readonly staffId: string;
+  readonly requestId: string;
+}
+
+/** A change of onHand that staff made, for the record; `onHand` is what it left. */
+export interface Movement {
+  readonly sku: string;
+  readonly kind: 'COUNTED' | 'ADJUSTED';
+  readonly delta: bigint;
+  readonly onHand: bigint;
+  /** Empty for a count. */
+  readonly reason: string;
+  readonly by: Author;
+}
 
 export type Result = { stock: Stock } | { reservation: Reservation };
 
@@ -115,6 +135,8 @@ export interface Book {
   /** Reservations that were not there when the book was opened. */
   newReservations(): Reservation[];
   changedReservations(): Reservation[];
+  /** What staff changed, in the order in which it was done. */
+  movements(): readonly Movement[];
 }
 
 export function openBook(stocks: readonly Stock[], reservations: readonly Reservation[]): Book {
@@ -123,6 +145,7 @@ export function openBook(stocks: readonly Stock[], reservations: readonly Reserv
   const known = new Set(byOrder.keys());
   const changedSkus = new Set<string>();
   const changedOrders = new Set<string>();
+  const movements: Movement[] = [];
 
   function putStock(stock: Stock): Stock {
     // One version per batch: readers see the batch as one change.
@@ -222,15 +245,17 @@ export function openBook(stocks: readonly Stock[], reservations: readonly Reserv
     return putReservation({ ...reservation, state });
   }
 
-  function set({ sku, onHand }: { sku: string; onHand: bigint }): Result {
+  function set({ sku, onHand, by }: Extract<Command, { kind: 'set' }>): Result {
     const stock = bySku.get(sku) ?? { sku, onHand: 0n, reserved: 0n, sold: 0n, version: 0n };
     if (onHand < stock.reserved) {
       throw new StockIsReserved({ sku, reserved: String(stock.reserved) });
     }
+    const delta = onHand - stock.onHand;
+    movements.push({ sku, kind: 'COUNTED', delta, onHand, reason: '', by });
     return { stock: putStock({ ...stock, onHand }) };
   }
 
-  function adjust({ sku, delta }: { sku: string; delta: bigint }): Result {
+  function adjust({ sku, delta, reason, by }: Extract<Command, { kind: 'adjust' }>): Result {
     const stock = bySku.get(sku);
     if (stock === undefined) throw new SkuNotFound({ sku });
     if (delta < 0n) checkAvailable({ sku, quantity: -delta });
@@ -238,6 +263,7 @@ export function openBook(stocks: readonly Stock[], reservations: readonly Reserv
     if (onHand > limits.stockUnitsMax) {
       throw new StockOutOfRange({ sku, limit: String(limits.stockUnitsMax) });
     }
+    movements.push({ sku, kind: 'ADJUSTED', delta, onHand, reason, by });
     return { stock: putStock({ ...stock, onHand }) };
   }
 
@@ -261,5 +287,6 @@ export function openBook(stocks: readonly Stock[], reservations: readonly Reserv
     changedStocks: () => [...changedSkus].map((sku) => bySku.get(sku)!),
     newReservations: () => reservationsOf((orderId) => !known.has(orderId)),
     changedReservations: () => reservationsOf((orderId) => known.has(orderId)),
+    movements: () => movements,
   };
 }

@@ -2,7 +2,7 @@ import type { Clock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import type { Job } from '#kit/service.ts';
-import type { Command } from './domain.ts';
+import { type Command, limits } from './domain.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -13,7 +13,7 @@ export function createExpiryJob(deps: { database: Database; store: Store; clock:
   const { database, store, clock } = deps;
   return {
     name: 'commerce.inventory.expiry',
-    everyMs: 1_000,
+    everyMs: limits.expiryEveryMs,
     async run() {
       const now = clock.now();
       const orderIds = await store.findExpired(now);

@@ -1,7 +1,8 @@
 /** Domain to proto. */
 import { timestampFromDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { ReservationState } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { ReservationState, StockMovementKind } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { available, type Reservation, type Stock } from './domain.ts';
+import type { KeptMovement } from './store.ts';
 
 export function stockToProto(stock: Stock & { updatedAt?: Date }) {
   const { sku, onHand, reserved, version, updatedAt } = stock;
@@ -22,5 +23,18 @@ export function reservationToProto(reservation: Reservation) {
     lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
     state: ReservationState[state],
     expireTime: timestampFromMs(expiresAt),
+  };
+}
+
+export function movementToProto({ sku, kind, delta, onHand, reason, by, createdAt }: KeptMovement) {
+  return {
+    sku,
+    kind: StockMovementKind[kind],
+    delta,
+    onHand,
+    reason,
+    staffId: by?.staffId ?? '',
+    requestId: by?.requestId ?? '',
+    createTime: timestampFromDate(createdAt),
   };
 }

@@ -37,6 +37,11 @@ function times<Result>(count: number, work: (i: number) => Promise<Result>) {
   return Promise.allSettled(Array.from({ length: count }, (_, i) => work(i)));
 }
 
+/** From so many down to nothing. */
+function countdown(from: number): bigint[] {
+  return Array.from({ length: from + 1 }, (_, i) => BigInt(from - i));
+}
+
 function tally(results: PromiseSettledResult<unknown>[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const result of results) {
@@ -92,6 +97,8 @@ describe('two processes', () => {
     const sku = await stocked(0n);
     await times(40, (i) => at(i).adjust(sku, 1n));
     expect(await at(0).read(sku)).toMatchObject({ onHand: 40n });
+    const { movements } = await at(1).movements(sku, { pageSize: 100 });
+    expect(movements.map(({ onHand }) => onHand)).toEqual(countdown(40));
   });
 
   test('make the same SKUs at once, in whatever order', async () => {
@@ -190,6 +197,22 @@ describe('a process that dies', () => {
     expect(await at(0).read(sku)).toEqual({ onHand: 10n, reserved: 3n, available: 7n });
   });
 
+  test('before the commit of a correction has neither made nor kept it', async () => {
+    const sku = await stocked(10n);
+    const requestId = uuidv7();
+    disarm = armDebugPoint('commerce.inventory.before-commit', () => {
+      disarm();
+      return killTransactions(network);
+    });
+    await expect(at(0).adjust(sku, -4n, requestId)).rejects.toMatchObject({ code: 'aborted' });
+    expect((await at(1).movements(sku)).movements).toHaveLength(1);
+    await at(1).adjust(sku, -4n, requestId);
+    await at(0).adjust(sku, -4n, requestId);
+    const { movements } = await at(0).movements(sku);
+    expect(movements).toMatchObject([{ delta: -4n, onHand: 6n }, { delta: 10n }]);
+    expect(await at(0).read(sku)).toMatchObject({ onHand: 6n });
+  });
+
   test('in the middle of an expiry leaves it to the next one', async () => {
     const sku = await stocked(5n);
     await at(0).order.reserveStock({ ...reserveRequest(sku, 2n), holdSeconds: 60 });
@@ -211,6 +234,8 @@ test('after all of it, no unit was lost or made', async () => {
   const wrong = await network.sql`
     select sku from commerce_inventory.stock s
     where received <> on_hand + sold or on_hand < reserved
+      or received <> (
+        select sum(delta) from commerce_inventory.stock_movement m where m.sku = s.sku)
       or reserved <> (
         select coalesce(sum((line ->> 1)::bigint), 0) from commerce_inventory.reservation r,
           jsonb_array_elements(r.lines) as line

@@ -15,23 +15,25 @@ import type { Clock } from '#kit/clock.ts';
 import { type RequestKey, requestKey } from '#kit/db/request-log.ts';
 import { batchResults } from '#kit/load/batch.ts';
 import type { Coalescer } from '#kit/load/coalesce.ts';
-import type { Call } from '#kit/rpc/call.ts';
+import { cutPage, decodeNumberToken, encodePageToken } from '#kit/page.ts';
+import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { WatchHub } from '#kit/streams/watch.ts';
-import { type Command, limits, SkuNotFound } from './domain.ts';
-import { stockToProto } from './proto.ts';
-import type { StockView } from './store.ts';
+import { type Author, type Command, limits, SkuNotFound } from './domain.ts';
+import { movementToProto, stockToProto } from './proto.ts';
+import type { StockView, Store } from './store.ts';
 import type { StockWriter } from './writer.ts';
 
 export interface RpcDeps {
   writer: StockWriter;
+  store: Pick<Store, 'listMovements'>;
   stocks: Coalescer<string, StockView | undefined>;
   hub: WatchHub<StockView>;
   clock: Clock;
 }
 
 export function createInventoryRpc(deps: RpcDeps): Handlers<typeof InventoryService> {
-  const { writer, stocks, hub, clock } = deps;
+  const { writer, store, stocks, hub, clock } = deps;
 
   /** Hands a command to the writer, under the key of its own request message. */
   function write<Response extends DescMessage>(
@@ -68,15 +70,28 @@ export function createInventoryRpc(deps: RpcDeps): Handlers<typeof InventoryServ
       return { stocks: found.filter((stock) => stock !== undefined).map(stockToProto) };
     },
 
+    async listStockMovements({ sku, pageSize, pageToken }) {
+      const query = ['ListStockMovements', sku];
+      const before = decodeNumberToken(query, pageToken);
+      const size = pageSize || limits.movementsPageDefault;
+      const found = await store.listMovements(sku, before, size + 1);
+      const { page, nextPageToken } = cutPage(found, size, (last) =>
+        encodePageToken(query, [String(last.position)]),
+      );
+      return { movements: page.map(movementToProto), nextPageToken };
+    },
+
     setStock: (request, call) => {
       const { sku, onHand } = request;
-      return write(requestKey(call, request), SetStockResponseSchema, { kind: 'set', sku, onHand });
+      const command = { kind: 'set' as const, sku, onHand, by: authorOf(request, call) };
+      return write(requestKey(call, request), SetStockResponseSchema, command);
     },
 
     adjustStock: (request, call) => {
-      const { sku, delta } = request;
-      const key = requestKey(call, request);
-      return write(key, AdjustStockResponseSchema, { kind: 'adjust', sku, delta });
+      const { sku, delta, reason } = request;
+      const by = authorOf(request, call);
+      const command = { kind: 'adjust' as const, sku, delta, reason, by };
+      return write(requestKey(call, request), AdjustStockResponseSchema, command);
     },
 
     reserveStock: reserve,
@@ -105,4 +120,8 @@ export function createInventoryRpc(deps: RpcDeps): Handlers<typeof InventoryServ
       }
     },
   };
+}
+
+function authorOf({ requestId }: { requestId: string }, call: Call): Author {
+  return { staffId: userOf(call).id, requestId };
 }

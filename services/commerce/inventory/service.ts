@@ -18,7 +18,7 @@ export const inventory: ServiceModule = {
     const writer = createStockWriter(database, store);
     const stocks = createCoalescer<string, StockView | undefined>({
       name: 'commerce.inventory.read',
-      timeoutMs: 2_000,
+      timeoutMs: limits.readMsMax,
       itemsMax: limits.readBatchMax,
       async run(skus) {
         const found = await store.readStocks([...new Set(skus)]);
@@ -36,7 +36,7 @@ export const inventory: ServiceModule = {
     });
     return {
       implementations: [
-        implement(InventoryService, createInventoryRpc({ writer, stocks, hub, clock })),
+        implement(InventoryService, createInventoryRpc({ writer, store, stocks, hub, clock })),
       ],
       jobs: [createExpiryJob({ database, store, clock })],
       async stop() {

@@ -2,10 +2,12 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
 import { asCollision } from '#kit/db/request-log.ts';
 import {
+  type Author,
   type Book,
   type Command,
   type Line,
   limits,
+  type Movement,
   openBook,
   type Reservation,
   type ReservationState,
@@ -16,6 +18,14 @@ import { stockChanged } from './events.ts';
 /** A stock with the time of its last change. */
 export type StockView = Stock & { updatedAt: Date };
 
+/** A movement as it was kept; `by` is absent for stock that was there before movements were kept. */
+export interface KeptMovement extends Omit<Movement, 'by'> {
+  readonly by: Author | undefined;
+  /** Grows with each movement of a SKU. */
+  readonly position: bigint;
+  readonly createdAt: Date;
+}
+
 /** Stock and reservations. Who changes them opens a book, applies commands to it and writes it, in one transaction. */
 export interface Store {
   /**
@@ -24,12 +34,14 @@ export interface Store {
    */
   openBook(tx: Tx, commands: readonly Command[]): Promise<Book>;
   /**
-   * Writes what changed in the book, and its event, together with the commit. That throws Collision when another writer
+   * Writes what changed in the book, with its movements and its event, together with the commit. That throws Collision when another writer
    * made the same row.
    */
   writeBook(tx: Tx, book: Book): void;
   /** Reads stocks by SKU; unknown ones are left out. */
   readStocks(skus: readonly string[]): Promise<Map<string, StockView>>;
+  /** Reads what staff changed of a SKU, the newest first, at most `limit`, from before a position. */
+  listMovements(sku: string, before: bigint | undefined, limit: number): Promise<KeptMovement[]>;
   /** Active reservations whose time is over, the oldest first, at most limits.batchMax. */
   findExpired(now: number): Promise<string[]>;
 }
@@ -47,6 +59,18 @@ interface ReservationRow {
   state: ReservationState;
   lines: [sku: string, units: number][];
   expires_at: Date;
+}
+
+interface MovementRow {
+  sku: string;
+  position: bigint;
+  kind: Movement['kind'];
+  delta: bigint;
+  on_hand: bigint;
+  reason: string;
+  staff_id: string | null;
+  request_id: string | null;
+  created_at: Date;
 }
 
 /** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
@@ -116,6 +140,25 @@ export function createStore(database: Database): Store {
     database.defer(tx, statement);
   }
 
+  /** Behind the lock of their stocks, so positions grow as they were done. */
+  function insertMovements(tx: Tx, movements: readonly Movement[]): void {
+    if (movements.length === 0) return;
+    const statement = tx`
+      insert into stock_movement (sku, kind, delta, on_hand, reason, staff_id, request_id)
+      select sku, kind, delta, on_hand, reason, staff_id, request_id
+      from unnest(
+        ${movements.map((m) => m.sku)}::text[],
+        ${movements.map((m) => m.kind)}::text[],
+        ${movements.map((m) => String(m.delta))}::bigint[],
+        ${movements.map((m) => String(m.onHand))}::bigint[],
+        ${movements.map((m) => m.reason)}::text[],
+        ${movements.map((m) => m.by.staffId)}::uuid[],
+        ${movements.map((m) => m.by.requestId)}::uuid[]
+      ) with ordinality as t (sku, kind, delta, on_hand, reason, staff_id, request_id, nth)
+      order by nth`;
+    database.defer(tx, statement);
+  }
+
   return {
     async openBook(tx, commands) {
       const skus = new Set(commands.flatMap(skusOf));
@@ -139,6 +182,7 @@ export function createStore(database: Database): Store {
       );
       insertReservations(tx, book.newReservations());
       updateReservations(tx, book.changedReservations());
+      insertMovements(tx, book.movements());
       publish(database, tx, stockEvents(stocks));
     },
 
@@ -147,6 +191,15 @@ export function createStore(database: Database): Store {
         select sku, on_hand, reserved, sold, version, updated_at from stock
         where sku = any(${skus as string[]}::text[])`;
       return new Map(rows.map((row) => [row.sku, { ...toStock(row), updatedAt: row.updated_at }]));
+    },
+
+    async listMovements(sku, before, limit) {
+      const rows = await sql<MovementRow[]>`
+        select sku, position, kind, delta, on_hand, reason, staff_id, request_id, created_at
+        from stock_movement
+        where sku = ${sku} ${before === undefined ? sql`` : sql`and position < ${before}`}
+        order by position desc limit ${limit}`;
+      return rows.map(toMovement);
     },
 
     async findExpired(now) {
@@ -201,6 +254,12 @@ function linesToJson(lines: readonly Line[]): string {
 function toStock(row: StockRow): Stock {
   const { sku, reserved, sold, version } = row;
   return { sku, onHand: row.on_hand, reserved, sold, version };
+}
+
+function toMovement(row: MovementRow): KeptMovement {
+  const { sku, position, kind, delta, reason, staff_id: staffId, request_id: requestId } = row;
+  const by = staffId !== null && requestId !== null ? { staffId, requestId } : undefined;
+  return { sku, position, kind, delta, onHand: row.on_hand, reason, by, createdAt: row.created_at };
 }
 
 function toReservation(row: ReservationRow): Reservation {

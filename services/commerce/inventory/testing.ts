@@ -21,8 +21,10 @@ export function stockOf(network: Network, staff: Person) {
     order,
     set: (sku: string, onHand: bigint, requestId = uuidv7()) =>
       order.setStock({ requestId, sku, onHand }, { headers }),
-    adjust: (sku: string, delta: bigint, requestId = uuidv7()) =>
-      order.adjustStock({ requestId, sku, delta, reason: 'received' }, { headers }),
+    adjust: (sku: string, delta: bigint, requestId = uuidv7(), reason = 'received') =>
+      order.adjustStock({ requestId, sku, delta, reason }, { headers }),
+    movements: (sku: string, page: { pageSize?: number; pageToken?: string } = {}) =>
+      order.listStockMovements({ sku, ...page }, { headers }),
     commit: (orderId: string) => order.commitReservation({ requestId: uuidv7(), orderId }),
     release: (orderId: string) => order.releaseStock({ requestId: uuidv7(), orderId }),
     async read(sku: string) {

@@ -54,6 +54,8 @@ export async function checkStock(evidence: Evidence): Promise<Page> {
       ),
       finding('an order holds its units exactly as long as it is paid', reservations),
       finding('a reservation that was forgotten has expired', await findKept(evidence)),
+      finding('all that came in is in the record of movements', await findUnmoved(evidence)),
+      finding('a recount is in that record once, with its reason', await findUnrecorded(evidence)),
     ],
   };
 }
@@ -75,4 +77,25 @@ async function findKept({ sql, acknowledged }: Evidence) {
     select order_id, state from unnest(${orderIds}::uuid[]) as held (order_id)
       left join commerce_inventory.reservation using (order_id)
     where state is distinct from 'EXPIRED'`;
+}
+
+function findUnmoved({ sql }: Evidence) {
+  return sql`
+    select sku, received::text, sum(delta)::text as moved
+    from commerce_inventory.stock left join commerce_inventory.stock_movement using (sku)
+    group by sku having received is distinct from sum(delta)`;
+}
+
+/** Recounts that were acknowledged. */
+function findUnrecorded({ sql, acknowledged }: Evidence) {
+  const recounts = answersOf(acknowledged, InventoryService.method.adjustStock);
+  return sql`
+    select request_id, count(m.staff_id)::int as kept from unnest(
+      ${recounts.map(({ request }) => request.requestId!)}::uuid[],
+      ${recounts.map(({ request }) => request.sku!)}::text[],
+      ${recounts.map(({ request }) => String(request.delta))}::bigint[],
+      ${recounts.map(({ request }) => request.reason!)}::text[]
+    ) as told (request_id, sku, delta, reason)
+      left join commerce_inventory.stock_movement m using (request_id, sku, delta, reason)
+    group by request_id having count(m.staff_id) <> 1`;
 }

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file commerce/inventory/v1/inventory.proto.
  */
 export const file_commerce_inventory_v1_inventory: GenFile = /*@__PURE__*/
-  fileDesc("CiVjb21tZXJjZS9pbnZlbnRvcnkvdjEvaW52ZW50b3J5LnByb3RvEhVjb21tZXJjZS5pbnZlbnRvcnkudjEijAEKBVN0b2NrEgsKA3NrdRgBIAEoCRIPCgdvbl9oYW5kGAIgASgDEhAKCHJlc2VydmVkGAMgASgDEhEKCWF2YWlsYWJsZRgEIAEoAxIPCgd2ZXJzaW9uGAUgASgDEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI9CgRMaW5lEhYKA3NrdRgBIAEoCUIJukgGcgQQARhAEh0KCHF1YW50aXR5GAIgASgDQgu6SAgiBhjAhD0oASK0AQoLUmVzZXJ2YXRpb24SEAoIb3JkZXJfaWQYASABKAkSKgoFbGluZXMYAiADKAsyGy5jb21tZXJjZS5pbnZlbnRvcnkudjEuTGluZRI2CgVzdGF0ZRgDIAEoDjInLmNvbW1lcmNlLmludmVudG9yeS52MS5SZXNlcnZhdGlvblN0YXRlEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIpCg9HZXRTdG9ja1JlcXVlc3QSFgoDc2t1GAEgASgJQgm6SAZyBBABGEAiPwoQR2V0U3RvY2tSZXNwb25zZRIrCgVzdG9jaxgBIAEoCzIcLmNvbW1lcmNlLmludmVudG9yeS52MS5TdG9jayI5ChRCYXRjaEdldFN0b2NrUmVxdWVzdBIhCgRza3VzGAEgAygJQhO6SBCSAQ0IARDoByIGcgQQARhAIkUKFUJhdGNoR2V0U3RvY2tSZXNwb25zZRIsCgZzdG9ja3MYASADKAsyHC5jb21tZXJjZS5pbnZlbnRvcnkudjEuU3RvY2siZwoPU2V0U3RvY2tSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEhYKA3NrdRgCIAEoCUIJukgGcgQQARhAEh4KB29uX2hhbmQYAyABKANCDbpICiIIGICU69wDKAAiPwoQU2V0U3RvY2tSZXNwb25zZRIrCgVzdG9jaxgBIAEoCzIcLmNvbW1lcmNlLmludmVudG9yeS52MS5TdG9jayKPAQoSQWRqdXN0U3RvY2tSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEhYKA3NrdRgCIAEoCUIJukgGcgQQARhAEicKBWRlbHRhGAMgASgDQhi6SBUiEzgAGICU69wDKIDslKP8/////wESGgoGcmVhc29uGAQgASgJQgq6SAdyBRABGMgBIkIKE0FkanVzdFN0b2NrUmVzcG9uc2USKwoFc3RvY2sYASABKAsyHC5jb21tZXJjZS5pbnZlbnRvcnkudjEuU3RvY2siqwEKE1Jlc2VydmVTdG9ja1JlcXVlc3QSHAoKcmVxdWVzdF9pZBgBIAEoCUIIukgFcgOwAQESGgoIb3JkZXJfaWQYAiABKAlCCLpIBXIDsAEBEjcKBWxpbmVzGAMgAygLMhsuY29tbWVyY2UuaW52ZW50b3J5LnYxLkxpbmVCC7pICJIBBQgBEMgBEiEKDGhvbGRfc2Vjb25kcxgEIAEoBUILukgIGgYYgKMFKAAiTwoUUmVzZXJ2ZVN0b2NrUmVzcG9uc2USNwoLcmVzZXJ2YXRpb24YASABKAsyIi5jb21tZXJjZS5pbnZlbnRvcnkudjEuUmVzZXJ2YXRpb24iZQoYQmF0Y2hSZXNlcnZlU3RvY2tSZXF1ZXN0EkkKCHJlcXVlc3RzGAEgAygLMiouY29tbWVyY2UuaW52ZW50b3J5LnYxLlJlc2VydmVTdG9ja1JlcXVlc3RCC7pICJIBBQgBEOgHIuABChlCYXRjaFJlc2VydmVTdG9ja1Jlc3BvbnNlEkgKB3Jlc3VsdHMYASADKAsyNy5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hSZXNlcnZlU3RvY2tSZXNwb25zZS5SZXN1bHQaeQoGUmVzdWx0Ej8KCHJlc3BvbnNlGAEgASgLMisuY29tbWVyY2UuaW52ZW50b3J5LnYxLlJlc2VydmVTdG9ja1Jlc3BvbnNlSAASIwoFZXJyb3IYAiABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQgkKB291dGNvbWUiVAoYQ29tbWl0UmVzZXJ2YXRpb25SZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEhoKCG9yZGVyX2lkGAIgASgJQgi6SAVyA7ABASJUChlDb21taXRSZXNlcnZhdGlvblJlc3BvbnNlEjcKC3Jlc2VydmF0aW9uGAEgASgLMiIuY29tbWVyY2UuaW52ZW50b3J5LnYxLlJlc2VydmF0aW9uInAKHkJhdGNoQ29tbWl0UmVzZXJ2YXRpb25zUmVxdWVzdBJOCghyZXF1ZXN0cxgBIAMoCzIvLmNvbW1lcmNlLmludmVudG9yeS52MS5Db21taXRSZXNlcnZhdGlvblJlcXVlc3RCC7pICJIBBQgBEOgHIvEBCh9CYXRjaENvbW1pdFJlc2VydmF0aW9uc1Jlc3BvbnNlEk4KB3Jlc3VsdHMYASADKAsyPS5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hDb21taXRSZXNlcnZhdGlvbnNSZXNwb25zZS5SZXN1bHQafgoGUmVzdWx0EkQKCHJlc3BvbnNlGAEgASgLMjAuY29tbWVyY2UuaW52ZW50b3J5LnYxLkNvbW1pdFJlc2VydmF0aW9uUmVzcG9uc2VIABIjCgVlcnJvchgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCQoHb3V0Y29tZSJPChNSZWxlYXNlU3RvY2tSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEhoKCG9yZGVyX2lkGAIgASgJQgi6SAVyA7ABASJPChRSZWxlYXNlU3RvY2tSZXNwb25zZRI3CgtyZXNlcnZhdGlvbhgBIAEoCzIiLmNvbW1lcmNlLmludmVudG9yeS52MS5SZXNlcnZhdGlvbiI3ChFXYXRjaFN0b2NrUmVxdWVzdBIiCgRza3VzGAEgAygJQhS6SBGSAQ4IARBkGAEiBnIEEAEYQCJBChJXYXRjaFN0b2NrUmVzcG9uc2USKwoFc3RvY2sYASABKAsyHC5jb21tZXJjZS5pbnZlbnRvcnkudjEuU3RvY2siPAoMU3RvY2tDaGFuZ2VkEiwKBnN0b2NrcxgBIAMoCzIcLmNvbW1lcmNlLmludmVudG9yeS52MS5TdG9jayqvAgoLRXJyb3JSZWFzb24SHAoYRVJST1JfUkVBU09OX1VOU1BFQ0lGSUVEEAASHgoaRVJST1JfUkVBU09OX1NLVV9OT1RfRk9VTkQQARIjCh9FUlJPUl9SRUFTT05fSU5TVUZGSUNJRU5UX1NUT0NLEAISIgoeRVJST1JfUkVBU09OX1NUT0NLX0lTX1JFU0VSVkVEEAMSIwofRVJST1JfUkVBU09OX1NUT0NLX09VVF9PRl9SQU5HRRAEEiMKH0VSUk9SX1JFQVNPTl9SRVNFUlZBVElPTl9FWElTVFMQBRImCiJFUlJPUl9SRUFTT05fUkVTRVJWQVRJT05fTk9UX0ZPVU5EEAYSJwojRVJST1JfUkVBU09OX1JFU0VSVkFUSU9OX05PVF9BQ1RJVkUQByqzAQoQUmVzZXJ2YXRpb25TdGF0ZRIhCh1SRVNFUlZBVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhwKGFJFU0VSVkFUSU9OX1NUQVRFX0FDVElWRRABEh8KG1JFU0VSVkFUSU9OX1NUQVRFX0NPTU1JVFRFRBACEh4KGlJFU0VSVkFUSU9OX1NUQVRFX1JFTEVBU0VEEAMSHQoZUkVTRVJWQVRJT05fU1RBVEVfRVhQSVJFRBAEMu4KChBJbnZlbnRvcnlTZXJ2aWNlEnAKCEdldFN0b2NrEiYuY29tbWVyY2UuaW52ZW50b3J5LnYxLkdldFN0b2NrUmVxdWVzdBonLmNvbW1lcmNlLmludmVudG9yeS52MS5HZXRTdG9ja1Jlc3BvbnNlIhOQAgGquxgMCAIY0A8iBQjYBBA8En8KDUJhdGNoR2V0U3RvY2sSKy5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hHZXRTdG9ja1JlcXVlc3QaLC5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hHZXRTdG9ja1Jlc3BvbnNlIhOQAgGquxgMCAIY0A8iBQisAhA8EnsKCFNldFN0b2NrEiYuY29tbWVyY2UuaW52ZW50b3J5LnYxLlNldFN0b2NrUmVxdWVzdBonLmNvbW1lcmNlLmludmVudG9yeS52MS5TZXRTdG9ja1Jlc3BvbnNlIh6QAgKquxgXCAQYiCciBQjYBBA8KglzdG9jay5zZXQShwEKC0FkanVzdFN0b2NrEikuY29tbWVyY2UuaW52ZW50b3J5LnYxLkFkanVzdFN0b2NrUmVxdWVzdBoqLmNvbW1lcmNlLmludmVudG9yeS52MS5BZGp1c3RTdG9ja1Jlc3BvbnNlIiGQAgKquxgaCAQYiCciBQjYBBA8KgxzdG9jay5hZGp1c3QShQEKDFJlc2VydmVTdG9jaxIqLmNvbW1lcmNlLmludmVudG9yeS52MS5SZXNlcnZlU3RvY2tSZXF1ZXN0GisuY29tbWVyY2UuaW52ZW50b3J5LnYxLlJlc2VydmVTdG9ja1Jlc3BvbnNlIhyQAgKquxgVCAESDmNvbW1lcmNlLm9yZGVyGIgnEpQBChFCYXRjaFJlc2VydmVTdG9jaxIvLmNvbW1lcmNlLmludmVudG9yeS52MS5CYXRjaFJlc2VydmVTdG9ja1JlcXVlc3QaMC5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hSZXNlcnZlU3RvY2tSZXNwb25zZSIckAICqrsYFQgBEg5jb21tZXJjZS5vcmRlchiIJxKUAQoRQ29tbWl0UmVzZXJ2YXRpb24SLy5jb21tZXJjZS5pbnZlbnRvcnkudjEuQ29tbWl0UmVzZXJ2YXRpb25SZXF1ZXN0GjAuY29tbWVyY2UuaW52ZW50b3J5LnYxLkNvbW1pdFJlc2VydmF0aW9uUmVzcG9uc2UiHJACAqq7GBUIARIOY29tbWVyY2Uub3JkZXIYiCcSpgEKF0JhdGNoQ29tbWl0UmVzZXJ2YXRpb25zEjUuY29tbWVyY2UuaW52ZW50b3J5LnYxLkJhdGNoQ29tbWl0UmVzZXJ2YXRpb25zUmVxdWVzdBo2LmNvbW1lcmNlLmludmVudG9yeS52MS5CYXRjaENvbW1pdFJlc2VydmF0aW9uc1Jlc3BvbnNlIhyQAgKquxgVCAESDmNvbW1lcmNlLm9yZGVyGIgnEoUBCgxSZWxlYXNlU3RvY2sSKi5jb21tZXJjZS5pbnZlbnRvcnkudjEuUmVsZWFzZVN0b2NrUmVxdWVzdBorLmNvbW1lcmNlLmludmVudG9yeS52MS5SZWxlYXNlU3RvY2tSZXNwb25zZSIckAICqrsYFQgBEg5jb21tZXJjZS5vcmRlchiIJxJ5CgpXYXRjaFN0b2NrEiguY29tbWVyY2UuaW52ZW50b3J5LnYxLldhdGNoU3RvY2tSZXF1ZXN0GikuY29tbWVyY2UuaW52ZW50b3J5LnYxLldhdGNoU3RvY2tSZXNwb25zZSIUkAIBqrsYDQgCGIDd2wEiBAg8EDwwAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_google_rpc_status, file_platform_policy_v1_policy]);
+  fileDesc("CiVjb21tZXJjZS9pbnZlbnRvcnkvdjEvaW52ZW50b3J5LnByb3RvEhVjb21tZXJjZS5pbnZlbnRvcnkudjEijAEKBVN0b2NrEgsKA3NrdRgBIAEoCRIPCgdvbl9oYW5kGAIgASgDEhAKCHJlc2VydmVkGAMgASgDEhEKCWF2YWlsYWJsZRgEIAEoAxIPCgd2ZXJzaW9uGAUgASgDEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLbAQoNU3RvY2tNb3ZlbWVudBILCgNza3UYASABKAkSNgoEa2luZBgCIAEoDjIoLmNvbW1lcmNlLmludmVudG9yeS52MS5TdG9ja01vdmVtZW50S2luZBINCgVkZWx0YRgDIAEoAxIPCgdvbl9oYW5kGAQgASgDEg4KBnJlYXNvbhgFIAEoCRIQCghzdGFmZl9pZBgGIAEoCRISCgpyZXF1ZXN0X2lkGAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI9CgRMaW5lEhYKA3NrdRgBIAEoCUIJukgGcgQQARhAEh0KCHF1YW50aXR5GAIgASgDQgu6SAgiBhjAhD0oASK0AQoLUmVzZXJ2YXRpb24SEAoIb3JkZXJfaWQYASABKAkSKgoFbGluZXMYAiADKAsyGy5jb21tZXJjZS5pbnZlbnRvcnkudjEuTGluZRI2CgVzdGF0ZRgDIAEoDjInLmNvbW1lcmNlLmludmVudG9yeS52MS5SZXNlcnZhdGlvblN0YXRlEi8KC2V4cGlyZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIpCg9HZXRTdG9ja1JlcXVlc3QSFgoDc2t1GAEgASgJQgm6SAZyBBABGEAiPwoQR2V0U3RvY2tSZXNwb25zZRIrCgVzdG9jaxgBIAEoCzIcLmNvbW1lcmNlLmludmVudG9yeS52MS5TdG9jayI5ChRCYXRjaEdldFN0b2NrUmVxdWVzdBIhCgRza3VzGAEgAygJQhO6SBCSAQ0IARDoByIGcgQQARhAIkUKFUJhdGNoR2V0U3RvY2tSZXNwb25zZRIsCgZzdG9ja3MYASADKAsyHC5jb21tZXJjZS5pbnZlbnRvcnkudjEuU3RvY2sicAoZTGlzdFN0b2NrTW92ZW1lbnRzUmVxdWVzdBIWCgNza3UYASABKAlCCbpIBnIEEAEYQBIdCglwYWdlX3NpemUYAiABKAVCCrpIBxoFGPQDKAASHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMYgAQibgoaTGlzdFN0b2NrTW92ZW1lbnRzUmVzcG9uc2USNwoJbW92ZW1lbnRzGAEgAygLMiQuY29tbWVyY2UuaW52ZW50b3J5LnYxLlN0b2NrTW92ZW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImcKD1NldFN0b2NrUmVxdWVzdBIcCgpyZXF1ZXN0X2lkGAEgASgJQgi6SAVyA7ABARIWCgNza3UYAiABKAlCCbpIBnIEEAEYQBIeCgdvbl9oYW5kGAMgASgDQg26SAoiCBiAlOvcAygAIj8KEFNldFN0b2NrUmVzcG9uc2USKwoFc3RvY2sYASABKAsyHC5jb21tZXJjZS5pbnZlbnRvcnkudjEuU3RvY2sijwEKEkFkanVzdFN0b2NrUmVxdWVzdBIcCgpyZXF1ZXN0X2lkGAEgASgJQgi6SAVyA7ABARIWCgNza3UYAiABKAlCCbpIBnIEEAEYQBInCgVkZWx0YRgDIAEoA0IYukgVIhM4ABiAlOvcAyiA7JSj/P////8BEhoKBnJlYXNvbhgEIAEoCUIKukgHcgUQARjIASJCChNBZGp1c3RTdG9ja1Jlc3BvbnNlEisKBXN0b2NrGAEgASgLMhwuY29tbWVyY2UuaW52ZW50b3J5LnYxLlN0b2NrIqsBChNSZXNlcnZlU3RvY2tSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEhoKCG9yZGVyX2lkGAIgASgJQgi6SAVyA7ABARI3CgVsaW5lcxgDIAMoCzIbLmNvbW1lcmNlLmludmVudG9yeS52MS5MaW5lQgu6SAiSAQUIARDIARIhCgxob2xkX3NlY29uZHMYBCABKAVCC7pICBoGGICjBSgAIk8KFFJlc2VydmVTdG9ja1Jlc3BvbnNlEjcKC3Jlc2VydmF0aW9uGAEgASgLMiIuY29tbWVyY2UuaW52ZW50b3J5LnYxLlJlc2VydmF0aW9uImUKGEJhdGNoUmVzZXJ2ZVN0b2NrUmVxdWVzdBJJCghyZXF1ZXN0cxgBIAMoCzIqLmNvbW1lcmNlLmludmVudG9yeS52MS5SZXNlcnZlU3RvY2tSZXF1ZXN0Qgu6SAiSAQUIARDoByLgAQoZQmF0Y2hSZXNlcnZlU3RvY2tSZXNwb25zZRJICgdyZXN1bHRzGAEgAygLMjcuY29tbWVyY2UuaW52ZW50b3J5LnYxLkJhdGNoUmVzZXJ2ZVN0b2NrUmVzcG9uc2UuUmVzdWx0GnkKBlJlc3VsdBI/CghyZXNwb25zZRgBIAEoCzIrLmNvbW1lcmNlLmludmVudG9yeS52MS5SZXNlcnZlU3RvY2tSZXNwb25zZUgAEiMKBWVycm9yGAIgASgLMhIuZ29vZ2xlLnJwYy5TdGF0dXNIAEIJCgdvdXRjb21lIlQKGENvbW1pdFJlc2VydmF0aW9uUmVxdWVzdBIcCgpyZXF1ZXN0X2lkGAEgASgJQgi6SAVyA7ABARIaCghvcmRlcl9pZBgCIAEoCUIIukgFcgOwAQEiVAoZQ29tbWl0UmVzZXJ2YXRpb25SZXNwb25zZRI3CgtyZXNlcnZhdGlvbhgBIAEoCzIiLmNvbW1lcmNlLmludmVudG9yeS52MS5SZXNlcnZhdGlvbiJwCh5CYXRjaENvbW1pdFJlc2VydmF0aW9uc1JlcXVlc3QSTgoIcmVxdWVzdHMYASADKAsyLy5jb21tZXJjZS5pbnZlbnRvcnkudjEuQ29tbWl0UmVzZXJ2YXRpb25SZXF1ZXN0Qgu6SAiSAQUIARDoByLxAQofQmF0Y2hDb21taXRSZXNlcnZhdGlvbnNSZXNwb25zZRJOCgdyZXN1bHRzGAEgAygLMj0uY29tbWVyY2UuaW52ZW50b3J5LnYxLkJhdGNoQ29tbWl0UmVzZXJ2YXRpb25zUmVzcG9uc2UuUmVzdWx0Gn4KBlJlc3VsdBJECghyZXNwb25zZRgBIAEoCzIwLmNvbW1lcmNlLmludmVudG9yeS52MS5Db21taXRSZXNlcnZhdGlvblJlc3BvbnNlSAASIwoFZXJyb3IYAiABKAsyEi5nb29nbGUucnBjLlN0YXR1c0gAQgkKB291dGNvbWUiTwoTUmVsZWFzZVN0b2NrUmVxdWVzdBIcCgpyZXF1ZXN0X2lkGAEgASgJQgi6SAVyA7ABARIaCghvcmRlcl9pZBgCIAEoCUIIukgFcgOwAQEiTwoUUmVsZWFzZVN0b2NrUmVzcG9uc2USNwoLcmVzZXJ2YXRpb24YASABKAsyIi5jb21tZXJjZS5pbnZlbnRvcnkudjEuUmVzZXJ2YXRpb24iNwoRV2F0Y2hTdG9ja1JlcXVlc3QSIgoEc2t1cxgBIAMoCUIUukgRkgEOCAEQZBgBIgZyBBABGEAiQQoSV2F0Y2hTdG9ja1Jlc3BvbnNlEisKBXN0b2NrGAEgASgLMhwuY29tbWVyY2UuaW52ZW50b3J5LnYxLlN0b2NrIjwKDFN0b2NrQ2hhbmdlZBIsCgZzdG9ja3MYASADKAsyHC5jb21tZXJjZS5pbnZlbnRvcnkudjEuU3RvY2sqrwIKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEh4KGkVSUk9SX1JFQVNPTl9TS1VfTk9UX0ZPVU5EEAESIwofRVJST1JfUkVBU09OX0lOU1VGRklDSUVOVF9TVE9DSxACEiIKHkVSUk9SX1JFQVNPTl9TVE9DS19JU19SRVNFUlZFRBADEiMKH0VSUk9SX1JFQVNPTl9TVE9DS19PVVRfT0ZfUkFOR0UQBBIjCh9FUlJPUl9SRUFTT05fUkVTRVJWQVRJT05fRVhJU1RTEAUSJgoiRVJST1JfUkVBU09OX1JFU0VSVkFUSU9OX05PVF9GT1VORBAGEicKI0VSUk9SX1JFQVNPTl9SRVNFUlZBVElPTl9OT1RfQUNUSVZFEAcqewoRU3RvY2tNb3ZlbWVudEtpbmQSIwofU1RPQ0tfTU9WRU1FTlRfS0lORF9VTlNQRUNJRklFRBAAEh8KG1NUT0NLX01PVkVNRU5UX0tJTkRfQ09VTlRFRBABEiAKHFNUT0NLX01PVkVNRU5UX0tJTkRfQURKVVNURUQQAiqzAQoQUmVzZXJ2YXRpb25TdGF0ZRIhCh1SRVNFUlZBVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhwKGFJFU0VSVkFUSU9OX1NUQVRFX0FDVElWRRABEh8KG1JFU0VSVkFUSU9OX1NUQVRFX0NPTU1JVFRFRBACEh4KGlJFU0VSVkFUSU9OX1NUQVRFX1JFTEVBU0VEEAMSHQoZUkVTRVJWQVRJT05fU1RBVEVfRVhQSVJFRBAEMv8LChBJbnZlbnRvcnlTZXJ2aWNlEnAKCEdldFN0b2NrEiYuY29tbWVyY2UuaW52ZW50b3J5LnYxLkdldFN0b2NrUmVxdWVzdBonLmNvbW1lcmNlLmludmVudG9yeS52MS5HZXRTdG9ja1Jlc3BvbnNlIhOQAgGquxgMCAIY0A8iBQjYBBA8En8KDUJhdGNoR2V0U3RvY2sSKy5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hHZXRTdG9ja1JlcXVlc3QaLC5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hHZXRTdG9ja1Jlc3BvbnNlIhOQAgGquxgMCAIY0A8iBQisAhA8Eo4BChJMaXN0U3RvY2tNb3ZlbWVudHMSMC5jb21tZXJjZS5pbnZlbnRvcnkudjEuTGlzdFN0b2NrTW92ZW1lbnRzUmVxdWVzdBoxLmNvbW1lcmNlLmludmVudG9yeS52MS5MaXN0U3RvY2tNb3ZlbWVudHNSZXNwb25zZSITkAIBqrsYDAgEGLgXIgUIrAIQPBJ7CghTZXRTdG9jaxImLmNvbW1lcmNlLmludmVudG9yeS52MS5TZXRTdG9ja1JlcXVlc3QaJy5jb21tZXJjZS5pbnZlbnRvcnkudjEuU2V0U3RvY2tSZXNwb25zZSIekAICqrsYFwgEGIgnIgUI2AQQPCoJc3RvY2suc2V0EocBCgtBZGp1c3RTdG9jaxIpLmNvbW1lcmNlLmludmVudG9yeS52MS5BZGp1c3RTdG9ja1JlcXVlc3QaKi5jb21tZXJjZS5pbnZlbnRvcnkudjEuQWRqdXN0U3RvY2tSZXNwb25zZSIhkAICqrsYGggEGIgnIgUI2AQQPCoMc3RvY2suYWRqdXN0EoUBCgxSZXNlcnZlU3RvY2sSKi5jb21tZXJjZS5pbnZlbnRvcnkudjEuUmVzZXJ2ZVN0b2NrUmVxdWVzdBorLmNvbW1lcmNlLmludmVudG9yeS52MS5SZXNlcnZlU3RvY2tSZXNwb25zZSIckAICqrsYFQgBEg5jb21tZXJjZS5vcmRlchiIJxKUAQoRQmF0Y2hSZXNlcnZlU3RvY2sSLy5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hSZXNlcnZlU3RvY2tSZXF1ZXN0GjAuY29tbWVyY2UuaW52ZW50b3J5LnYxLkJhdGNoUmVzZXJ2ZVN0b2NrUmVzcG9uc2UiHJACAqq7GBUIARIOY29tbWVyY2Uub3JkZXIYiCcSlAEKEUNvbW1pdFJlc2VydmF0aW9uEi8uY29tbWVyY2UuaW52ZW50b3J5LnYxLkNvbW1pdFJlc2VydmF0aW9uUmVxdWVzdBowLmNvbW1lcmNlLmludmVudG9yeS52MS5Db21taXRSZXNlcnZhdGlvblJlc3BvbnNlIhyQAgKquxgVCAESDmNvbW1lcmNlLm9yZGVyGIgnEqYBChdCYXRjaENvbW1pdFJlc2VydmF0aW9ucxI1LmNvbW1lcmNlLmludmVudG9yeS52MS5CYXRjaENvbW1pdFJlc2VydmF0aW9uc1JlcXVlc3QaNi5jb21tZXJjZS5pbnZlbnRvcnkudjEuQmF0Y2hDb21taXRSZXNlcnZhdGlvbnNSZXNwb25zZSIckAICqrsYFQgBEg5jb21tZXJjZS5vcmRlchiIJxKFAQoMUmVsZWFzZVN0b2NrEiouY29tbWVyY2UuaW52ZW50b3J5LnYxLlJlbGVhc2VTdG9ja1JlcXVlc3QaKy5jb21tZXJjZS5pbnZlbnRvcnkudjEuUmVsZWFzZVN0b2NrUmVzcG9uc2UiHJACAqq7GBUIARIOY29tbWVyY2Uub3JkZXIYiCcSeQoKV2F0Y2hTdG9jaxIoLmNvbW1lcmNlLmludmVudG9yeS52MS5XYXRjaFN0b2NrUmVxdWVzdBopLmNvbW1lcmNlLmludmVudG9yeS52MS5XYXRjaFN0b2NrUmVzcG9uc2UiFJACAaq7GA0IAhiA3dsBIgQIPBA8MAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_google_rpc_status, file_platform_policy_v1_policy]);
 
 /**
  * Stock is how much of a SKU there is, in units.
@@ -77,6 +77,76 @@ export const StockSchema: GenMessage<Stock> = /*@__PURE__*/
   messageDesc(file_commerce_inventory_v1_inventory, 0);
 
 /**
+ * StockMovement is one change of on_hand that staff made. It is written once, with the change, and never altered.
+ *
+ * @generated from message commerce.inventory.v1.StockMovement
+ */
+export type StockMovement = Message<"commerce.inventory.v1.StockMovement"> & {
+  /**
+   * sku is the stock keeping unit.
+   *
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+
+  /**
+   * kind is how it was changed.
+   *
+   * @generated from field: commerce.inventory.v1.StockMovementKind kind = 2;
+   */
+  kind: StockMovementKind;
+
+  /**
+   * delta is how many units came in (positive) or went out (negative); 0 when a count found what was expected.
+   *
+   * @generated from field: int64 delta = 3;
+   */
+  delta: bigint;
+
+  /**
+   * on_hand is what lay in the warehouse after it.
+   *
+   * @generated from field: int64 on_hand = 4;
+   */
+  onHand: bigint;
+
+  /**
+   * reason is why, as AdjustStock was told; empty for a count.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * staff_id is the user id of who did it; empty for stock that was there before movements were kept.
+   *
+   * @generated from field: string staff_id = 6;
+   */
+  staffId: string;
+
+  /**
+   * request_id is the request that did it; empty like staff_id.
+   *
+   * @generated from field: string request_id = 7;
+   */
+  requestId: string;
+
+  /**
+   * create_time is when it was done.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 8;
+   */
+  createTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message commerce.inventory.v1.StockMovement.
+ * Use `create(StockMovementSchema)` to create a new message.
+ */
+export const StockMovementSchema: GenMessage<StockMovement> = /*@__PURE__*/
+  messageDesc(file_commerce_inventory_v1_inventory, 1);
+
+/**
  * Line is a quantity of one SKU.
  *
  * @generated from message commerce.inventory.v1.Line
@@ -102,7 +172,7 @@ export type Line = Message<"commerce.inventory.v1.Line"> & {
  * Use `create(LineSchema)` to create a new message.
  */
 export const LineSchema: GenMessage<Line> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 1);
+  messageDesc(file_commerce_inventory_v1_inventory, 2);
 
 /**
  * Reservation is the stock that one order holds.
@@ -144,7 +214,7 @@ export type Reservation = Message<"commerce.inventory.v1.Reservation"> & {
  * Use `create(ReservationSchema)` to create a new message.
  */
 export const ReservationSchema: GenMessage<Reservation> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 2);
+  messageDesc(file_commerce_inventory_v1_inventory, 3);
 
 /**
  * GetStockRequest names one SKU.
@@ -165,7 +235,7 @@ export type GetStockRequest = Message<"commerce.inventory.v1.GetStockRequest"> &
  * Use `create(GetStockRequestSchema)` to create a new message.
  */
 export const GetStockRequestSchema: GenMessage<GetStockRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 3);
+  messageDesc(file_commerce_inventory_v1_inventory, 4);
 
 /**
  * GetStockResponse is its stock.
@@ -186,7 +256,7 @@ export type GetStockResponse = Message<"commerce.inventory.v1.GetStockResponse">
  * Use `create(GetStockResponseSchema)` to create a new message.
  */
 export const GetStockResponseSchema: GenMessage<GetStockResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 4);
+  messageDesc(file_commerce_inventory_v1_inventory, 5);
 
 /**
  * BatchGetStockRequest names many SKUs.
@@ -207,7 +277,7 @@ export type BatchGetStockRequest = Message<"commerce.inventory.v1.BatchGetStockR
  * Use `create(BatchGetStockRequestSchema)` to create a new message.
  */
 export const BatchGetStockRequestSchema: GenMessage<BatchGetStockRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 5);
+  messageDesc(file_commerce_inventory_v1_inventory, 6);
 
 /**
  * BatchGetStockResponse is their stock.
@@ -228,7 +298,70 @@ export type BatchGetStockResponse = Message<"commerce.inventory.v1.BatchGetStock
  * Use `create(BatchGetStockResponseSchema)` to create a new message.
  */
 export const BatchGetStockResponseSchema: GenMessage<BatchGetStockResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 6);
+  messageDesc(file_commerce_inventory_v1_inventory, 7);
+
+/**
+ * ListStockMovementsRequest asks for one page.
+ *
+ * @generated from message commerce.inventory.v1.ListStockMovementsRequest
+ */
+export type ListStockMovementsRequest = Message<"commerce.inventory.v1.ListStockMovementsRequest"> & {
+  /**
+   * sku is the stock keeping unit.
+   *
+   * @generated from field: string sku = 1;
+   */
+  sku: string;
+
+  /**
+   * page_size is how many to return at most; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * page_token is the next_page_token of the page before; empty asks for the first.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message commerce.inventory.v1.ListStockMovementsRequest.
+ * Use `create(ListStockMovementsRequestSchema)` to create a new message.
+ */
+export const ListStockMovementsRequestSchema: GenMessage<ListStockMovementsRequest> = /*@__PURE__*/
+  messageDesc(file_commerce_inventory_v1_inventory, 8);
+
+/**
+ * ListStockMovementsResponse is one page.
+ *
+ * @generated from message commerce.inventory.v1.ListStockMovementsResponse
+ */
+export type ListStockMovementsResponse = Message<"commerce.inventory.v1.ListStockMovementsResponse"> & {
+  /**
+   * movements is the page, newest first.
+   *
+   * @generated from field: repeated commerce.inventory.v1.StockMovement movements = 1;
+   */
+  movements: StockMovement[];
+
+  /**
+   * next_page_token asks for the next page; empty on the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message commerce.inventory.v1.ListStockMovementsResponse.
+ * Use `create(ListStockMovementsResponseSchema)` to create a new message.
+ */
+export const ListStockMovementsResponseSchema: GenMessage<ListStockMovementsResponse> = /*@__PURE__*/
+  messageDesc(file_commerce_inventory_v1_inventory, 9);
 
 /**
  * SetStockRequest counts a SKU anew.
@@ -263,7 +396,7 @@ export type SetStockRequest = Message<"commerce.inventory.v1.SetStockRequest"> &
  * Use `create(SetStockRequestSchema)` to create a new message.
  */
 export const SetStockRequestSchema: GenMessage<SetStockRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 7);
+  messageDesc(file_commerce_inventory_v1_inventory, 10);
 
 /**
  * SetStockResponse is the stock after it.
@@ -284,7 +417,7 @@ export type SetStockResponse = Message<"commerce.inventory.v1.SetStockResponse">
  * Use `create(SetStockResponseSchema)` to create a new message.
  */
 export const SetStockResponseSchema: GenMessage<SetStockResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 8);
+  messageDesc(file_commerce_inventory_v1_inventory, 11);
 
 /**
  * AdjustStockRequest changes on_hand.
@@ -314,7 +447,7 @@ export type AdjustStockRequest = Message<"commerce.inventory.v1.AdjustStockReque
   delta: bigint;
 
   /**
-   * reason is why, for the record: "received", "damaged", "returned".
+   * reason is why, kept with the movement: "received", "damaged", "returned".
    *
    * @generated from field: string reason = 4;
    */
@@ -326,7 +459,7 @@ export type AdjustStockRequest = Message<"commerce.inventory.v1.AdjustStockReque
  * Use `create(AdjustStockRequestSchema)` to create a new message.
  */
 export const AdjustStockRequestSchema: GenMessage<AdjustStockRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 9);
+  messageDesc(file_commerce_inventory_v1_inventory, 12);
 
 /**
  * AdjustStockResponse is the stock after it.
@@ -347,7 +480,7 @@ export type AdjustStockResponse = Message<"commerce.inventory.v1.AdjustStockResp
  * Use `create(AdjustStockResponseSchema)` to create a new message.
  */
 export const AdjustStockResponseSchema: GenMessage<AdjustStockResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 10);
+  messageDesc(file_commerce_inventory_v1_inventory, 13);
 
 /**
  * ReserveStockRequest asks for all lines of an order.
@@ -389,7 +522,7 @@ export type ReserveStockRequest = Message<"commerce.inventory.v1.ReserveStockReq
  * Use `create(ReserveStockRequestSchema)` to create a new message.
  */
 export const ReserveStockRequestSchema: GenMessage<ReserveStockRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 11);
+  messageDesc(file_commerce_inventory_v1_inventory, 14);
 
 /**
  * ReserveStockResponse is the reservation.
@@ -410,7 +543,7 @@ export type ReserveStockResponse = Message<"commerce.inventory.v1.ReserveStockRe
  * Use `create(ReserveStockResponseSchema)` to create a new message.
  */
 export const ReserveStockResponseSchema: GenMessage<ReserveStockResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 12);
+  messageDesc(file_commerce_inventory_v1_inventory, 15);
 
 /**
  * BatchReserveStockRequest is many requests in one.
@@ -431,7 +564,7 @@ export type BatchReserveStockRequest = Message<"commerce.inventory.v1.BatchReser
  * Use `create(BatchReserveStockRequestSchema)` to create a new message.
  */
 export const BatchReserveStockRequestSchema: GenMessage<BatchReserveStockRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 13);
+  messageDesc(file_commerce_inventory_v1_inventory, 16);
 
 /**
  * BatchReserveStockResponse has one result for each request.
@@ -452,7 +585,7 @@ export type BatchReserveStockResponse = Message<"commerce.inventory.v1.BatchRese
  * Use `create(BatchReserveStockResponseSchema)` to create a new message.
  */
 export const BatchReserveStockResponseSchema: GenMessage<BatchReserveStockResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 14);
+  messageDesc(file_commerce_inventory_v1_inventory, 17);
 
 /**
  * Result is the answer to one request.
@@ -489,7 +622,7 @@ export type BatchReserveStockResponse_Result = Message<"commerce.inventory.v1.Ba
  * Use `create(BatchReserveStockResponse_ResultSchema)` to create a new message.
  */
 export const BatchReserveStockResponse_ResultSchema: GenMessage<BatchReserveStockResponse_Result> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 14, 0);
+  messageDesc(file_commerce_inventory_v1_inventory, 17, 0);
 
 /**
  * CommitReservationRequest names the order.
@@ -517,7 +650,7 @@ export type CommitReservationRequest = Message<"commerce.inventory.v1.CommitRese
  * Use `create(CommitReservationRequestSchema)` to create a new message.
  */
 export const CommitReservationRequestSchema: GenMessage<CommitReservationRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 15);
+  messageDesc(file_commerce_inventory_v1_inventory, 18);
 
 /**
  * CommitReservationResponse is the reservation.
@@ -538,7 +671,7 @@ export type CommitReservationResponse = Message<"commerce.inventory.v1.CommitRes
  * Use `create(CommitReservationResponseSchema)` to create a new message.
  */
 export const CommitReservationResponseSchema: GenMessage<CommitReservationResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 16);
+  messageDesc(file_commerce_inventory_v1_inventory, 19);
 
 /**
  * BatchCommitReservationsRequest is many requests in one.
@@ -559,7 +692,7 @@ export type BatchCommitReservationsRequest = Message<"commerce.inventory.v1.Batc
  * Use `create(BatchCommitReservationsRequestSchema)` to create a new message.
  */
 export const BatchCommitReservationsRequestSchema: GenMessage<BatchCommitReservationsRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 17);
+  messageDesc(file_commerce_inventory_v1_inventory, 20);
 
 /**
  * BatchCommitReservationsResponse has one result for each request.
@@ -580,7 +713,7 @@ export type BatchCommitReservationsResponse = Message<"commerce.inventory.v1.Bat
  * Use `create(BatchCommitReservationsResponseSchema)` to create a new message.
  */
 export const BatchCommitReservationsResponseSchema: GenMessage<BatchCommitReservationsResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 18);
+  messageDesc(file_commerce_inventory_v1_inventory, 21);
 
 /**
  * Result is the answer to one request.
@@ -617,7 +750,7 @@ export type BatchCommitReservationsResponse_Result = Message<"commerce.inventory
  * Use `create(BatchCommitReservationsResponse_ResultSchema)` to create a new message.
  */
 export const BatchCommitReservationsResponse_ResultSchema: GenMessage<BatchCommitReservationsResponse_Result> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 18, 0);
+  messageDesc(file_commerce_inventory_v1_inventory, 21, 0);
 
 /**
  * ReleaseStockRequest names the order.
@@ -645,7 +778,7 @@ export type ReleaseStockRequest = Message<"commerce.inventory.v1.ReleaseStockReq
  * Use `create(ReleaseStockRequestSchema)` to create a new message.
  */
 export const ReleaseStockRequestSchema: GenMessage<ReleaseStockRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 19);
+  messageDesc(file_commerce_inventory_v1_inventory, 22);
 
 /**
  * ReleaseStockResponse is the reservation.
@@ -666,7 +799,7 @@ export type ReleaseStockResponse = Message<"commerce.inventory.v1.ReleaseStockRe
  * Use `create(ReleaseStockResponseSchema)` to create a new message.
  */
 export const ReleaseStockResponseSchema: GenMessage<ReleaseStockResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 20);
+  messageDesc(file_commerce_inventory_v1_inventory, 23);
 
 /**
  * WatchStockRequest names what to watch.
@@ -687,7 +820,7 @@ export type WatchStockRequest = Message<"commerce.inventory.v1.WatchStockRequest
  * Use `create(WatchStockRequestSchema)` to create a new message.
  */
 export const WatchStockRequestSchema: GenMessage<WatchStockRequest> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 21);
+  messageDesc(file_commerce_inventory_v1_inventory, 24);
 
 /**
  * WatchStockResponse is one state of one SKU.
@@ -708,7 +841,7 @@ export type WatchStockResponse = Message<"commerce.inventory.v1.WatchStockRespon
  * Use `create(WatchStockResponseSchema)` to create a new message.
  */
 export const WatchStockResponseSchema: GenMessage<WatchStockResponse> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 22);
+  messageDesc(file_commerce_inventory_v1_inventory, 25);
 
 /**
  * StockChanged is published when stock has changed.
@@ -729,7 +862,7 @@ export type StockChanged = Message<"commerce.inventory.v1.StockChanged"> & {
  * Use `create(StockChangedSchema)` to create a new message.
  */
 export const StockChangedSchema: GenMessage<StockChanged> = /*@__PURE__*/
-  messageDesc(file_commerce_inventory_v1_inventory, 23);
+  messageDesc(file_commerce_inventory_v1_inventory, 26);
 
 /**
  * ErrorReason is why the service refuses. On the wire the prefix is left out.
@@ -809,6 +942,47 @@ export const ErrorReasonSchema: GenEnum<ErrorReason> = /*@__PURE__*/
   enumDesc(file_commerce_inventory_v1_inventory, 0);
 
 /**
+ * StockMovementKind is how staff changed what lies in the warehouse.
+ *
+ * @generated from enum commerce.inventory.v1.StockMovementKind
+ */
+export const StockMovementKind = {
+  /**
+   * STOCK_MOVEMENT_KIND_UNSPECIFIED is never sent.
+   *
+   * @generated from enum value: STOCK_MOVEMENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * STOCK_MOVEMENT_KIND_COUNTED came of SetStock.
+   *
+   * @generated from enum value: STOCK_MOVEMENT_KIND_COUNTED = 1;
+   */
+  COUNTED: 1,
+
+  /**
+   * STOCK_MOVEMENT_KIND_ADJUSTED came of AdjustStock.
+   *
+   * @generated from enum value: STOCK_MOVEMENT_KIND_ADJUSTED = 2;
+   */
+  ADJUSTED: 2,
+} as const;
+
+/**
+ * StockMovementKind is how staff changed what lies in the warehouse.
+ *
+ * @generated from enum commerce.inventory.v1.StockMovementKind
+ */
+export type StockMovementKind = (typeof StockMovementKind)[keyof typeof StockMovementKind] | UnknownEnum;
+
+/**
+ * Describes the enum commerce.inventory.v1.StockMovementKind.
+ */
+export const StockMovementKindSchema: GenEnum<StockMovementKind> = /*@__PURE__*/
+  enumDesc(file_commerce_inventory_v1_inventory, 1);
+
+/**
  * ReservationState is what became of a reservation.
  *
  * @generated from enum commerce.inventory.v1.ReservationState
@@ -861,7 +1035,7 @@ export type ReservationState = (typeof ReservationState)[keyof typeof Reservatio
  * Describes the enum commerce.inventory.v1.ReservationState.
  */
 export const ReservationStateSchema: GenEnum<ReservationState> = /*@__PURE__*/
-  enumDesc(file_commerce_inventory_v1_inventory, 1);
+  enumDesc(file_commerce_inventory_v1_inventory, 2);
 
 /**
  * InventoryService keeps exact stock. For every SKU, always: on_hand = available + reserved, and nothing is negative.
@@ -894,7 +1068,22 @@ export const InventoryService: GenService<{
     output: typeof BatchGetStockResponseSchema;
   },
   /**
-   * SetStock counts a SKU anew: on_hand becomes what was counted. It creates the SKU when it is new.
+   * ListStockMovements lists what staff counted and corrected of a SKU, newest first. What orders hold and buy is not
+   * among it: all deltas of a SKU add up to what ever came in. An unknown SKU has no movements.
+   *
+   * Errors:
+   *   INVALID_ARGUMENT  INVALID_PAGE_TOKEN
+   *
+   * @generated from rpc commerce.inventory.v1.InventoryService.ListStockMovements
+   */
+  listStockMovements: {
+    methodKind: "unary";
+    input: typeof ListStockMovementsRequestSchema;
+    output: typeof ListStockMovementsResponseSchema;
+  },
+  /**
+   * SetStock counts a SKU anew: on_hand becomes what was counted. It creates the SKU when it is new. The difference is
+   * kept as a movement.
    *
    * Errors:
    *   FAILED_PRECONDITION  STOCK_IS_RESERVED, metadata: sku, reserved. Less than what is reserved cannot be set.
@@ -908,7 +1097,8 @@ export const InventoryService: GenService<{
     output: typeof SetStockResponseSchema;
   },
   /**
-   * AdjustStock adds to or takes from on_hand: goods received, damaged, returned.
+   * AdjustStock adds to or takes from on_hand: goods received, damaged, returned. It is kept as a movement, with its
+   * reason.
    *
    * Errors:
    *   NOT_FOUND            SKU_NOT_FOUND, metadata: sku
