@@ -1,37 +1,38 @@
 import { sql } from 'drizzle-orm';
-import { bigint, jsonb, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
-import type { Movement } from './domain.ts';
+import { jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { int8, time } from '#kit/db/columns.ts';
+import type { Movement, ReservationState } from './domain.ts';
 
 export const stock = pgTable('stock', {
   sku: text().primaryKey(),
-  onHand: bigint('on_hand', { mode: 'bigint' }).notNull(),
-  reserved: bigint({ mode: 'bigint' }).notNull().default(0n),
-  sold: bigint({ mode: 'bigint' }).notNull().default(0n),
-  received: bigint({ mode: 'bigint' }).generatedAlwaysAs(sql`on_hand + sold`),
-  version: bigint({ mode: 'bigint' }).notNull().default(1n),
-  updatedAt: timestamp('updated_at', { withTimezone: true }).notNull().defaultNow(),
+  onHand: int8('on_hand').notNull(),
+  reserved: int8('reserved').notNull().default(0n),
+  sold: int8('sold').notNull().default(0n),
+  received: int8('received').generatedAlwaysAs(sql`on_hand + sold`),
+  version: int8('version').notNull().default(1n),
+  updatedAt: time('updated_at').notNull().defaultNow(),
 });
 
 export const reservation = pgTable('reservation', {
   orderId: uuid('order_id').primaryKey(),
-  state: text().notNull(),
+  state: text().$type<ReservationState>().notNull(),
   lines: jsonb().$type<[sku: string, units: number][]>().notNull(),
-  expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
-  createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+  expiresAt: time('expires_at').notNull(),
+  createdAt: time('created_at').notNull().defaultNow(),
 });
 
 export const stockMovement = pgTable(
   'stock_movement',
   {
     sku: text().notNull(),
-    position: bigint({ mode: 'bigint' }).notNull().generatedAlwaysAsIdentity(),
+    position: int8('position').notNull().generatedAlwaysAsIdentity(),
     kind: text().$type<Movement['kind']>().notNull(),
-    delta: bigint({ mode: 'bigint' }).notNull(),
-    onHand: bigint('on_hand', { mode: 'bigint' }).notNull(),
+    delta: int8('delta').notNull(),
+    onHand: int8('on_hand').notNull(),
     reason: text().notNull(),
     staffId: uuid('staff_id'),
     requestId: uuid('request_id'),
-    createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+    createdAt: time('created_at').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.sku, table.position] })],
 );

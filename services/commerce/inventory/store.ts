@@ -1,6 +1,7 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
 import { asCollision } from '#kit/db/request-log.ts';
+import type { RowOf } from '#kit/db/row.ts';
 import {
   type Author,
   type Book,
@@ -10,10 +11,10 @@ import {
   type Movement,
   openBook,
   type Reservation,
-  type ReservationState,
   type Stock,
 } from './domain.ts';
 import { stockChanged } from './events.ts';
+import type { reservation, stock, stockMovement } from './schema.ts';
 
 /** A stock with the time of its last change. */
 export type StockView = Stock & { updatedAt: Date };
@@ -46,32 +47,11 @@ export interface Store {
   findExpired(now: number): Promise<string[]>;
 }
 
-interface StockRow {
-  sku: string;
-  on_hand: bigint;
-  reserved: bigint;
-  sold: bigint;
-  version: bigint;
-}
+type StockRow = Omit<RowOf<typeof stock>, 'received' | 'updated_at'>;
 
-interface ReservationRow {
-  order_id: string;
-  state: ReservationState;
-  lines: [sku: string, units: number][];
-  expires_at: Date;
-}
+type ReservationRow = Omit<RowOf<typeof reservation>, 'created_at'>;
 
-interface MovementRow {
-  sku: string;
-  position: bigint;
-  kind: Movement['kind'];
-  delta: bigint;
-  on_hand: bigint;
-  reason: string;
-  staff_id: string | null;
-  request_id: string | null;
-  created_at: Date;
-}
+type MovementRow = RowOf<typeof stockMovement>;
 
 /** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {

@@ -1,14 +1,8 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { asCollision } from '#kit/db/request-log.ts';
-import {
-  type Address,
-  type CancelReason,
-  type Line,
-  limits,
-  type Order,
-  type Status,
-  type Step,
-} from './domain.ts';
+import type { RowOf } from '#kit/db/row.ts';
+import { type Line, limits, type Order } from './domain.ts';
+import type { customerOrder, LineRow } from './schema.ts';
 
 /** An order with what its saga needs: the request that began it, and the token to pay with. */
 export interface Saga {
@@ -49,28 +43,7 @@ export interface Store {
   countOpen(): Promise<number>;
 }
 
-type LineRow = [sku: string, productId: string, title: string, units: number, unitMinor: string];
-
-interface Row {
-  order_id: string;
-  user_id: string;
-  request_id: string;
-  request_hash: Buffer;
-  status: Status;
-  step: Step;
-  lines: LineRow[];
-  currency: string;
-  total_minor: bigint;
-  address: Address;
-  payment_token: string | null;
-  payment_id: string | null;
-  cancel_reason: CancelReason | null;
-  cancel_detail: string;
-  tracking_code: string;
-  version: bigint;
-  created_at: Date;
-  updated_at: Date;
-}
+type Row = Omit<RowOf<typeof customerOrder>, 'lease_until'>;
 
 /** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {

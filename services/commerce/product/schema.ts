@@ -1,26 +1,18 @@
-import {
-  bigint,
-  boolean,
-  integer,
-  jsonb,
-  pgTable,
-  text,
-  timestamp,
-  uuid,
-} from 'drizzle-orm/pg-core';
-import type { LocalizedText } from './domain.ts';
+import { boolean, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { int8, time } from '#kit/db/columns.ts';
+import type { Product, Status } from './domain.ts';
 
 export const product = pgTable('product', {
   productId: uuid('product_id').primaryKey(),
-  version: bigint({ mode: 'bigint' }).notNull(),
+  version: int8('version').notNull(),
   title: text().notNull(),
   description: text().notNull(),
-  localizedTexts: jsonb('localized_texts').$type<Record<string, LocalizedText>>().notNull(),
+  localizedTexts: jsonb('localized_texts').$type<Product['localizedTexts']>().notNull(),
   category: text().notNull(),
   brand: text().notNull(),
-  status: text().notNull(),
-  createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
-  updatedAt: timestamp('updated_at', { withTimezone: true }).notNull(),
+  status: text().$type<Status>().notNull(),
+  createdAt: time('created_at').notNull(),
+  updatedAt: time('updated_at').notNull(),
 });
 
 export const variant = pgTable('variant', {
@@ -29,7 +21,7 @@ export const variant = pgTable('variant', {
   position: integer().notNull(),
   title: text().notNull(),
   currency: text().notNull(),
-  unitMinor: bigint('unit_minor', { mode: 'bigint' }).notNull(),
+  unitMinor: int8('unit_minor').notNull(),
   imageUrls: jsonb('image_urls').$type<string[]>().notNull(),
   attributes: jsonb().$type<Record<string, { kind: string; value: string | boolean }>>().notNull(),
   inStock: boolean('in_stock'),

@@ -1,30 +1,20 @@
-import {
-  bigint,
-  boolean,
-  customType,
-  integer,
-  pgTable,
-  primaryKey,
-  text,
-  timestamp,
-  uuid,
-} from 'drizzle-orm/pg-core';
-
-const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
-const minor = (name: string) => bigint(name, { mode: 'bigint' });
-const time = (name: string) => timestamp(name, { withTimezone: true });
+import { boolean, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { bytea, int8, time } from '#kit/db/columns.ts';
+import type { StoredFact } from './domain/record.ts';
+import type { Verdict } from './domain/reducer.ts';
+import type { Fact, Operation, Payment, Status } from './domain.ts';
 
 export const payment = pgTable('payment', {
   paymentId: uuid('payment_id').primaryKey(),
   orderId: uuid('order_id').notNull().unique(),
   userId: uuid('user_id'),
   currency: text().notNull(),
-  amountMinor: minor('amount_minor').notNull(),
-  intent: text().notNull(),
-  status: text().notNull(),
-  authorizedMinor: minor('authorized_minor').notNull().default(0n),
-  capturedMinor: minor('captured_minor').notNull().default(0n),
-  refundedMinor: minor('refunded_minor').notNull().default(0n),
+  amountMinor: int8('amount_minor').notNull(),
+  intent: text().$type<Payment['intent']>().notNull(),
+  status: text().$type<Status>().notNull(),
+  authorizedMinor: int8('authorized_minor').notNull().default(0n),
+  capturedMinor: int8('captured_minor').notNull().default(0n),
+  refundedMinor: int8('refunded_minor').notNull().default(0n),
   declineCode: text('decline_code').notNull().default(''),
   voidRequested: boolean('void_requested').notNull().default(false),
   isReleased: boolean('is_released').notNull().default(false),
@@ -36,7 +26,7 @@ export const payment = pgTable('payment', {
   leasedUntil: time('leased_until'),
   epoch: integer().notNull().default(0),
   attempts: integer().notNull().default(0),
-  version: bigint({ mode: 'bigint' }).notNull().default(1n),
+  version: int8('version').notNull().default(1n),
   createdAt: time('created_at').notNull(),
   updatedAt: time('updated_at').notNull(),
 });
@@ -46,9 +36,9 @@ export const operation = pgTable('operation', {
   paymentId: uuid('payment_id')
     .notNull()
     .references(() => payment.paymentId),
-  kind: text().notNull(),
-  amountMinor: minor('amount_minor').notNull(),
-  state: text().notNull(),
+  kind: text().$type<Operation['kind']>().notNull(),
+  amountMinor: int8('amount_minor').notNull(),
+  state: text().$type<Operation['state']>().notNull(),
   code: text().notNull(),
   reason: text().notNull(),
   requestHash: text('request_hash').notNull(),
@@ -61,13 +51,13 @@ export const providerFact = pgTable(
   {
     paymentId: uuid('payment_id').notNull(),
     operation: text().notNull(),
-    kind: text().notNull(),
-    amountMinor: minor('amount_minor').notNull(),
+    kind: text().$type<Fact['kind']>().notNull(),
+    amountMinor: int8('amount_minor').notNull(),
     currency: text().notNull(),
     code: text().notNull(),
-    source: text().notNull(),
+    source: text().$type<StoredFact['source']>().notNull(),
     eventId: text('event_id'),
-    verdict: text().notNull(),
+    verdict: text().$type<Verdict>().notNull(),
     createdAt: time('created_at').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.paymentId, table.operation, table.kind] })],

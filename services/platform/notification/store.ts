@@ -1,18 +1,12 @@
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
+import type { RowOf } from '#kit/db/row.ts';
 import { together } from '#kit/db/together.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { FeedPosition } from '#kit/streams/feed.ts';
-import {
-  type Kind,
-  limits,
-  meaningOf,
-  type Notification,
-  newTellings,
-  type Parameters,
-  type Telling,
-} from './domain.ts';
+import { limits, meaningOf, type Notification, newTellings, type Telling } from './domain.ts';
 import { notificationsAdded } from './events.ts';
+import type { notification } from './schema.ts';
 
 /** Which notifications of a person a list shows. */
 export interface Filter {
@@ -41,16 +35,7 @@ export interface Store {
   readAfter(asked: readonly FeedPosition[], limit: number): Promise<Notification[][]>;
 }
 
-interface Row {
-  notification_id: string;
-  user_id: string;
-  position: bigint;
-  kind: Kind;
-  subject_id: string;
-  parameters: Parameters;
-  created_at: Date;
-  read_at: Date | null;
-}
+type Row = RowOf<typeof notification>;
 
 /** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {

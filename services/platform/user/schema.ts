@@ -1,7 +1,6 @@
-import { bigint, customType, integer, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core';
-
-const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
-const time = (name: string) => timestamp(name, { withTimezone: true });
+import { integer, pgTable, text, uuid } from 'drizzle-orm/pg-core';
+import { bytea, int8, time } from '#kit/db/columns.ts';
+import type { Role, UserStatus } from './domain.ts';
 
 export const appUser = pgTable('app_user', {
   userId: uuid('user_id').primaryKey(),
@@ -9,10 +8,10 @@ export const appUser = pgTable('app_user', {
   passwordHash: text('password_hash').notNull(),
   name: text().notNull(),
   phone: text().notNull().default(''),
-  roles: text().array().notNull(),
-  status: text().notNull(),
+  roles: text().array().$type<Role[]>().notNull(),
+  status: text().$type<UserStatus>().notNull(),
   statusReason: text('status_reason').notNull().default(''),
-  version: bigint({ mode: 'bigint' }).notNull().default(1n),
+  version: int8('version').notNull().default(1n),
   createdAt: time('created_at').notNull(),
   updatedAt: time('updated_at').notNull(),
 });

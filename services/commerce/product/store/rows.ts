@@ -1,19 +1,10 @@
 /** Rows to domain and back. */
+import type { RowOf } from '#kit/db/row.ts';
 import type { Attribute, Product, Status, Variant } from '../domain.ts';
+import type { product, variant } from '../schema.ts';
 import type { Price } from '../store.ts';
 
-export interface ProductRow {
-  product_id: string;
-  version: bigint;
-  title: string;
-  description: string;
-  localized_texts: Product['localizedTexts'];
-  category: string;
-  brand: string;
-  status: Status;
-  created_at: Date;
-  updated_at: Date;
-}
+export type ProductRow = RowOf<typeof product>;
 
 /** A variant as jsonb carries it: what is wider than a double is a string. */
 export interface VariantJson {
@@ -31,15 +22,13 @@ interface AttributeJson {
   value: string | boolean;
 }
 
-export interface PriceRow {
-  sku: string;
-  product_id: string;
+export type PriceRow = Pick<
+  RowOf<typeof variant>,
+  'sku' | 'product_id' | 'title' | 'currency' | 'unit_minor'
+> & {
   product_title: string;
-  title: string;
-  currency: string;
-  unit_minor: bigint;
   status: Status;
-}
+};
 
 export function toProduct(row: ProductRow, variants: readonly VariantJson[]): Product {
   const { version, title, description, category, brand, status } = row;

@@ -1,9 +1,11 @@
 /** Statements that keep what the provider said, and what was promised to be asked of it. */
+
 import type { Database, Tx } from '#kit/db/database.ts';
 import { Collision } from '#kit/db/request-log.ts';
+import type { RowOf } from '#kit/db/row.ts';
 import type { StoredFact } from '../domain/record.ts';
-import type { Verdict } from '../domain/reducer.ts';
-import { type Fact, limits } from '../domain.ts';
+import { limits } from '../domain.ts';
+import type { providerFact } from '../schema.ts';
 import type { OwnedOperation } from '../store.ts';
 
 export async function writeOperations(
@@ -53,17 +55,7 @@ export function writeFacts(database: Database, tx: Tx, facts: readonly StoredFac
   database.defer(tx, statement);
 }
 
-interface FactRow {
-  payment_id: string;
-  operation: string;
-  kind: Fact['kind'];
-  amount_minor: bigint;
-  currency: string;
-  code: string;
-  source: StoredFact['source'];
-  event_id: string | null;
-  verdict: Verdict;
-}
+type FactRow = Omit<RowOf<typeof providerFact>, 'created_at'>;
 
 export async function findWaiting(sql: Database['sql']): Promise<StoredFact[]> {
   const rows = await sql<FactRow[]>`

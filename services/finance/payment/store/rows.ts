@@ -1,45 +1,13 @@
 /** Rows to domain. */
 
+import type { RowOf } from '#kit/db/row.ts';
 import type { PaymentRecord } from '../domain/record.ts';
-import type { Operation, Payment, Status } from '../domain.ts';
+import type { Operation } from '../domain.ts';
+import type { operation, payment } from '../schema.ts';
 
-export interface PaymentRow {
-  payment_id: string;
-  order_id: string;
-  user_id: string | null;
-  currency: string;
-  amount_minor: bigint;
-  intent: Payment['intent'];
-  status: Status;
-  authorized_minor: bigint;
-  captured_minor: bigint;
-  decline_code: string;
-  void_requested: boolean;
-  is_released: boolean;
-  operation_count: number;
-  payment_token: string | null;
-  request_key: string | null;
-  request_hash: Buffer | null;
-  due_at: Date | null;
-  leased_until: Date | null;
-  epoch: number;
-  attempts: number;
-  version: bigint;
-  created_at: Date;
-  updated_at: Date;
-}
+export type PaymentRow = Omit<RowOf<typeof payment>, 'refunded_minor'>;
 
-export interface OperationRow {
-  operation_id: string;
-  payment_id: string;
-  kind: Operation['kind'];
-  amount_minor: bigint;
-  state: Operation['state'];
-  code: string;
-  reason: string;
-  request_hash: string;
-  position: number;
-}
+export type OperationRow = Omit<RowOf<typeof operation>, 'created_at'>;
 
 export function toRecord(row: PaymentRow, operations: readonly Operation[]): PaymentRecord {
   return {

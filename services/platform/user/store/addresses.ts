@@ -1,5 +1,7 @@
 import type { Database, Tx } from '#kit/db/database.ts';
+import type { RowOf } from '#kit/db/row.ts';
 import { type Address, AddressNotFound } from '../domain.ts';
+import type { address } from '../schema.ts';
 
 /** Address books. Who changes one has locked its person (UserStore.lockAccount). */
 export interface AddressStore {
@@ -14,17 +16,7 @@ export interface AddressStore {
   remove(tx: Tx, userId: string, addressId: string): Promise<void>;
 }
 
-interface AddressRow {
-  address_id: string;
-  label: string;
-  recipient: string;
-  lines: string[];
-  city: string;
-  region: string;
-  postal_code: string;
-  country_code: string;
-  created_at: Date;
-}
+type AddressRow = Omit<RowOf<typeof address>, 'user_id'>;
 
 /** Before every UUIDv7. */
 const firstId = '00000000-0000-0000-0000-000000000000';

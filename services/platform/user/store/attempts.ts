@@ -1,6 +1,8 @@
 import type { Database } from '#kit/db/database.ts';
+import type { RowOf } from '#kit/db/row.ts';
 import type { AttemptWindow } from '../domain/sessions.ts';
 import { limits } from '../domain.ts';
+import type { signInAttempt } from '../schema.ts';
 
 /** Attempts to sign in, by a digest of the address: no list of addresses lies here. */
 export interface AttemptStore {
@@ -14,10 +16,7 @@ export interface AttemptStore {
   sweep(now: number): Promise<number>;
 }
 
-interface AttemptRow {
-  attempts: number;
-  started_at: Date;
-}
+type AttemptRow = Omit<RowOf<typeof signInAttempt>, 'subject'>;
 
 /** Keeps them in the schema of `database`, each attempt in a transaction of its own. */
 export function createAttemptStore(database: Database): AttemptStore {

@@ -1,5 +1,7 @@
 import type { Database, Tx } from '#kit/db/database.ts';
+import type { RowOf } from '#kit/db/row.ts';
 import type { KeyTimes } from '../domain/keys.ts';
+import type { signingKey } from '../schema.ts';
 
 /** A signing key as it lies in the database. */
 export interface StoredKey extends KeyTimes {
@@ -20,13 +22,7 @@ export interface KeyStore {
   remove(tx: Tx, keyIds: readonly string[]): Promise<void>;
 }
 
-interface KeyRow {
-  key_id: string;
-  public_key: string;
-  private_key: Buffer;
-  published_at: Date;
-  signs_from: Date;
-}
+type KeyRow = RowOf<typeof signingKey>;
 
 /** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createKeyStore({ sql }: Database): KeyStore {

@@ -1,6 +1,8 @@
 import type { Database, Tx } from '#kit/db/database.ts';
+import type { RowOf } from '#kit/db/row.ts';
 import type { Rotation, Session } from '../domain/sessions.ts';
 import { limits } from '../domain.ts';
+import type { session } from '../schema.ts';
 
 /** A session that has not ended, without what only its refresh needs. */
 export type OpenSession = Omit<Session, 'tokenDigest' | 'previous' | 'isEnded'>;
@@ -32,20 +34,7 @@ export interface SessionStore {
   sweep(now: number): Promise<number>;
 }
 
-interface SessionRow {
-  session_id: string;
-  user_id: string;
-  device_name: string;
-  started_at: Date;
-  used_at: Date;
-  expires_at: Date;
-  ended_at: Date | null;
-  token_digest: Buffer;
-  previous_digest: Buffer | null;
-  previous_request_id: string | null;
-  previous_answer: Buffer | null;
-  rotated_at: Date | null;
-}
+type SessionRow = RowOf<typeof session>;
 
 /** After every UUIDv7. */
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';

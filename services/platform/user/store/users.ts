@@ -1,5 +1,7 @@
 import type { Database, Tx } from '#kit/db/database.ts';
-import { type Role, type User, UserNotFound, type UserStatus } from '../domain.ts';
+import type { RowOf } from '#kit/db/row.ts';
+import { type Role, type User, UserNotFound } from '../domain.ts';
+import type { appUser } from '../schema.ts';
 
 /** A person and the hash that their password is checked against. */
 export interface Account {
@@ -25,18 +27,7 @@ export interface UserStore {
   writeStatusReason(tx: Tx, userId: string, reason: string): Promise<void>;
 }
 
-interface UserRow {
-  user_id: string;
-  email: string;
-  password_hash: string;
-  name: string;
-  phone: string;
-  roles: Role[];
-  status: UserStatus;
-  version: bigint;
-  created_at: Date;
-  updated_at: Date;
-}
+type UserRow = Omit<RowOf<typeof appUser>, 'status_reason'>;
 
 /** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createUserStore(database: Database): UserStore {
