@@ -91,7 +91,7 @@ export const limits = {
   restPerTurn: 8,
   restMsMin: 15,
   restMsMax: 200,
-  outboxPayloadBytesMax: 256 * 1024,
+  outboxPayloadBytesMax: 512 * 1024, // half of what NATS takes
 
   /** Deliveries of one event before it is a dead letter, and the pauses between them. */
   deliveriesMax: 6,

@@ -5,6 +5,7 @@ import {
 } from '#gen/commerce/product/v1/product_pb.ts';
 import { RpcError } from '#kit/errors.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
+import { DeadlineTooShort } from '#kit/mesh-errors.ts';
 import type { Client } from '#kit/rpc/client.ts';
 import { remainingMs } from '#kit/scope.ts';
 import { within } from '#kit/within.ts';
@@ -12,22 +13,17 @@ import { CatalogueUnavailable, limits, type Priced } from './domain.ts';
 
 /** What may be ordered, and for how much, at this moment. */
 export interface Catalogue {
-  /** Prices by SKU; unknown ones are left out. Throws CatalogueUnavailable. */
+  /** Prices by SKU; unknown ones are left out. Throws CatalogueUnavailable and DeadlineTooShort. */
   price(skus: readonly string[]): Promise<Map<string, Priced>>;
 }
-
-const callMsMax = 2_000;
-/** The most SKUs that one BatchGetVariants takes. */
-const skusMax = 1_000;
-const callsAtOnceMax = 2;
 
 /** Asks the product service, for all orders that are being priced at once in one call. */
 export function createCatalogue(products: Client<typeof ProductService>): Catalogue {
   const prices = createCoalescer<string, Priced | undefined>({
     name: 'commerce.order.price',
-    timeoutMs: callMsMax,
-    itemsMax: skusMax,
-    batchesMax: callsAtOnceMax,
+    timeoutMs: limits.priceMsMax,
+    itemsMax: limits.pricesMax,
+    batchesMax: limits.priceCallsMax,
     async run(items) {
       const { variants } = await products.batchGetVariants({ skus: [...new Set(items)] });
       const bySku = new Map(variants.map((variant) => [variant.sku, toPriced(variant)]));
@@ -37,7 +33,8 @@ export function createCatalogue(products: Client<typeof ProductService>): Catalo
   return {
     async price(skus) {
       // Whoever orders hears before the deadline that there are no prices; the call goes on, for others wait for it.
-      const waitMs = Math.min(callMsMax, remainingMs() - limits.answerReserveMs);
+      const waitMs = Math.min(limits.priceMsMax, remainingMs() - limits.answerReserveMs);
+      if (waitMs <= 0) throw new DeadlineTooShort();
       const asked = Promise.all(skus.map((sku) => prices.do(sku)));
       const found = await within(waitMs, asked, () => new CatalogueUnavailable()).catch((error) => {
         if (error instanceof RpcError) throw new CatalogueUnavailable();
@@ -56,7 +53,8 @@ const statuses: Record<number, string> = {
   [ProductStatus.DISCONTINUED]: 'DISCONTINUED',
 };
 
-function toPriced({ sku, productId, title, unitPrice, status }: PricedVariant): Priced {
+function toPriced(variant: PricedVariant): Priced {
+  const { sku, productId, title, unitPrice, status, inStock } = variant;
   return {
     sku,
     productId,
@@ -64,5 +62,6 @@ function toPriced({ sku, productId, title, unitPrice, status }: PricedVariant): 
     currency: unitPrice!.currencyCode,
     unitMinor: unitPrice!.amountMinor,
     status: statuses[status] ?? 'UNKNOWN',
+    inStock,
   };
 }

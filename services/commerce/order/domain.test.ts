@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  countThatFit,
   isSettled,
   limits,
   MixedCurrencies,
@@ -11,6 +12,7 @@ import {
   OrderTooLarge,
   type Priced,
   priceLines,
+  QuantityTooLarge,
   SkuNotForSale,
   SkuNotFound,
   stepAhead,
@@ -136,6 +138,7 @@ describe('the price of an order', () => {
       currency: 'EUR',
       unitMinor: 1_999n,
       status: 'AVAILABLE',
+      inStock: true,
       ...more,
     },
   ];
@@ -168,11 +171,47 @@ describe('the price of an order', () => {
       OrderTooLarge,
       new Map([priced('A', { unitMinor: limits.totalMinorMax + 1n })]),
     ],
+    [
+      'a product that staff hold back',
+      SkuNotForSale,
+      new Map([priced('A', { status: 'OUT_OF_STOCK', inStock: true })]),
+    ],
+    [
+      'a product that staff hold back, of whose stock nothing is known',
+      SkuNotForSale,
+      new Map([priced('A', { status: 'OUT_OF_STOCK', inStock: undefined })]),
+    ],
   ])('is refused for %s', (_, error, catalogue) => {
     const wanted = [...(catalogue.size === 0 ? ['A'] : catalogue.keys())].map((sku) => ({
       sku,
       quantity: 1n,
     }));
     expect(() => priceLines(wanted, catalogue)).toThrow(error);
+  });
+
+  test('is known of what the catalogue takes for sold out: inventory decides', () => {
+    const catalogue = new Map([priced('A', { status: 'OUT_OF_STOCK', inStock: false })]);
+    expect(priceLines([{ sku: 'A', quantity: 1n }], catalogue).totalMinor).toBe(1_999n);
+  });
+
+  test('is refused for too many units of one SKU, in however many lines', () => {
+    const line = { sku: 'A', quantity: limits.unitsPerSkuMax };
+    const catalogue = new Map([priced('A', { unitMinor: 1n })]);
+    expect(priceLines([line], catalogue).totalMinor).toBe(limits.unitsPerSkuMax);
+    const wanted = [line, { sku: 'A', quantity: 1n }];
+    expect(() => priceLines(wanted, catalogue)).toThrow(QuantityTooLarge);
+  });
+});
+
+describe('a page', () => {
+  const line = { sku: 'A', productId: 'p', title: 'A', quantity: 1n, unitMinor: 1n };
+  const ofLines = (count: number) => ({ ...pending, lines: Array(count).fill(line) });
+
+  test('has as many orders as their lines allow, and one in any case', () => {
+    const half = ofLines(limits.pageLinesMax / 2);
+    expect(countThatFit([])).toBe(0);
+    expect(countThatFit([half, half])).toBe(2);
+    expect(countThatFit([half, half, ofLines(1)])).toBe(2);
+    expect(countThatFit([ofLines(limits.pageLinesMax + 1), half])).toBe(1);
   });
 });

@@ -2,18 +2,29 @@
 import { assert, DomainError } from '#kit/errors.ts';
 
 export const limits = {
-  linesMax: 200,
+  unitsPerSkuMax: 10_000n, // as one line of the contract, and less than inventory holds for one
   totalMinorMax: 100_000_000_000n, // a billion in a currency with two decimals: beyond it somebody mistyped
   batchMax: 500, // commands in one transaction
+  batchMsMax: 5_000,
+  pricesMax: 1_000, // SKUs in one call to the catalogue, which takes no more
+  priceCallsMax: 2, // calls to the catalogue at once
+  priceMsMax: 2_000, // longer than a healthy catalogue ever takes
   callBatchMax: 200, // orders in one call to another service
+  callsMax: 8, // calls of one step at once, so that one slow card holds up few orders
+  callMsMax: 5_000,
+  stepMsMax: 10_000, // a step with the writing of what came of it
+  drivenMax: 10_000, // orders in hand, about 50 MB: two minutes of a busy shop whose payment is away
   // A driver renews its lease with a step or a repeat when half of it is over; a dead one's orders are taken over after it.
   leaseMs: 5_000,
   takeoverBatchMax: 200,
-  // A payment that is not settled by then is given up: well before the reservation expires (15 minutes).
+  takeoverEveryMs: 1_000,
+  // After the stock is held, a payment that is not settled by then is given up: well before the hold expires (15 minutes).
   paymentMsMax: 60_000,
   settleMs: 250, // how long one call to payment waits for the slowest card in it
   retryMsMin: 50,
   retryMsMax: 2_000,
+  pageSizeDefault: 20,
+  pageLinesMax: 2_000, // of all orders of one page: at 1.5 KB a line it stays below the largest message
   answerReserveMs: 100, // what CreateOrder keeps of its deadline to say that the order is still in progress
 } as const;
 
@@ -35,7 +46,7 @@ export class SkuNotFound extends DomainError<{ sku: string }> {
   readonly reason = 'SKU_NOT_FOUND';
 }
 
-/** The product of a SKU is DISCONTINUED. One that is out of stock is inventory's to refuse. */
+/** The product of a SKU is DISCONTINUED, or staff hold it back. What is out of stock is inventory's to refuse. */
 export class SkuNotForSale extends DomainError<{ sku: string; status: string }> {
   readonly code = 'failed_precondition';
   readonly reason = 'SKU_NOT_FOR_SALE';
@@ -51,6 +62,12 @@ export class MixedCurrencies extends DomainError<{ sku: string }> {
 export class OrderTooLarge extends DomainError<{ limit: string }> {
   readonly code = 'out_of_range';
   readonly reason = 'ORDER_TOO_LARGE';
+}
+
+/** All lines of a SKU want more than limits.unitsPerSkuMax. */
+export class QuantityTooLarge extends DomainError<{ sku: string; limit: string }> {
+  readonly code = 'out_of_range';
+  readonly reason = 'QUANTITY_TOO_LARGE';
 }
 
 /** The caller's deadline is near and the order, which was taken, is not settled. The same request waits on. */
@@ -139,11 +156,13 @@ export interface Priced {
   readonly unitMinor: bigint;
   /** The product's status. */
   readonly status: string;
+  /** As far as the catalogue has heard. */
+  readonly inStock: boolean | undefined;
 }
 
 /**
- * Prices the wanted lines: one line a SKU, in SKU order. Throws SkuNotFound, SkuNotForSale, MixedCurrencies or
- * OrderTooLarge.
+ * Prices the wanted lines: one line a SKU, in SKU order. Throws SkuNotFound, SkuNotForSale, MixedCurrencies,
+ * QuantityTooLarge or OrderTooLarge.
  */
 export function priceLines(
   wanted: readonly { sku: string; quantity: bigint }[],
@@ -160,6 +179,9 @@ export function priceLines(
     const priced = pricedOf(catalogue, sku);
     if (priced.currency !== currency) throw new MixedCurrencies({ sku });
     const quantity = quantities.get(sku)!;
+    if (quantity > limits.unitsPerSkuMax) {
+      throw new QuantityTooLarge({ sku, limit: String(limits.unitsPerSkuMax) });
+    }
     totalMinor += quantity * priced.unitMinor;
     const { productId, title, unitMinor } = priced;
     return { sku, productId, title, quantity, unitMinor };
@@ -170,14 +192,19 @@ export function priceLines(
   return { lines, currency, totalMinor };
 }
 
-/** The catalogue learns of the stock a moment later; whether there is any, inventory says when it is asked to hold it. */
-const statusesForSale = new Set(['AVAILABLE', 'OUT_OF_STOCK']);
-
 function pricedOf(catalogue: ReadonlyMap<string, Priced>, sku: string): Priced {
   const priced = catalogue.get(sku);
   if (priced === undefined) throw new SkuNotFound({ sku });
-  if (!statusesForSale.has(priced.status)) throw new SkuNotForSale({ sku, status: priced.status });
+  if (!isForSale(priced)) throw new SkuNotForSale({ sku, status: priced.status });
   return priced;
+}
+
+/**
+ * The catalogue learns of the stock a moment later: whether there is any, inventory says when it is asked to hold it. But
+ * OUT_OF_STOCK of a SKU that is in stock is the word of staff.
+ */
+function isForSale({ status, inStock }: Priced): boolean {
+  return status === 'AVAILABLE' || (status === 'OUT_OF_STOCK' && inStock === false);
 }
 
 /** What happened to an order. The first group is told by the saga, the second asked for by people. */
@@ -278,6 +305,26 @@ function cancel(
   step: Step,
 ): Order {
   return { ...move(order, now, 'CANCELLED', step), cancelReason, cancelDetail };
+}
+
+/** Whether half of a lease is over, which is when it is renewed. */
+export function isLeaseToRenew(leaseUntil: number | undefined, now: number): boolean {
+  return leaseUntil === undefined || leaseUntil <= now + limits.leaseMs / 2;
+}
+
+/** Whether the saga has waited for the payment long enough; `updatedAt` is when the stock was held. */
+export function isPaymentOverdue({ updatedAt }: Order, now: number): boolean {
+  return now - updatedAt > limits.paymentMsMax;
+}
+
+/** How many of these orders fit on one page; one in any case. */
+export function countThatFit(orders: readonly Order[]): number {
+  let lines = 0;
+  const tooMany = orders.findIndex((order) => {
+    lines += order.lines.length;
+    return lines > limits.pageLinesMax;
+  });
+  return tooMany === -1 ? orders.length : Math.max(1, tooMany);
 }
 
 /** Whether CreateOrder has its answer: the order is paid with its stock sold, or it is cancelled. */

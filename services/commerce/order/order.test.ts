@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CancelReason, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
+import { ProductStatus } from '#gen/commerce/product/v1/product_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import type { Person } from '#kit/testing/network.ts';
+import { limits } from './domain.ts';
 import { type Shop, startShop } from './testing.ts';
 
 let shop: Shop;
@@ -152,6 +154,48 @@ describe('CreateOrder', () => {
     }
   });
 
+  test('keeps to a refusal when the catalogue has changed since', async () => {
+    const sku = `SKU-${uuidv7()}`;
+    const request = shop.wanted(sku);
+    const unknown = { reason: 'SKU_NOT_FOUND', metadata: { sku } };
+    await expect(shop.orders.createOrder(request, as())).rejects.toMatchObject(unknown);
+    await shop.stocked(1n, sku);
+    await expect(shop.orders.createOrder(request, as())).rejects.toMatchObject(unknown);
+    const { order } = await shop.orders.createOrder(shop.wanted(sku), as());
+    expect(order).toMatchObject({ status: OrderStatus.PAID });
+  });
+
+  test('refuses a product that staff hold back, until they release it', async () => {
+    const sku = await shop.stocked(1n);
+    await shop.settle();
+    await shop.mark(sku, ProductStatus.OUT_OF_STOCK);
+    await expect(shop.orders.createOrder(shop.wanted(sku), as())).rejects.toMatchObject({
+      reason: 'SKU_NOT_FOR_SALE',
+      metadata: { sku, status: 'OUT_OF_STOCK' },
+    });
+    await shop.mark(sku, ProductStatus.AVAILABLE);
+    const { order } = await shop.orders.createOrder(shop.wanted(sku), as());
+    expect(order).toMatchObject({ status: OrderStatus.PAID });
+  });
+
+  test('refuses more of a SKU than one order may hold, spread over lines as it may be', async () => {
+    const sku = await shop.stocked(1_000_000n);
+    const most = { quantity: limits.unitsPerSkuMax };
+    const { requestId, paymentToken, shippingAddress } = shop.wanted(sku);
+    const lines = [
+      { sku, ...most },
+      { sku, quantity: 1n },
+    ];
+    const tooMuch = { requestId, lines, paymentToken, shippingAddress };
+    await expect(shop.orders.createOrder(tooMuch, as())).rejects.toMatchObject({
+      code: 'out_of_range',
+      reason: 'QUANTITY_TOO_LARGE',
+      metadata: { sku, limit: String(limits.unitsPerSkuMax) },
+    });
+    const { order } = await shop.orders.createOrder(shop.wanted(sku, most), as());
+    expect(order).toMatchObject({ status: OrderStatus.PAID });
+  });
+
   test('says that an order is in progress when the deadline ends first, and finishes it', async () => {
     const sku = await shop.stocked(1n);
     const request = shop.wanted(sku, { paymentToken: 'tok_slow_2000' });
@@ -167,6 +211,23 @@ describe('CreateOrder', () => {
       status: OrderStatus.PAID,
     });
   });
+});
+
+test('what staff asked too early stays refused under the same request id', async () => {
+  const sku = await shop.stocked(1n);
+  const { order } = await shop.orders.createOrder(shop.wanted(sku), as());
+  const { orderId } = order!;
+  const early = { requestId: uuidv7(), orderId };
+  const refused = { reason: 'ORDER_STATUS_CONFLICT', metadata: { status: 'PAID' } };
+  await expect(shop.orders.deliverOrder(early, as(shop.staff))).rejects.toMatchObject(refused);
+  const ship = { requestId: uuidv7(), orderId, trackingCode: 'DHL1' };
+  await shop.orders.shipOrder(ship, as(shop.staff));
+  await expect(shop.orders.deliverOrder(early, as(shop.staff))).rejects.toMatchObject(refused);
+  const { order: delivered } = await shop.orders.deliverOrder(
+    { ...early, requestId: uuidv7() },
+    as(shop.staff),
+  );
+  expect(delivered!.status).toBe(OrderStatus.DELIVERED);
 });
 
 describe('cancel against payment', () => {
@@ -233,6 +294,18 @@ describe('orders of others', () => {
     await expect(shop.orders.shipOrder(ship, as())).rejects.toMatchObject({
       code: 'permission_denied',
     });
+  });
+
+  test('are listed to staff: those of whoever they name, or of everybody', async () => {
+    const sku = await shop.stocked(2n);
+    const [ann, bob] = [customer, await shop.network.person()];
+    for (const person of [ann, bob]) await shop.orders.createOrder(shop.wanted(sku), as(person));
+    const whose = async (userId: string) => {
+      const { orders } = await shop.orders.listOrders({ userId, pageSize: 2 }, as(shop.staff));
+      return orders.map((order) => order.userId);
+    };
+    expect(await whose(ann.id)).toEqual([ann.id]);
+    expect(await whose('')).toEqual([bob!.id, ann.id]);
   });
 
   test('are listed page by page, newest first, without holes', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CancelReason, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
+import { armDebugPoint } from '#kit/debug.ts';
 import { RpcError } from '#kit/errors.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import { limits } from './domain.ts';
@@ -94,10 +95,67 @@ describe('CreateOrder with a service that is away', () => {
       expect(refusal.metadata).toEqual({});
       expect(begun.orders).toEqual([]);
       // Nothing was begun, so nothing was recorded: the same request buys once the catalogue is back.
-      const { order } = await shop.orders.createOrder(request, { headers });
-      expect(order).toMatchObject({ status: OrderStatus.PAID });
+      const statusOf = async () => {
+        const { order } = await shop.orders.createOrder(request, { headers });
+        return order!.status;
+      };
+      await expect.poll(statusOf, { timeout: 10_000 }).toBe(OrderStatus.PAID);
     },
   );
+
+  test.each(ways)(
+    'repeated without a catalogue joins the order that is under way, and later has its answer: %s',
+    inTime,
+    async (way) => {
+      const sku = await shop.stocked(1n);
+      const request = shop.wanted(sku);
+      const stock = shop.network.wireTo('commerce.inventory');
+      const catalogue = shop.network.wireTo('commerce.product');
+      stock.cut();
+      const orderId = expectInProgress(await refusalOf(request, 1_500));
+      catalogue[way]();
+      expect(expectInProgress(await refusalOf(request, 1_500))).toBe(orderId);
+      stock.mend();
+      await shop.settle();
+      const { order } = await shop.orders.createOrder(request, { headers });
+      expect(order).toMatchObject({ orderId, status: OrderStatus.PAID });
+      const other = { ...request, paymentToken: 'tok_other' };
+      await expect(shop.orders.createOrder(other, { headers })).rejects.toMatchObject({
+        reason: 'REQUEST_ID_REUSED',
+      });
+    },
+  );
+
+  test('with less time than an answer takes blames the deadline, not the catalogue', async () => {
+    const request = shop.wanted(await shop.stocked(1n));
+    const timeoutMs = limits.answerReserveMs - 1;
+    const refused = shop.orders.createOrder(request, { headers, timeoutMs });
+    await expect(refused).rejects.toMatchObject({ code: 'deadline_exceeded' });
+    expect((await shop.orders.listOrders({}, { headers })).orders).toEqual([]);
+  });
+
+  test('goes on to be paid, however long its stock could not be held', async () => {
+    const sku = await shop.stocked(1n);
+    const wire = shop.network.wireTo('commerce.inventory');
+    wire.cut();
+    const orderId = expectInProgress(await refusalOf(shop.wanted(sku), 300));
+    shop.network.clock.advance({ milliseconds: 10 * limits.paymentMsMax });
+    wire.mend();
+    await shop.settle();
+    expect(await orderOf(orderId)).toMatchObject({ status: OrderStatus.PAID });
+  });
+
+  test('keeps a payment that was taken while nobody could look for long', async () => {
+    const sku = await shop.stocked(1n);
+    const disarm = armDebugPoint('commerce.order.after-payment', () => {
+      disarm();
+      shop.network.clock.advance({ milliseconds: limits.paymentMsMax + 1 });
+      throw new Error('the driver dies');
+    });
+    const { order } = await shop.orders.createOrder(shop.wanted(sku), { headers });
+    expect(order).toMatchObject({ status: OrderStatus.PAID });
+    expect(await shop.chargesOf(order!.orderId)).toBe(1);
+  });
 
   test.each([
     ['commerce.order.after-reserve', PaymentStatus.VOIDED],

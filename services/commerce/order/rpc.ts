@@ -12,6 +12,7 @@ import { DomainError } from '#kit/errors.ts';
 import { isStaff, type User } from '#kit/identity/caller.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { createAdmission } from '#kit/load/admission.ts';
+import { Overloaded } from '#kit/mesh-errors.ts';
 import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
@@ -19,6 +20,7 @@ import type { WatchHub } from '#kit/streams/watch.ts';
 import { within } from '#kit/within.ts';
 import type { Catalogue } from './catalogue.ts';
 import {
+  countThatFit,
   isFinal,
   limits,
   NotYourOrders,
@@ -31,7 +33,7 @@ import {
 import { orderToProto } from './proto.ts';
 import type { SagaDriver } from './saga.ts';
 import type { Saga, Store } from './store.ts';
-import { type Command, createOrderKey, type OrderWriter } from './writer.ts';
+import { type Beginning, type Command, createOrderKey, type OrderWriter } from './writer.ts';
 
 export interface RpcDeps {
   catalogue: Catalogue;
@@ -41,8 +43,6 @@ export interface RpcDeps {
   hub: WatchHub<Order>;
   clock: Clock;
 }
-
-const pageSizeDefault = 20;
 
 type CreateOrderRequest = Parameters<Handlers<typeof OrderService>['createOrder']>[0];
 type Asked = Message & { requestId: string; orderId: string };
@@ -57,15 +57,32 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
     const requestId = request.requestId.toLowerCase();
     const key = createOrderKey(userId, requestId, hash);
     const answer = { key, response: CreateOrderResponseSchema };
-    const prices = await catalogue.price(request.lines.map(({ sku }) => sku));
+    const { paymentToken } = request;
+    const begin = await tryPrice(request, (lines) => {
+      const order = newOrder(userId, request, lines, clock.now());
+      return { order, requestId, requestHash: hash, paymentToken };
+    });
+    return { kind: 'create', request: answer, begin };
+  }
+
+  /** Without prices an earlier call with the same request may still have begun an order: the writer looks. */
+  async function tryPrice(
+    { lines }: CreateOrderRequest,
+    toSaga: (priced: ReturnType<typeof priceLines>) => Saga,
+  ): Promise<Beginning> {
+    let prices: Awaited<ReturnType<Catalogue['price']>>;
     try {
-      const order = newOrder(userId, request, priceLines(request.lines, prices), clock.now());
-      const { paymentToken } = request;
-      const saga: Saga = { order, requestId, requestHash: hash, paymentToken };
-      return { kind: 'create', request: answer, begin: saga };
+      if (driver.isFull) throw new Overloaded();
+      prices = await catalogue.price(lines.map(({ sku }) => sku));
     } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      return { kind: 'create', request: answer, begin: error };
+      if (error instanceof DomainError) return { notNow: error };
+      throw error;
+    }
+    try {
+      return { saga: toSaga(priceLines(lines, prices)) };
+    } catch (error) {
+      if (error instanceof DomainError) return { refusal: error };
+      throw error;
     }
   }
 
@@ -124,10 +141,12 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
       const whose = whoseOrders(userOf(call), userId);
       const query = ['ListOrders', userOf(call).id, whose ?? ''];
       const before = decodeIdToken(query, pageToken);
-      const size = pageSize || pageSizeDefault;
+      const size = pageSize || limits.pageSizeDefault;
       const orders = await store.list(whose, before, size + 1);
-      const { page, nextPageToken } = cutPage(orders, size, (last) =>
-        encodePageToken(query, [last.orderId]),
+      const { page, nextPageToken } = cutPage(
+        orders,
+        Math.min(size, countThatFit(orders)),
+        (last) => encodePageToken(query, [last.orderId]),
       );
       return { orders: page.map(orderToProto), nextPageToken };
     },

@@ -18,18 +18,17 @@ export interface Settled {
 export interface SagaDriver {
   /**
    * Drives an order to its end, in the background; resolves when it is settled. Asked again for an order that it is
-   * driving already, it answers with the same.
+   * driving already, it answers with the same. When it is full it leaves the order to recovery, and never resolves.
    */
   drive(saga: Saga): Promise<Settled>;
   /** Takes over orders whose driver died. */
   readonly recovery: Job;
   readonly driving: number;
+  /** Holds limits.drivenMax orders: services that they wait for are away. */
+  readonly isFull: boolean;
   /** Stops between two steps; what is not done is handed back for others to take over at once. */
   stop(): Promise<void>;
 }
-
-const stepMsMax = 10_000;
-const takeoverEveryMs = 1_000;
 
 /**
  * Drives orders from where their rows say. Every step may be repeated, so it never matters who drives, how often, or
@@ -37,13 +36,14 @@ const takeoverEveryMs = 1_000;
  * the one after it; the way back begins when it is written.
  */
 export function createSagaDriver(deps: {
-  writer: OrderWriter;
-  store: Store;
+  writer: Pick<OrderWriter, 'do'>;
+  store: Pick<Store, 'takeOver' | 'handBack' | 'countOpen'>;
   doStep: DoStep;
   clock: Clock;
   log: Logger;
+  drivenMax?: number;
 }): SagaDriver {
-  const { writer, store, doStep, clock, log } = deps;
+  const { writer, store, doStep, clock, log, drivenMax = limits.drivenMax } = deps;
   const driven = new Map<string, { settled: Promise<Settled>; done: Promise<void> }>();
   let stopping = false;
   let stop: () => void = () => {};
@@ -55,6 +55,7 @@ export function createSagaDriver(deps: {
     const { orderId } = saga.order;
     const already = driven.get(orderId);
     if (already) return already.settled;
+    if (driven.size >= drivenMax) return new Promise(() => {});
     let settle: (settled: Settled) => void = () => {};
     const settled = new Promise<Settled>((resolve) => {
       settle = resolve;
@@ -67,9 +68,9 @@ export function createSagaDriver(deps: {
   }
 
   async function run(first: Saga, settle: (settled: Settled) => void): Promise<void> {
-    const scope = { timeoutMs: stepMsMax, trace: currentScope()?.trace };
+    const scope = { timeoutMs: limits.stepMsMax, trace: currentScope()?.trace };
     let saga = first;
-    let begun: Promise<OrderEvent | undefined> | undefined;
+    let begun: Promise<OrderEvent> | undefined;
     let failures = 0;
     if (isSettled(saga.order)) settle({ order: saga.order, answer: undefined });
     while (saga.order.step !== 'DONE') {
@@ -90,7 +91,7 @@ export function createSagaDriver(deps: {
   }
 
   /** Does the step that the saga is at, unless it was begun before, and writes what came of it. */
-  async function advance(saga: Saga, begun: Promise<OrderEvent | undefined> | undefined) {
+  async function advance(saga: Saga, begun: Promise<OrderEvent> | undefined) {
     const { orderId, step } = saga.order;
     const event = await (begun ?? doStep(saga, clock.now())).catch(async (error) => {
       // Somebody may have cancelled meanwhile: then the step that failed is not the one to repeat.
@@ -125,7 +126,7 @@ export function createSagaDriver(deps: {
   async function handBack({ order }: Saga, begun: Promise<unknown> | undefined): Promise<void> {
     await begun?.catch(() => {});
     // Whoever asked for the order may be gone for long.
-    await detached({ timeoutMs: stepMsMax }, () => store.handBack([order.orderId]));
+    await detached({ timeoutMs: limits.stepMsMax }, () => store.handBack([order.orderId]));
   }
 
   return {
@@ -133,11 +134,16 @@ export function createSagaDriver(deps: {
     get driving() {
       return driven.size;
     },
+    get isFull() {
+      return driven.size >= drivenMax;
+    },
     recovery: {
       name: 'commerce.order.recovery',
-      everyMs: takeoverEveryMs,
+      everyMs: limits.takeoverEveryMs,
       async run() {
-        const sagas = await store.takeOver(clock.now());
+        const room = Math.min(drivenMax - driven.size, limits.takeoverBatchMax);
+        if (room <= 0) return 0;
+        const sagas = await store.takeOver(clock.now(), room);
         for (const saga of sagas) void drive(saga);
         return sagas.length;
       },

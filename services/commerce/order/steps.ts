@@ -8,25 +8,24 @@ import type {
 import type { Payment, ProcessPaymentRequestSchema } from '#gen/finance/payment/v1/payment_pb.ts';
 import { type PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { debugPoint } from '#kit/debug.ts';
-import { RpcError } from '#kit/errors.ts';
+import { assert, RpcError } from '#kit/errors.ts';
 import { batchOutcomes } from '#kit/load/batch.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
 import type { Client } from '#kit/rpc/client.ts';
-import { limits, type OrderEvent } from './domain.ts';
+import { isPaymentOverdue, limits, type OrderEvent } from './domain.ts';
 import type { Saga } from './store.ts';
 
-/** The step cannot be done now: its outcome is unknown, or the other service is away. It is repeated. */
+/**
+ * The step cannot be done now: its outcome is unknown, the other service is away, or somebody else has moved the order
+ * and its row says so. It is looked at again, and repeated if it is still the one to do.
+ */
 export class Later extends Error {}
 
 /**
- * Does the step that the row of an order names, once, and says what came of it; undefined when the order must be looked
- * at again, because somebody else has moved it. Every call carries the order's own id as its request id, so a step may
- * be done any number of times, by anybody. Throws Later.
+ * Does the step that the row of an order names, once, and says what came of it. Every call carries the order's own id as
+ * its request id, so a step may be done any number of times, by anybody. Throws Later.
  */
-export type DoStep = (saga: Saga, now: number) => Promise<OrderEvent | undefined>;
-
-const callMsMax = 5_000;
-const callsAtOnceMax = 8;
+export type DoStep = (saga: Saga, now: number) => Promise<OrderEvent>;
 
 export function createSteps(clients: {
   inventory: Client<typeof InventoryService>;
@@ -34,9 +33,9 @@ export function createSteps(clients: {
 }): DoStep {
   const { inventory, payment } = clients;
   const options = {
-    timeoutMs: callMsMax,
+    timeoutMs: limits.callMsMax,
     itemsMax: limits.callBatchMax,
-    batchesMax: callsAtOnceMax,
+    batchesMax: limits.callsMax,
   };
 
   const reservations = createCoalescer({
@@ -62,7 +61,7 @@ export function createSteps(clients: {
     },
   });
 
-  async function reserve({ order }: Saga): Promise<OrderEvent | undefined> {
+  async function reserve({ order }: Saga): Promise<OrderEvent> {
     const { orderId } = order;
     const lines = order.lines.map(({ sku, quantity }) => ({ sku, quantity }));
     try {
@@ -72,17 +71,15 @@ export function createSteps(clients: {
       if (reason === 'INSUFFICIENT_STOCK' || reason === 'SKU_NOT_FOUND') {
         return { kind: 'stock_refused', detail: (error as RpcError).metadata.sku ?? '' };
       }
-      // Released before it was held: somebody cancelled the order, and the row says so.
-      if (reason === 'RESERVATION_NOT_ACTIVE') return undefined;
       throw new Later('reserve', { cause: error });
     }
     await debugPoint('commerce.order.after-reserve');
     return { kind: 'reserved' };
   }
 
-  async function pay({ order, paymentToken }: Saga, now: number): Promise<OrderEvent | undefined> {
-    if (now - order.createdAt > limits.paymentMsMax) return { kind: 'payment_timed_out' };
-    const { orderId, userId, currency, totalMinor } = order;
+  async function pay(saga: Saga, now: number): Promise<OrderEvent> {
+    const { orderId, userId, currency, totalMinor } = saga.order;
+    if (isPaymentOverdue(saga.order, now)) return giveUp(orderId);
     let paid: Payment | undefined;
     try {
       const answer = await payments.do({
@@ -90,30 +87,26 @@ export function createSteps(clients: {
         orderId,
         userId,
         amount: { currencyCode: currency, amountMinor: totalMinor },
-        paymentToken,
+        paymentToken: saga.paymentToken,
       });
       paid = answer.payment;
     } catch (error) {
-      // Voided before it was paid: somebody cancelled the order, and the row says so.
-      if (refusalOf(error) === 'PAYMENT_VOIDED') return undefined;
       throw new Later('pay', { cause: error });
     }
     await debugPoint('commerce.order.after-payment');
-    const { paymentId = '', declineCode: detail = '' } = paid ?? {};
-    switch (paid?.status) {
-      case PaymentStatus.CAPTURED:
-        return { kind: 'paid', paymentId };
-      case PaymentStatus.DECLINED:
-        return { kind: 'payment_declined', paymentId, detail };
-      case PaymentStatus.VOIDED:
-      case PaymentStatus.REFUNDED:
-        return undefined;
-      default:
-        throw new Later('the payment is not settled yet');
-    }
+    const told = toldBy(paid);
+    if (told === undefined) throw new Later('the payment is not settled, or undone already');
+    return told;
   }
 
-  async function commit({ order }: Saga): Promise<OrderEvent | undefined> {
+  /** Begins no payment any more, but what was paid while nobody looked is paid. */
+  async function giveUp(orderId: string): Promise<OrderEvent> {
+    const key = { case: 'orderId' as const, value: orderId };
+    const found = await payment.getPayment({ key }).catch(() => undefined);
+    return toldBy(found?.payment) ?? { kind: 'payment_timed_out' };
+  }
+
+  async function commit({ order }: Saga): Promise<OrderEvent> {
     try {
       await commits.do(order.orderId);
     } catch (error) {
@@ -141,7 +134,9 @@ export function createSteps(clients: {
   }
 
   return async (saga, now) => {
-    switch (saga.order.step) {
+    const { step } = saga.order;
+    assert(step !== 'DONE', 'a saga that is done has no step left');
+    switch (step) {
       case 'RESERVE':
         return reserve(saga);
       case 'PAY':
@@ -150,10 +145,16 @@ export function createSteps(clients: {
         return commit(saga);
       case 'COMPENSATE':
         return compensate(saga);
-      case 'DONE':
-        return undefined;
     }
   };
+}
+
+/** What a payment says to its order; undefined while it is open, and when it was undone. */
+function toldBy(payment: Payment | undefined): OrderEvent | undefined {
+  const { paymentId = '', declineCode: detail = '' } = payment ?? {};
+  if (payment?.status === PaymentStatus.CAPTURED) return { kind: 'paid', paymentId };
+  if (payment?.status !== PaymentStatus.DECLINED) return undefined;
+  return { kind: 'payment_declined', paymentId, detail };
 }
 
 /** Why a service refused; empty for a failure that says nothing about the request. */

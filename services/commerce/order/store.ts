@@ -11,6 +11,8 @@ export interface Saga {
   readonly requestHash: Buffer;
   /** Undefined once the payment is settled. */
   readonly paymentToken: string | undefined;
+  /** Until when others leave it alone, in milliseconds since the epoch; absent before it is stored and when it is done. */
+  readonly leaseUntil?: number | undefined;
 }
 
 /**
@@ -32,25 +34,26 @@ export interface Store {
    * half is over, and ends it with the saga.
    */
   update(tx: Tx, sagas: readonly Saga[], now: number): void;
+  /** Reads orders by id; unknown ones are left out. */
   read(orderIds: readonly string[]): Promise<Map<string, Order>>;
   /** Newest first, from below `before`; of one person, or of all. */
   list(userId: string | undefined, before: string | undefined, limit: number): Promise<Order[]>;
-  /** Takes over sagas whose driver let its lease run out, each by one process only. */
-  takeOver(now: number): Promise<Saga[]>;
+  /** Takes over at most `limit` sagas whose driver let its lease run out, each by one process only. */
+  takeOver(now: number, limit: number): Promise<Saga[]>;
   /** Ends leases at once, for drivers that stop: others need not wait. */
   handBack(orderIds: readonly string[]): Promise<void>;
   /** How many sagas are not done. */
   countOpen(): Promise<number>;
 }
 
-type Row = Omit<RowOf<typeof customerOrder>, 'lease_until'>;
+type Row = RowOf<typeof customerOrder>;
 
 /** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {
   const { sql } = database;
   const columns = sql`order_id, user_id, request_id, request_hash, status, step, lines, currency,
     total_minor, address, payment_token, payment_id, cancel_reason, cancel_detail, tracking_code,
-    version, created_at, updated_at`;
+    version, lease_until, created_at, updated_at`;
 
   return {
     async lock(tx, orderIds) {
@@ -134,13 +137,13 @@ export function createStore(database: Database): Store {
       return rows.map((row) => toSaga(row).order);
     },
 
-    async takeOver(now) {
+    async takeOver(now, limit) {
       const rows = await sql<Row[]>`
         update customer_order set lease_until = ${new Date(now + limits.leaseMs)}
         where order_id in (
           select order_id from customer_order
           where lease_until <= ${new Date(now)}
-          order by lease_until limit ${limits.takeoverBatchMax} for update skip locked)
+          order by lease_until limit ${limit} for update skip locked)
         returning ${columns}`;
       return rows.map(toSaga);
     },
@@ -178,7 +181,7 @@ function toInsert({ order, requestId, requestHash, paymentToken }: Saga, now: nu
 }
 
 function toLineRow({ sku, productId, title, quantity, unitMinor }: Line): LineRow {
-  // Units are at most 10,000 by contract; prices stay text, for JSON numbers are doubles.
+  // Units are at most limits.unitsPerSkuMax; prices stay text, for JSON numbers are doubles.
   return [sku, productId, title, Number(quantity), String(unitMinor)];
 }
 
@@ -187,6 +190,7 @@ function toSaga(row: Row): Saga {
     requestId: row.request_id,
     requestHash: row.request_hash,
     paymentToken: row.payment_token ?? undefined,
+    leaseUntil: row.lease_until?.getTime(),
     order: {
       orderId: row.order_id,
       userId: row.user_id,

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
-import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
+import { ProductService, type ProductStatus } from '#gen/commerce/product/v1/product_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Client } from '#kit/rpc/client.ts';
 import type { NetworkOptions, Person } from '#kit/testing/network.ts';
@@ -19,7 +19,9 @@ export interface Shop extends PaidNetwork {
   orders: Client<typeof OrderService>;
   staff: Person;
   /** Puts a SKU of a new product on sale, at 19.99 EUR, and answers it. */
-  stocked(units: bigint): Promise<string>;
+  stocked(units: bigint, sku?: string): Promise<string>;
+  /** Gives the product of a SKU a status, as staff do. */
+  mark(sku: string, status: ProductStatus): Promise<void>;
   /** What CreateOrder needs, for one unit by a good card unless said otherwise. */
   wanted(
     sku: string,
@@ -62,8 +64,7 @@ export async function startShop({
     },
     staff,
     orders: network.client(OrderService, 'commerce.order'),
-    async stocked(units) {
-      const sku = `SKU-${uuidv7()}`;
+    async stocked(units, sku = `SKU-${uuidv7()}`) {
       const unitPrice = { currencyCode: 'EUR', amountMinor: 1_999n };
       const product = {
         title: 'Comet backpack',
@@ -74,6 +75,14 @@ export async function startShop({
       await products.createProduct({ requestId: uuidv7(), product }, { headers });
       await inventory.setStock({ requestId: uuidv7(), sku, onHand: units }, { headers });
       return sku;
+    },
+    async mark(sku, status) {
+      const { variants } = await products.batchGetVariants({ skus: [sku] });
+      const { productId } = variants[0]!;
+      const { product } = await products.getProduct({ productId });
+      const { version } = product!;
+      const request = { productId, product: { status }, updateMask: { paths: ['status'] } };
+      await products.updateProduct({ requestId: uuidv7(), version, ...request }, { headers });
     },
     wanted: (sku, { quantity = 1n, paymentToken = 'tok_visa', requestId = uuidv7() } = {}) => ({
       requestId,

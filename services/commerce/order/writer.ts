@@ -20,19 +20,29 @@ import { debugPoint } from '#kit/debug.ts';
 import { assert, DomainError } from '#kit/errors.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
-import { isSettled, limits, next, type OrderEvent, OrderNotFound } from './domain.ts';
+import {
+  isLeaseToRenew,
+  isSettled,
+  limits,
+  next,
+  type OrderEvent,
+  OrderNotFound,
+} from './domain.ts';
 import { orderChanged } from './events.ts';
 import { orderToProto } from './proto.ts';
 import type { Saga, Store } from './store.ts';
 
 type Request = Omit<Mutation<unknown>, 'item'>;
 
+/** What a request for an order comes to; with `notNow` it may be asked again. */
+export type Beginning = { saga: Saga } | { refusal: DomainError } | { notNow: DomainError };
+
 export type Command =
-  /** Begins an order, or records why it cannot begin. */
-  | { kind: 'create'; request: Request; begin: Saga | DomainError }
+  /** Begins an order, unless its request has begun one or was answered; `refusal` is recorded as the answer. */
+  | { kind: 'create'; request: Request; begin: Beginning }
   /** The saga tells what happened. */
   | { kind: 'tell'; orderId: string; event: OrderEvent }
-  /** The saga is still at work on a step: renews the lease, and answers how the order stands. */
+  /** The saga is still at work on a step: keeps the lease, and answers how the order stands. */
   | { kind: 'renew'; orderId: string }
   /** A person asks for something; `userId` is whose order it must be, absent for staff. */
   | {
@@ -54,8 +64,6 @@ export interface OrderWriter extends Pick<Coalescer<Command, Written>, 'do' | 'i
   recorded(request: Request): Promise<Message>;
 }
 
-const batchMsMax = 5_000;
-
 /** The key under which CreateOrder's answer is recorded, whoever finds it out. */
 export function createOrderKey(userId: string, requestId: string, hash: Buffer): RequestKey {
   return {
@@ -72,7 +80,7 @@ export function createOrderKey(userId: string, requestId: string, hash: Buffer):
 export function createOrderWriter(database: Database, store: Store, clock: Clock): OrderWriter {
   const commands = createCoalescer<Command, Written>({
     name: 'commerce.order.write',
-    timeoutMs: batchMsMax,
+    timeoutMs: limits.batchMsMax,
     itemsMax: limits.batchMax,
     run: (batch) =>
       retryCollisions(() =>
@@ -187,13 +195,16 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
         value: { saga: byOrder.get(existing.order.orderId) ?? existing, answer: undefined },
       };
     }
-    if (begin instanceof DomainError)
-      return withSaga(answerOnce(request, { error: begin }), undefined);
-    byRequest.set(key, begin);
-    byOrder.set(begin.order.orderId, begin);
-    fresh.add(begin.order.orderId);
-    events.push(orderChanged(begin.order));
-    return { value: { saga: begin, answer: undefined } };
+    if ('notNow' in begin) return { error: begin.notNow };
+    if ('refusal' in begin) {
+      return withSaga(answerOnce(request, { error: begin.refusal }), undefined);
+    }
+    const { saga } = begin;
+    byRequest.set(key, saga);
+    byOrder.set(saga.order.orderId, saga);
+    fresh.add(saga.order.orderId);
+    events.push(orderChanged(saga.order));
+    return { value: { saga, answer: undefined } };
   }
 
   /** Puts the order into its next state; the first time that settles it, CreateOrder has its answer. */
@@ -242,7 +253,7 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
       const saga = byOrder.get(command.orderId);
       if (saga === undefined) return { error: new OrderNotFound({ order_id: command.orderId }) };
       if (command.kind === 'tell') return { value: advance(saga, command.event) };
-      changed.add(command.orderId);
+      if (isLeaseToRenew(saga.leaseUntil, now)) changed.add(command.orderId);
       return { value: { saga, answer: undefined } };
     },
   };

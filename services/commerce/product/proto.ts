@@ -119,12 +119,13 @@ export function statusFromProto(status: ProductStatus): Status | undefined {
 }
 
 export function priceToProto(price: Price): MessageInitShape<typeof PricedVariantSchema> {
-  const { sku, productId, productTitle, title, currency, unitMinor, status } = price;
+  const { sku, productId, productTitle, title, currency, unitMinor, status, inStock } = price;
   return {
     sku,
     productId,
     title: orderTitle(productTitle, title),
     unitPrice: { currencyCode: currency, amountMinor: unitMinor },
     status: ProductStatus[status],
+    inStock,
   };
 }

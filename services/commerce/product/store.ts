@@ -21,6 +21,8 @@ export interface Price {
   readonly currency: string;
   readonly unitMinor: bigint;
   readonly status: Status;
+  /** Undefined while inventory has not spoken of it. */
+  readonly inStock: boolean | undefined;
 }
 
 /** Which products a list shows. */
@@ -96,7 +98,7 @@ export function createStore(database: Database): Store {
     async readPrices(skus) {
       const rows = await sql<PriceRow[]>`
         select v.sku, v.product_id, p.title as product_title, v.title, v.currency, v.unit_minor,
-          p.status
+          p.status, v.in_stock
         from variant v join product p on p.product_id = v.product_id
         where v.sku = any(${skus as string[]}::text[])`;
       return new Map(rows.map((row) => [row.sku, toPrice(row)]));

@@ -24,7 +24,7 @@ interface AttributeJson {
 
 export type PriceRow = Pick<
   RowOf<typeof variant>,
-  'sku' | 'product_id' | 'title' | 'currency' | 'unit_minor'
+  'sku' | 'product_id' | 'title' | 'currency' | 'unit_minor' | 'in_stock'
 > & {
   product_title: string;
   status: Status;
@@ -91,5 +91,6 @@ export function toPrice(row: PriceRow): Price {
     currency,
     unitMinor: row.unit_minor,
     status,
+    inStock: row.in_stock ?? undefined,
   };
 }
