@@ -1,19 +1,22 @@
 // Removes all data of the local mesh; the next npm start begins anew: npm run reset [-- --data-dir folder]
-import { parseArgs } from 'node:util';
 import { root, say } from './run.ts';
 import { removeData } from './servers/data-dir.ts';
 import type { ServerName } from './servers/errors.ts';
 import { limits } from './servers/limits.ts';
 import { sendSignal, waitUntil } from './servers/process.ts';
 import { isRunning, readRecord, type ServerRecord } from './servers/record.ts';
+import { runTool } from './tool.ts';
+
+const usage = `npm run reset -- [options]
+  --data-dir <folder>  what to remove (.meshwork/data): databases, logs, logins`;
 
 const options = {
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
 } as const;
 const serverNames: readonly ServerName[] = ['postgres', 'nats', 'redis'];
 
-async function main(): Promise<void> {
-  const dataDir = parseArgs({ options }).values['data-dir'];
+await runTool(usage, { options }, async ({ values }) => {
+  const dataDir = values['data-dir'];
   const servers = serverNames.flatMap((name) => readRecord(dataDir, name) ?? []).filter(isRunning);
   const owner = servers.map((record) => record.owner).find(isRunning);
   if (owner !== undefined) {
@@ -22,7 +25,7 @@ async function main(): Promise<void> {
   for (const server of servers) await end(server);
   removeData(dataDir);
   say(`removed ${dataDir}`);
-}
+});
 
 /** Ends a server that a killed platform left behind; its data goes, so it need not be orderly. */
 async function end(server: ServerRecord): Promise<void> {
@@ -31,8 +34,3 @@ async function end(server: ServerRecord): Promise<void> {
   if (await waitUntil(() => !isRunning(server), limits.killMs)) return;
   throw new Error(`process ${server.pid} still runs on it; end that by hand`);
 }
-
-main().catch((error) => {
-  say(error instanceof Error ? error.message : String(error));
-  process.exit(1);
-});

@@ -19,6 +19,9 @@ import { openInbox } from './inbox.ts';
 
 type Say = (line: string) => void;
 
+/** What the story's shopper looks for. */
+export const demoCategory = 'shoes/running';
+
 const password = 'a-story-worth-telling';
 /** Milliseconds in which the whole story has been told, on a slow machine too. */
 const storyMsMax = 60_000;
@@ -52,9 +55,11 @@ export async function playShop(gateway: Channel, say: Say): Promise<void> {
     notifications.streamNotifications({}, { ...as, timeoutMs: storyMsMax }),
   );
 
-  const page = await products.listProducts({ category: 'shoes/running', pageSize: 3 });
+  const page = await products.listProducts({ category: demoCategory, pageSize: 3 });
   if (page.products.length === 0) {
-    throw new Error('the shop is empty: npm start without --empty stocks it');
+    throw new Error(
+      `nothing is in ${demoCategory}: npm start without --empty stocks the demo shop`,
+    );
   }
   for (const product of page.products) {
     say(`2. sees ${product.title} / ${product.localizedTexts['zh-Hans']?.title ?? ''}`);
