@@ -43,7 +43,7 @@ describe('what README.md prints, on a started platform', () => {
 
   test('npm run demo tells the story to its end', async () => {
     const story = await printedBy(`npm run demo -- --gateway ${gateway()}`);
-    expect(story).toMatch(/payment REFUNDED: \d+ minor units/);
+    expect(story).toMatch(/payment REFUNDED: €\d+\.\d\d$/m);
     expect(story).toMatch(/Order confirmed\. .* is paid/);
     expect(story).toMatch(/Refund on its way\. /);
     expect(story.trimEnd()).toMatch(/5 unread$/);
