@@ -13,7 +13,7 @@ interface Check {
   name: string;
   /** Answers what is wrong, a line each. */
   find(): Promise<string[]>;
-  /** The command that repairs it, or a part of it. */
+  /** The command that repairs some of it. */
   remedy?: string;
 }
 
@@ -78,6 +78,6 @@ await runTool(usage, {}, async () => {
     for (const fault of faults) say(fault);
     if (faults.length === 0) continue;
     process.exitCode = 1;
-    if (check.remedy !== undefined) say(`what can be repaired by itself, is by: ${check.remedy}`);
+    if (check.remedy !== undefined) say(`${check.remedy} repairs what needs no thought`);
   }
 });

@@ -1,4 +1,5 @@
 // Removes all data of the local mesh; the next npm start begins anew: npm run reset [-- --data-dir folder]
+import { existsSync, readdirSync } from 'node:fs';
 import { root, say } from './run.ts';
 import { removeData } from './servers/data-dir.ts';
 import type { ServerName } from './servers/errors.ts';
@@ -14,6 +15,8 @@ const options = {
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
 } as const;
 const serverNames: readonly ServerName[] = ['postgres', 'nats', 'redis'];
+/** Of these a platform leaves at least one, even where its first start failed. */
+const marks = new Set(['secrets.json', 'postgres', ...serverNames.map((name) => `${name}.port`)]);
 
 await runTool(usage, { options }, async ({ values }) => {
   const dataDir = values['data-dir'];
@@ -22,10 +25,17 @@ await runTool(usage, { options }, async ({ values }) => {
   if (owner !== undefined) {
     throw new Error(`a platform runs on ${dataDir} (process ${owner.pid}); stop it first: Ctrl-C`);
   }
+  if (!isData(dataDir)) throw new Error(`${dataDir} is no data folder of a platform: it stays`);
   for (const server of servers) await end(server);
   removeData(dataDir);
   say(`removed ${dataDir}`);
 });
+
+/** A folder that was named by mistake has none of what a platform keeps. */
+function isData(dataDir: string): boolean {
+  const names = existsSync(dataDir) ? readdirSync(dataDir) : [];
+  return names.length === 0 || names.some((name) => marks.has(name));
+}
 
 /** Ends a server that a killed platform left behind; its data goes, so it need not be orderly. */
 async function end(server: ServerRecord): Promise<void> {

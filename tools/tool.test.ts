@@ -39,9 +39,10 @@ test.each([
   expect(code).toBe(1);
 });
 
-test('a reader who has seen enough is no failure', async () => {
-  const { output } = await run('bash', ['-o', 'pipefail', '-c', 'node tools/policy.ts | head -1']);
-  expect(output).toMatch(/^\S+Service\n$/);
+test('a reader who has left is no failure', async () => {
+  const command = 'node tools/policy.ts | true';
+  const ended = await run('bash', ['-o', 'pipefail', '-c', command]);
+  expect(ended).toEqual({ code: 0, output: '' });
 });
 
 test('arguments are shown as a shell takes them', () => {
