@@ -15,8 +15,8 @@ const options = {
   'data-dir': { type: 'string', default: `${root}.meshwork/data` },
 } as const;
 const serverNames: readonly ServerName[] = ['postgres', 'nats', 'redis'];
-/** Of these a platform leaves at least one, even where its first start failed. */
-const marks = new Set(['secrets.json', 'postgres', ...serverNames.map((name) => `${name}.port`)]);
+/** A platform leaves at least one of these. */
+const marks = new Set(['secrets.json', ...serverNames.map((name) => `${name}.port`)]);
 
 await runTool(usage, { options }, async ({ values }) => {
   const dataDir = values['data-dir'];
