@@ -10,7 +10,8 @@ import { root, run } from './run.ts';
 let dataDir: string;
 let started: RunningCommand[] = [];
 beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), 'meshwork-start-'));
+  // With a space, as many a folder of people's has.
+  dataDir = mkdtempSync(join(tmpdir(), 'meshwork start-'));
   started = [];
 });
 afterEach(async () => {
@@ -20,7 +21,7 @@ afterEach(async () => {
 });
 
 function start(portBase: number): RunningCommand {
-  const options = `--empty --data-dir ${dataDir} --port-base ${portBase}`;
+  const options = `--empty --data-dir '${dataDir}' --port-base ${portBase}`;
   const command = startCommand(`exec node tools/start.ts ${options}`, root);
   started.push(command);
   return command;
@@ -55,7 +56,7 @@ test('npm start says where everything is, how staff begins an empty shop, and wh
   }
 
   await platform.stop();
-  const again = `npm start -- --empty --data-dir ${dataDir} --port-base ${base}`;
+  const again = `npm start -- --empty --data-dir '${dataDir}' --port-base ${base}`;
   expect(platform.output()).toMatch(new RegExp(`; everything is found again by: ${again}\\n$`));
 });
 

@@ -4,6 +4,7 @@ import { uuidOf } from '#kit/ids.ts';
 import { demoCategory } from '../demo/shop.ts';
 import { operator } from '../mesh/authority.ts';
 import type { Mesh } from '../mesh/mesh.ts';
+import { shellWords } from '../tool.ts';
 
 /** Three commands that work as printed on what the mesh has to sell, with what they are for above them. */
 export async function commandsToTry(mesh: Mesh, dataDir: string): Promise<string[]> {
@@ -32,9 +33,9 @@ function grpcurl({ certificates, addressOf }: Mesh): string[] {
   }
   const { ca, certificate, key } = certificates.pathsOf(operator);
   return [
-    `grpcurl -cacert ${ca} \\`,
-    `  -cert ${certificate} \\`,
-    `  -key ${key} ${addressOf('commerce.order')} list`,
+    `grpcurl -cacert ${shellWords([ca])} \\`,
+    `  -cert ${shellWords([certificate])} \\`,
+    `  -key ${shellWords([key])} ${addressOf('commerce.order')} list`,
   ];
 }
 
@@ -45,8 +46,8 @@ function forStaff(mesh: Mesh, secretsFile: string): string[] {
   const sku = 'TEA-FIRST-100-G';
   return [
     `no demo shop is here; a first product comes from staff, whose login is in ${secretsFile}`,
-    `STAFF_TOKEN=$(node -p 'const s = require("${secretsFile}"); JSON.stringify({requestId: crypto.randomUUID(),`,
-    `  email: s.BOOTSTRAP_STAFF_EMAIL, password: s.BOOTSTRAP_STAFF_PASSWORD})' |`,
+    `STAFF_TOKEN=$(node -p 'const s = require(process.argv[1]); JSON.stringify({requestId: crypto.randomUUID(),`,
+    `  email: s.BOOTSTRAP_STAFF_EMAIL, password: s.BOOTSTRAP_STAFF_PASSWORD})' ${shellWords([secretsFile])} |`,
     `  curl -s http://${gateway}/platform.user.v1.SessionService/Authenticate \\`,
     `  -H 'content-type: application/json' -d @- | sed 's/.*"accessToken":"\\([^"]*\\)".*/\\1/')`,
     `curl -s http://${gateway}/commerce.product.v1.ProductService/CreateProduct \\`,
