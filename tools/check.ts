@@ -4,11 +4,17 @@ import { findStaleEnvoy, findStaleGenerated } from './check/gen-clean.ts';
 import { findForbiddenImports } from './check/imports.ts';
 import { findImpurity } from './check/purity.ts';
 import { run, say } from './run.ts';
+import { runTool } from './tool.ts';
+
+const usage = `npm run check
+  format, lint, types, contract, generated code, imports, docstrings; ends with code 1 when something is wrong`;
 
 interface Check {
   name: string;
   /** Answers what is wrong, a line each. */
   find(): Promise<string[]>;
+  /** The command that repairs some of it. */
+  remedy?: string;
 }
 
 const program = (name: string, command: string, ...args: string[]): Check => ({
@@ -20,7 +26,10 @@ const program = (name: string, command: string, ...args: string[]): Check => ({
 });
 
 const checks: Check[] = [
-  program('format and lint', 'biome', 'ci', '--colors=off', '--error-on-warnings'),
+  {
+    ...program('format and lint', 'biome', 'ci', '--colors=off', '--error-on-warnings'),
+    remedy: 'npm run format',
+  },
   program('types', 'tsc', '-p', '.'),
   program('types of the page in examples/', 'tsc', '-p', 'examples/browser'),
   program('contract lint', 'buf', 'lint'),
@@ -60,11 +69,15 @@ async function firstKnown(revisions: readonly string[]): Promise<string | undefi
 }
 
 // One after the other: the machine is small, and a reader wants them in order.
-for (const check of checks) {
-  const startedAt = performance.now();
-  const faults = await check.find().catch((error: Error) => [error.message]);
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  say(`${faults.length === 0 ? 'ok  ' : 'FAIL'} ${check.name} (${seconds} s)`);
-  for (const fault of faults) say(fault);
-  if (faults.length > 0) process.exitCode = 1;
-}
+await runTool(usage, {}, async () => {
+  for (const check of checks) {
+    const startedAt = performance.now();
+    const faults = await check.find().catch((error: Error) => [error.message]);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    say(`${faults.length === 0 ? 'ok  ' : 'FAIL'} ${check.name} (${seconds} s)`);
+    for (const fault of faults) say(fault);
+    if (faults.length === 0) continue;
+    process.exitCode = 1;
+    if (check.remedy !== undefined) say(`${check.remedy} repairs what needs no thought`);
+  }
+});

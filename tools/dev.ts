@@ -1,11 +1,16 @@
 // The platform, a process a service, that follows the files: npm run dev [-- --port-base 9000]
-import { parseArgs } from 'node:util';
 import { createRestarter } from './dev/restarter.ts';
 import { watchFiles } from './dev/watch.ts';
 import { startMesh } from './mesh/mesh.ts';
 import { portBaseText, readPortBase } from './mesh/ports.ts';
 import { root, say } from './run.ts';
 import { seed } from './seed/seed.ts';
+import { runTool } from './tool.ts';
+
+const usage = `npm run dev -- [options]
+  --port-base <port>   first port of the services (${portBaseText})
+  --data-dir <folder>  where everything is kept (.meshwork/data)
+  --empty              without demo data`;
 
 const options = {
   'port-base': { type: 'string', default: portBaseText },
@@ -13,8 +18,7 @@ const options = {
   empty: { type: 'boolean', default: false },
 } as const;
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options });
+await runTool(usage, { options }, async ({ values }) => {
   const dataDir = values['data-dir'];
   const onProgress = (line: string) => say(`  ${line}`);
   const mesh = await startMesh({
@@ -38,9 +42,4 @@ async function main(): Promise<void> {
     await mesh.stop();
     process.exit(0);
   }
-}
-
-main().catch((error) => {
-  say(error instanceof Error ? error.message : String(error));
-  process.exit(1);
 });

@@ -7,14 +7,19 @@ import { filesOf } from './new/files.ts';
 import { NameRefused, type Names, readNames } from './new/names.ts';
 import { nextPort, withService } from './new/registry.ts';
 import { root, run, say } from './run.ts';
+import { runTool, UsageError } from './tool.ts';
+
+const usage = `npm run new -- <domain>/<service>
+  begins a service that passes every check, as in: npm run new -- social/bookmark`;
 
 const registryFile = 'services/registry.ts';
 /** What follows from proto/, written anew with every service. */
 const generated = ['gen', 'deploy/envoy'];
 
-async function main(): Promise<void> {
+await runTool(usage, { allowPositionals: true }, async ({ positionals }) => {
+  if (positionals.length !== 1) throw new UsageError('name one service to begin');
   const known = registry.map(({ name }) => name);
-  const names = readNames(process.argv[2], known);
+  const names = readNames(positionals[0], known);
   const files = filesOf(names);
   const there = [...files.keys()].find((path) => existsSync(`${root}${path}`));
   if (there !== undefined) throw new NameRefused(`${there} is there already`);
@@ -22,7 +27,7 @@ async function main(): Promise<void> {
   files.set(registryFile, withService(text, names, nextPort(names.domain, registry)));
   await allOrNothing(root, [...files.keys(), ...generated], () => write(files));
   for (const line of [...whatWasDone(files, names), ...whatIsLeft(names)]) say(line);
-}
+});
 
 async function write(files: ReadonlyMap<string, string>): Promise<void> {
   for (const [path, content] of files) {
@@ -66,8 +71,3 @@ function whatIsLeft({ domain, thing }: Names): string[] {
     'events.ts tells every service: ids and times, never what people wrote.',
   ];
 }
-
-main().catch((error) => {
-  say(error instanceof Error ? error.message : String(error));
-  process.exit(1);
-});

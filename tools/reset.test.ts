@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from './run.ts';
 import { endLauncher, isUp, testTimeoutMs, useServers } from './servers/fixture.ts';
@@ -20,5 +21,15 @@ describe('npm run reset', { timeout: testTimeoutMs }, () => {
     expect(isEveryUp()).toEqual([false, false, false]);
     expect(existsSync(fixture.dataDir)).toBe(false);
     expect(await reset()).toMatchObject({ code: 0 });
+  });
+
+  test('leaves a folder alone in which no platform ever was', async () => {
+    const photo = join(fixture.dataDir, 'photo.jpg');
+    writeFileSync(photo, 'irreplaceable');
+    expect(await reset()).toEqual({
+      code: 1,
+      output: `${fixture.dataDir} is no data folder of a platform: it stays\n`,
+    });
+    expect(existsSync(photo)).toBe(true);
   });
 });

@@ -96,7 +96,7 @@ function line(list: string, text: string): HTMLLIElement {
 function price(amountMinor: bigint, currencyCode: string): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency: currencyCode });
   const digits = format.resolvedOptions().maximumFractionDigits!;
-  return format.format(Number(amountMinor) / 10 ** digits);
+  return format.format(`${amountMinor}E-${digits}` as Intl.StringNumericLiteral);
 }
 
 /** Says what was done, or why it was not. */

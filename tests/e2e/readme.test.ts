@@ -5,8 +5,10 @@ import { findPeer } from '#tools/peers.ts';
 import { run } from '#tools/run.ts';
 import { seed } from '#tools/seed/seed.ts';
 import { firstExecutable } from '#tools/servers/lookup.ts';
+import { commandsToTry } from '#tools/start/commands.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
 import { createCheckout, readmeBlock } from '../support/readme.ts';
+import { commandsIn } from '../support/start-output.ts';
 
 // In CI nothing is left out: there a missing program is a failure.
 const grpcurl = await findPeer('grpcurl');
@@ -41,9 +43,16 @@ describe('what README.md prints, on a started platform', () => {
     return output;
   }
 
-  test('npm run demo tells the story to its end', async () => {
-    const story = await printedBy(`npm run demo -- --gateway ${gateway()}`);
-    expect(story).toMatch(/payment REFUNDED: \d+ minor units/);
+  test('npm start finds a demo shop, whose first command to try tells the story to its end', async () => {
+    const { heading, commands } = commandsIn((await commandsToTry(mesh, mesh.dataDir)).join('\n'));
+    expect(heading).toBe('try');
+    expect(commands).toEqual([
+      `npm run demo -- --gateway ${gateway()}`,
+      expect.stringMatching(/^curl /),
+      `grpcurl -plaintext ${gateway()} list`,
+    ]);
+    const story = await printedBy(commands[0]!);
+    expect(story).toMatch(/payment REFUNDED: €\d+\.\d\d$/m);
     expect(story).toMatch(/Order confirmed\. .* is paid/);
     expect(story).toMatch(/Refund on its way\. /);
     expect(story.trimEnd()).toMatch(/5 unread$/);
@@ -55,17 +64,22 @@ describe('what README.md prints, on a started platform', () => {
     expect(output).toContain('no platform answers at 127.0.0.1:1; start it with: npm start');
   });
 
-  test.runIf(grpcurl !== undefined)('grpcurl lists, signs in, buys once, and is told', async () => {
-    const command = `PATH=${dirname(grpcurl!)}${delimiter}$PATH\n${block('**grpcurl**')}`;
-    const first = await printedBy(command);
-    expect(first).toContain('platform.notification.v1.NotificationService');
-    expect(first).toContain('"status": "ORDER_STATUS_PAID"');
-    const [orderId] = /"orderId": "[^"]+"/.exec(first)!;
-    await expect
-      .poll(() => printedBy(command), { interval: 1_000, timeout: 20_000 })
-      .toMatch(/"title": "Order confirmed"/);
-    expect(await printedBy(command)).toContain(orderId);
-  });
+  test.runIf(grpcurl !== undefined)(
+    'grpcurl signs up, buys once, watches, cancels, is told',
+    async () => {
+      const command = `PATH=${dirname(grpcurl!)}${delimiter}$PATH\n${block('**grpcurl**')}`;
+      const first = await printedBy(command);
+      expect(first).toContain('platform.notification.v1.NotificationService');
+      expect(first).toContain('"status": "ORDER_STATUS_PAID"');
+      const [orderId] = /"orderId": "[^"]+"/.exec(first)!;
+      // The one who cancelled is answered so, and the one who watches is told.
+      expect(first.match(/"status": "ORDER_STATUS_CANCELLED"/g)).toHaveLength(2);
+      await expect
+        .poll(() => printedBy(command), { interval: 1_000, timeout: 20_000 })
+        .toMatch(/"title": "Order confirmed"/);
+      expect(await printedBy(command)).toContain(orderId);
+    },
+  );
 
   test('TypeScript lists products', async () => {
     writeFileSync(join(checkout.folder, 'try.ts'), block('**TypeScript**'));

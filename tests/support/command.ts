@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 export interface RunningCommand {
   /** Resolves with what it has printed so far, as soon as a line of that matches; rejects when it ends before. */
   says(pattern: RegExp): Promise<string>;
+  /** What it has printed so far. */
+  output(): string;
   /** Ends it and everything that it started, and resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export function startCommand(command: string, cwd: string): RunningCommand {
         look();
         void gone.then((code) => reject(new Error(`${command} ended (${code}): ${output}`)));
       }),
+    output: () => output,
     async stop() {
       const isThere = child.exitCode === null && child.signalCode === null;
       if (isThere && child.pid !== undefined) process.kill(-child.pid, 'SIGTERM');

@@ -4,11 +4,12 @@ import type { Mesh } from '../mesh/mesh.ts';
 import { type Desk, openDesk } from './desk.ts';
 import { openEvidence } from './evidence.ts';
 import { askAgain } from './invariants/answers.ts';
-import { checkInvariants, type Finding, finding, type Page } from './invariants.ts';
-import { carryOut, describe, type Killed } from './killer.ts';
+import { checkInvariants, type Finding, finding, type Page, tally } from './invariants.ts';
+import { carryOut, type Killed } from './killer.ts';
 import { type Load, startLoad } from './load.ts';
 import { Overdue, pause } from './patience.ts';
-import type { Kill } from './plan.ts';
+import { deathsOf, type Kill } from './plan.ts';
+import { killLine } from './report.ts';
 import { settle } from './settle.ts';
 import { openShop } from './shop.ts';
 
@@ -50,6 +51,7 @@ export async function runChaos(
   try {
     const { killed, overdue } = await killAll(mesh, load, plan, say);
     const loadSeconds = (performance.now() - startedAt) / 1000;
+    say('nobody orders any more; everything is to settle, and every request is made once more');
     await attempt(overdue, () => load.stop(answeredMsMax));
     await attempt(overdue, () => settle(evidence, settledMsMax));
     // A mesh that is not back answers nobody. What is asked again does nothing, as the books show, so they come after it.
@@ -58,9 +60,8 @@ export async function runChaos(
     const { lines, findings } = await checkInvariants(evidence);
     findings.push(finding('the answer to a request does not change', changed));
     findings.push(finding('the mesh recovers and settles', overdue));
-    for (const line of lines) say(line);
-    const failures = [...desk.failures].sort(([, a], [, b]) => b - a);
-    say(`failures on the way: ${failures.map(([name, n]) => `${n} ${name}`).join(', ')}`);
+    const failures = `failures and refusals on the way: ${tally(desk.failures)}`;
+    for (const line of ['', 'the books', ...lines, failures]) say(line === '' ? line : `  ${line}`);
     return { lines, findings, ...summaryOf(mesh, desk, killed, loadSeconds, findings) };
   } finally {
     await evidence.close();
@@ -75,16 +76,15 @@ async function killAll(
 ): Promise<{ killed: Killed[]; overdue: string[] }> {
   const killed: Killed[] = [];
   const overdue: string[] = [];
+  const kills = plan.reduce((sum, kill) => sum + deathsOf(kill), 0);
   let deaths = 0;
   for (const kill of plan) {
     await pause(kill.pauseMs);
     await attempt(overdue, async () => {
       const outcome = await carryOut(mesh, load, kill);
+      say(killLine(kill, outcome, { before: deaths, kills }));
       killed.push(outcome);
       deaths += outcome.deaths;
-      const missed = outcome.missed.map((name) => `, nobody came by ${name}`).join('');
-      const ms = Math.round(outcome.recoveryMs);
-      say(`kill ${deaths}: ${describe(kill)}: an order paid after ${ms} ms${missed}`);
     });
     // A mesh that does not come back cannot be killed any deader.
     if (overdue.length > 0) break;

@@ -33,6 +33,12 @@ function asText(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
 }
 
+/** "160 CreateOrder, 63 CreateUser": what there is most of comes first. */
+export function tally(counts: Iterable<readonly [string, number]>): string {
+  const sorted = [...counts].sort(([, a], [, b]) => b - a);
+  return sorted.map(([name, count]) => `${count} ${name}`).join(', ') || 'none';
+}
+
 /** Holds the books of all services, the provider and the callers against each other. */
 export async function checkInvariants(evidence: Evidence): Promise<Page> {
   const checks = [

@@ -32,12 +32,6 @@ export async function carryOut(mesh: Mesh, load: Load, kill: Kill): Promise<Kill
   return { deaths: deathsOf(kill), recoveryMs: performance.now() - diedAt, missed };
 }
 
-export function describe(kill: Kill): string {
-  return kill.kind === 'crash'
-    ? kill.victims.join(' and ')
-    : kill.points.map(({ name, pass }) => `${name} (pass ${pass})`).join(', ');
-}
-
 async function killOne({ processes, servers }: Mesh, name: string): Promise<void> {
   const server = servers.managed.find((each) => each.name === name);
   await (server ? killServer(server) : killProcess(find(processes, name)));

@@ -2,68 +2,69 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { rounded } from '../bench/benchmark.ts';
 import { startMesh } from '../mesh/mesh.ts';
-import { type Placement, placements } from '../mesh/placements.ts';
+import { placements, readPlacement } from '../mesh/placements.ts';
 import { freePortBase } from '../mesh/ports.ts';
 import { say } from '../run.ts';
 import { removeData } from '../servers/data-dir.ts';
+import { runTool, UsageError } from '../tool.ts';
 import { runChaos } from './chaos.ts';
 import { chaosEnvironment, victimsOf } from './mesh.ts';
 import { planKills } from './plan.ts';
+import { verdictLines } from './report.ts';
 
-const defaults = { kills: '200', seed: '1', placement: 'service', callers: '16' };
-const values = readArguments();
+const options = {
+  kills: { type: 'string', default: '200' },
+  seed: { type: 'string', default: '1' },
+  callers: { type: 'string', default: '16' },
+  placement: { type: 'string', default: 'service' },
+} as const;
 
-/** Empty where an option is unknown. */
-function readArguments(): Partial<typeof defaults> {
-  const options = Object.entries(defaults).map(
-    ([name, value]) => [name, { type: 'string', default: value }] as const,
+const usage = `npm run chaos -- [options]
+  --kills <number>                         how many deaths (${options.kills.default})
+  --seed <number>                          who dies when follows from it (${options.seed.default})
+  --callers <number>                       how many trade meanwhile (${options.callers.default})
+  --placement <${placements.join(' | ')}>  how services are spread over processes (${options.placement.default})`;
+
+await runTool(usage, { options }, async ({ values }) => {
+  const run = {
+    kills: readNumber('kills', values.kills, 1),
+    seed: readNumber('seed', values.seed, 0),
+    callers: readNumber('callers', values.callers, 1),
+    placement: readPlacement(values.placement),
+    dataDir: mkdtempSync(join(tmpdir(), 'meshwork-chaos-')),
+  };
+  const { kills, seed, callers, placement, dataDir } = run;
+  say(`${kills} kills, seed ${seed}, ${callers} callers, placement ${placement}, in ${dataDir}`);
+  const portBase = await freePortBase();
+  const mesh = await startMesh({
+    dataDir,
+    portBase,
+    placement,
+    durable: true,
+    env: chaosEnvironment,
+    logLevel: 'error',
+  });
+  process.once('SIGINT', () => void mesh.stop().then(() => process.exit(130)));
+  const plan = planKills(victimsOf(mesh), kills, seed);
+  const result = await runChaos(mesh, plan, { callers, seed, say }).finally(mesh.stop);
+
+  for (const line of verdictLines(result, run)) say(line);
+  const { deaths, acknowledged, missed, violations } = result;
+  const figures = Object.fromEntries(
+    Object.entries(result.figures).map(([name, value]) => [name, rounded(value)]),
   );
-  try {
-    return parseArgs({ options: Object.fromEntries(options) }).values;
-  } catch {
-    return {};
-  }
-}
-
-const { placement = '' } = values;
-const [kills, seed, callers] = [values.kills, values.seed, values.callers].map(Number);
-if (!kills || !callers || !Number.isInteger(seed) || !isPlacement(placement)) {
-  say(`npm run chaos -- --kills 200 --seed 1 --callers 16 --placement ${placements.join(' | ')}`);
-  process.exit(1);
-}
-
-const dataDir = mkdtempSync(join(tmpdir(), 'meshwork-chaos-'));
-const mesh = await startMesh({
-  dataDir,
-  portBase: await freePortBase(),
-  placement,
-  durable: true,
-  env: chaosEnvironment,
-  logLevel: 'error',
+  const summary = { chaos: 'shop', seed, kills: deaths, acknowledged, figures, missed, violations };
+  say(JSON.stringify(summary));
+  // What is broken is looked into with the logs and the data at hand.
+  if (violations === 0) removeData(dataDir);
+  else process.exitCode = 1;
 });
-say(`${kills} kills, seed ${seed}, ${callers} callers, placement ${placement}, in ${dataDir}`);
-process.once('SIGINT', () => void mesh.stop().then(() => process.exit(130)));
-const plan = planKills(victimsOf(mesh), kills, seed!);
-const result = await runChaos(mesh, plan, { callers, seed: seed!, say }).finally(mesh.stop);
 
-for (const { invariant, broken, examples } of result.findings) {
-  say(`${broken === 0 ? 'holds ' : 'BROKEN'} ${invariant}${broken === 0 ? '' : ` (${broken})`}`);
-  for (const example of examples) say(`         ${example}`);
-}
-const { deaths, acknowledged, missed, violations } = result;
-const figures = Object.fromEntries(
-  Object.entries(result.figures).map(([name, value]) => [name, rounded(value)]),
-);
-say(
-  JSON.stringify({ chaos: 'shop', seed, kills: deaths, acknowledged, figures, missed, violations }),
-);
-// What is broken is looked into with the logs and the data at hand.
-if (violations === 0) removeData(dataDir);
-else process.exitCode = 1;
-
-function isPlacement(text: string): text is Placement {
-  return placements.includes(text as Placement);
+/** Reads what somebody gave as an option. Throws UsageError. */
+function readNumber(option: string, text: string, least: number): number {
+  const number = text === '' ? Number.NaN : Number(text);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new UsageError(`--${option} must be a whole number from ${least} on, not "${text}"`);
 }

@@ -16,7 +16,7 @@ const passing = new Set([
   'unauthenticated',
 ]);
 
-/** Failures by code and reason: "unavailable/OVERLOADED". */
+/** Failures by code and, where there is one, reason: "unavailable/OVERLOADED". */
 export type Failures = Map<string, number>;
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -48,7 +48,7 @@ export async function insist<Answer>(
       return await send(attempt);
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      const name = `${error.code}/${error.reason}`;
+      const name = error.reason === '' ? error.code : `${error.code}/${error.reason}`;
       failures.set(name, (failures.get(name) ?? 0) + 1);
       if (!passing.has(error.code)) throw error;
       // Whether it worked, the next attempt shows.

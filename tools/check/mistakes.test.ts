@@ -7,6 +7,9 @@ const order = 'proto/commerce/order/v1/order.proto';
 const noPolicy =
   `${order}: OrderService.ShipOrder does not say who may call it: ` +
   'give it the option (platform.policy.v1.method), with an audience and a deadline_ms';
+const crooked = 'kit/clock.ts';
+const straight = 'export interface Clock {';
+const bent = 'export   interface Clock {';
 /** A check compiles everything. */
 const patienceMs = 120_000;
 
@@ -62,11 +65,13 @@ test(
     removePolicyOfShipOrder();
     await gen();
     copy.edit('proto/finance/payment/v1/payment.proto', 'rpc VoidPayment(', 'rpc UnmakePayment(');
+    copy.edit(crooked, straight, bent);
     const { code, output } = await copy.run('node', 'tools/check.ts');
     expect(code).toBe(1);
     expect(output.split('\n')).toEqual(
       expect.arrayContaining([
         noPolicy,
+        'npm run format repairs what needs no thought',
         'proto/social/poll/v1/poll.proto: OrderService is in no entry of services/registry.ts: name it in the contracts of its service',
         'gen/finance/payment/v1/payment_pb.ts is not what proto/ generates: npm run gen',
         expect.stringMatching(/^ok {3}what the kit exports is documented/),
@@ -76,6 +81,14 @@ test(
   },
   patienceMs,
 );
+
+test('npm run format repairs the form of the code', async () => {
+  const path = join(copy.root, crooked);
+  const before = readFileSync(path, 'utf8');
+  copy.edit(crooked, straight, bent);
+  expect(await copy.run('npm', 'run', 'format')).toMatchObject({ code: 0 });
+  expect(readFileSync(path, 'utf8')).toBe(before);
+});
 
 test('a configuration of Envoy that is out of date is named, with what repairs it', async () => {
   copy.edit('deploy/envoy/envoy.yaml', 'port_value: 8080', 'port_value: 8081');

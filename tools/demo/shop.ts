@@ -13,11 +13,15 @@ import { NotificationService } from '#gen/platform/notification/v1/notification_
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { moneyText } from '#kit/money.ts';
 import type { Channel } from '#kit/rpc/channel.ts';
 import { createClient } from '#kit/rpc/client.ts';
 import { openInbox } from './inbox.ts';
 
 type Say = (line: string) => void;
+
+/** What the story's shopper looks for. */
+export const demoCategory = 'shoes/running';
 
 const password = 'a-story-worth-telling';
 /** Milliseconds in which the whole story has been told, on a slow machine too. */
@@ -52,9 +56,11 @@ export async function playShop(gateway: Channel, say: Say): Promise<void> {
     notifications.streamNotifications({}, { ...as, timeoutMs: storyMsMax }),
   );
 
-  const page = await products.listProducts({ category: 'shoes/running', pageSize: 3 });
+  const page = await products.listProducts({ category: demoCategory, pageSize: 3 });
   if (page.products.length === 0) {
-    throw new Error('the shop is empty: npm start without --empty stocks it');
+    throw new Error(
+      `nothing is in ${demoCategory}: npm start without --empty stocks the demo shop`,
+    );
   }
   for (const product of page.products) {
     say(`2. sees ${product.title} / ${product.localizedTexts['zh-Hans']?.title ?? ''}`);
@@ -88,7 +94,8 @@ export async function playShop(gateway: Channel, say: Say): Promise<void> {
     () => paymentOf(bought),
     ({ status }) => status === PaymentStatus.REFUNDED,
   );
-  say(`   payment ${name(PaymentStatus, refunded.status)}: ${refunded.refundedMinor} minor units`);
+  const refund = { amountMinor: refunded.refundedMinor, currencyCode: bought.total!.currencyCode };
+  say(`   payment ${name(PaymentStatus, refunded.status)}: ${moneyText(refund, 'en')}`);
   say(`   ${await stockLine()}`);
 
   say('7. was told meanwhile, by event and stream:');
@@ -114,12 +121,11 @@ async function eventually<Answer>(
 }
 
 function tell(order: Order): string {
-  const total = order.total!;
-  const amount = `${(Number(total.amountMinor) / 100).toFixed(2)} ${total.currencyCode}`;
   const reason =
     order.cancelReason === CancelReason.UNSPECIFIED
       ? ''
       : ` because ${name(CancelReason, order.cancelReason)} ${order.cancelDetail}`.trimEnd();
+  const amount = moneyText(order.total!, 'en');
   return `order ${order.orderId}, ${amount}, ${name(OrderStatus, order.status)}${reason}`;
 }
 

@@ -159,7 +159,8 @@ async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
   }
 
   try {
-    onProgress(`starting ${services.length} services in ${groups.length} processes`);
+    const inProcesses = groups.length === 1 ? 'one process' : `${groups.length} processes`;
+    onProgress(`starting ${services.length} services in ${inProcesses}`);
     const started = await Promise.allSettled(
       groups.map((group) =>
         startProcess({

@@ -1,10 +1,18 @@
 import { assert } from '#kit/errors.ts';
 import { registry } from '#services/registry.ts';
+import { UsageError } from '../tool.ts';
 
 /** How services are spread over processes. */
 export type Placement = 'domain' | 'service' | 'single';
 
 export const placements: readonly Placement[] = ['domain', 'service', 'single'];
+
+/** Reads what somebody gave as --placement. Throws UsageError. */
+export function readPlacement(text: string): Placement {
+  const known = placements.find((placement) => placement === text);
+  if (known !== undefined) return known;
+  throw new UsageError(`--placement must be one of ${placements.join(', ')}, not "${text}"`);
+}
 
 /** One process: its name, and the services that it hosts. */
 export interface Group {

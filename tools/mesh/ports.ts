@@ -2,8 +2,8 @@ import { portBaseDefault } from '#kit/config.ts';
 import { assert } from '#kit/errors.ts';
 import { isPortFree } from '#kit/testing/port.ts';
 import { registrationOf, registry } from '#services/registry.ts';
+import { UsageError } from '../tool.ts';
 import type { Group } from './placements.ts';
-import { MeshStartError } from './process.ts';
 
 /** Offset of the sandbox provider from the first port; services are below 90 (services/registry.ts). */
 export const sandboxPort = 90;
@@ -30,12 +30,12 @@ export const portBaseText = process.env.MESHWORK_PORT_BASE ?? String(portBaseDef
 /** Leaves room for the ports of all services above it. */
 const portBaseMax = 64_000;
 
-/** Reads what somebody gave as --port-base. Throws MeshStartError. */
+/** Reads what somebody gave as --port-base. Throws UsageError. */
 export function readPortBase(text: string): number {
   const port = Number(text);
   if (Number.isInteger(port) && port > 0 && port <= portBaseMax) return port;
   const range = `a number from 1 to ${portBaseMax}`;
-  throw new MeshStartError(`--port-base must be ${range}, not "${text}"`);
+  throw new UsageError(`--port-base must be ${range}, not "${text}"`);
 }
 
 const attemptsMax = 50;

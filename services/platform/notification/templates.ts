@@ -1,4 +1,5 @@
 /** What a notification says in each language. Pure. */
+import { moneyText } from '#kit/money.ts';
 import type { Kind, Parameters } from './domain.ts';
 
 export interface Texts {
@@ -113,11 +114,6 @@ export function textsOf(
 
 function amountOf({ amount_minor, currency_code }: Parameters, locale: Locale): string {
   if (amount_minor === undefined || currency_code === undefined) return '';
-  const format = new Intl.NumberFormat(locale, { style: 'currency', currency: currency_code });
-  const digits = format.resolvedOptions().maximumFractionDigits ?? 0;
-  const padded = amount_minor.padStart(digits + 1, '0');
-  const point = padded.length - digits;
-  // Text and not a number: the amount stays exact.
-  const decimal = digits === 0 ? padded : `${padded.slice(0, point)}.${padded.slice(point)}`;
-  return format.format(decimal as Intl.StringNumericLiteral);
+  const money = { amountMinor: BigInt(amount_minor), currencyCode: currency_code };
+  return moneyText(money, locale);
 }

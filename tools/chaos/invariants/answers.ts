@@ -1,7 +1,7 @@
 import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import type { Acknowledged, Desk } from '../desk.ts';
 import type { Evidence } from '../evidence.ts';
-import { finding, type Page } from '../invariants.ts';
+import { finding, type Page, tally } from '../invariants.ts';
 
 const askersMax = 64;
 
@@ -23,9 +23,9 @@ export async function checkAnswers({ sql, acknowledged, load, shop }: Evidence):
   );
   const doubled = [...ordersOf.values()].filter((orders) => orders.length > 1);
   const byMethod = Map.groupBy(acknowledged, ({ method }) => method.name);
-  const counts = [...byMethod].map(([name, { length }]) => `${length} ${name}`);
+  const counts = [...byMethod].map(([name, { length }]) => [name, length] as const);
   return {
-    lines: [`answers: ${counts.sort().join(', ')}; each asked again`],
+    lines: [`answers, each asked for again: ${tally(counts)}`],
     findings: [
       finding(
         'one request has one answer',

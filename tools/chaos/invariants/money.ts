@@ -1,4 +1,5 @@
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
+import { moneyText } from '#kit/money.ts';
 import { answersOf } from '../desk.ts';
 import type { Evidence } from '../evidence.ts';
 import { finding, type Page } from '../invariants.ts';
@@ -68,10 +69,11 @@ export async function checkMoney({ sql, provider, acknowledged }: Evidence): Pro
     select payment_id, operation, kind, verdict from finance_payment.provider_fact
     where verdict in ('ILLEGAL', 'WAITING')`;
   return {
-    lines: totals.map(
-      ({ currency, taken, booked, sold }) =>
-        `${currency} at the provider ${taken}, in payments ${booked}, in paid orders ${sold}`,
-    ),
+    lines: totals.map(({ currency, taken, booked, sold }) => {
+      const text = (minor: string) =>
+        moneyText({ amountMinor: BigInt(minor), currencyCode: currency }, 'en');
+      return `money: ${text(taken)} at the provider, ${text(booked)} in payments, ${text(sold)} in paid orders`;
+    }),
     findings: [
       finding('each order costs what the provider took, once', unequal),
       finding('no charge is without an order', orphans),

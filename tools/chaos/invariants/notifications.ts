@@ -1,5 +1,5 @@
 import type { Evidence } from '../evidence.ts';
-import { finding, type Page } from '../invariants.ts';
+import { finding, type Page, tally } from '../invariants.ts';
 
 interface Telling {
   kind: string;
@@ -42,9 +42,9 @@ export async function checkNotifications({ sql }: Evidence): Promise<Page> {
     having count(n.position) <> f.last_position
       or coalesce(max(n.position), 0) <> f.last_position or coalesce(min(n.position), 1) <> 1`;
   const byKind = Map.groupBy(tellings, ({ kind }) => kind);
-  const counts = [...byKind].map(([kind, { length }]) => `${length} ${kind}`);
+  const counts = [...byKind].map(([kind, { length }]) => [kind, length] as const);
   return {
-    lines: [`notifications: ${counts.sort().join(', ')}`],
+    lines: [`notifications: ${tally(counts)}`],
     findings: [
       finding(
         'people are told of all that concerns them',

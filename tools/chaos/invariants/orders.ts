@@ -3,7 +3,7 @@ import { OrderChangedSchema, OrderStatusSchema } from '#gen/commerce/order/v1/or
 import { fromHeaders } from '#kit/bus/bus.ts';
 import { type Status, transitions } from '#services/commerce/order/domain.ts';
 import type { Evidence } from '../evidence.ts';
-import { finding, type Page } from '../invariants.ts';
+import { finding, type Page, tally } from '../invariants.ts';
 
 /** One change of an order, as the mesh was told of it. */
 interface Change {
@@ -30,10 +30,10 @@ export async function checkOrders(evidence: Evidence): Promise<Page> {
     told: changes.map(({ version, status }) => `${version} ${status}`),
   });
   const byStatus = Map.groupBy(orders, ({ status }) => status);
-  const counts = [...byStatus].map(([status, { length }]) => `${length} ${status}`);
+  const counts = [...byStatus].map(([status, { length }]) => [status, length] as const);
   return {
     lines: [
-      `orders: ${counts.sort().join(', ')}`,
+      `orders: ${tally(counts)}`,
       `events of orders: ${[...histories.values()].flat().length}, sent again ${repeats}`,
     ],
     findings: [

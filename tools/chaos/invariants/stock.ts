@@ -33,7 +33,8 @@ export async function checkStock(evidence: Evidence): Promise<Page> {
         <> coalesce(r.state = 'COMMITTED', false)) or r.state = 'ACTIVE'`;
   return {
     lines: known.map(
-      (row) => `${row.sku} received ${came(row)}, on hand ${row.on_hand}, sold ${row.sold}`,
+      (row) =>
+        `stock: ${shortSku(row)} received ${came(row)}, on hand ${row.on_hand}, sold ${row.sold}`,
     ),
     findings: [
       finding(
@@ -58,6 +59,11 @@ export async function checkStock(evidence: Evidence): Promise<Page> {
       finding('a recount is in that record once, with its reason', await findUnrecorded(evidence)),
     ],
   };
+}
+
+/** Without the id of the run, which is the same in all. */
+function shortSku({ sku }: Row): string {
+  return sku.replace(/-[0-9a-f-]{36}$/, '');
 }
 
 /** Units that recounts found beyond what was thought, or fewer, by SKU. */
