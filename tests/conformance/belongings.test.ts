@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allMethods } from '../support/any-method.ts';
 import { whereToAdd } from '../support/belongings.ts';
 import type { Owner } from '../support/owner.ts';
-import { uuidFields } from '../support/requests.ts';
+import { uuidFields } from '../support/requests/rules.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 let world: World;

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allMethods, anyClient, type Outcome } from '../support/any-method.ts';
 import { namesOf } from '../support/foreign/names.ts';
-import { requestsNaming } from '../support/foreign/requests.ts';
 import { tracesIn } from '../support/foreign/told.ts';
 import type { Owner } from '../support/owner.ts';
+import { requestsNaming } from '../support/requests/naming.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const streaming = allMethods()

@@ -16,15 +16,15 @@ import {
 } from '../support/contents.ts';
 import { namesOf } from '../support/foreign/names.ts';
 import { readPositions } from '../support/foreign/positions.ts';
+import { largestCount, told, tracesIn } from '../support/foreign/told.ts';
+import type { Owner } from '../support/owner.ts';
+import type { Init } from '../support/requests/good.ts';
 import {
   type ForeignRequest,
   type NamesOf,
   requestsNaming,
   requestsNamingNothing,
-} from '../support/foreign/requests.ts';
-import { largestCount, told, tracesIn } from '../support/foreign/told.ts';
-import type { Owner } from '../support/owner.ts';
-import type { Init } from '../support/requests.ts';
+} from '../support/requests/naming.ts';
 import { type Stranger, startWorld, type World } from '../support/world.ts';
 
 let world: World;

@@ -6,7 +6,6 @@ import {
   allMethods,
   type Caller,
   createCaller,
-  expectTyped,
   type Subject,
   type Who,
 } from '../support/any-method.ts';
@@ -17,7 +16,10 @@ import {
   rememberedRefusals,
   triedPasswords,
 } from '../support/contents.ts';
-import { faultsOf, unboundedFields, wellFormed } from '../support/requests.ts';
+import { expectTyped } from '../support/refusals.ts';
+import { faultsOf } from '../support/requests/faults.ts';
+import { wellFormed } from '../support/requests/good.ts';
+import { unboundedFields } from '../support/requests/rules.ts';
 import { jsonOf } from '../support/secrecy.ts';
 import { startWorld, type World } from '../support/world.ts';
 

@@ -3,7 +3,7 @@ import type { DescField } from '@bufbuild/protobuf';
 import { uuidv7 } from '#kit/ids.ts';
 import { type Name, whereToAdd } from '../belongings.ts';
 import type { Owner } from '../owner.ts';
-import type { NamesOf } from './requests.ts';
+import type { NamesOf } from '../requests/naming.ts';
 
 /** What a field names, by its name alone, so that a new method is held to this on the day it is written. */
 const naming = /^(.+_id|page_token|cursor|email|payload|signature)$/;

@@ -1,9 +1,9 @@
 /** What a caller learns from how a call ended. */
 import type { Outcome } from '../any-method.ts';
 import type { Owner } from '../owner.ts';
-import type { Init } from '../requests.ts';
+import type { Init } from '../requests/good.ts';
+import type { Naming } from '../requests/naming.ts';
 import { jsonOf, refusalText } from '../secrecy.ts';
-import type { Naming } from './requests.ts';
 
 const textOf = ({ refusal, answer }: Outcome) => (refusal ? refusalText(refusal) : jsonOf(answer));
 

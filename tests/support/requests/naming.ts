@@ -2,7 +2,8 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Name } from '../belongings.ts';
-import { everyWellFormed, type Init, largestPage, mayBeEmpty } from '../requests.ts';
+import { everyWellFormed, type Init } from './good.ts';
+import { largestPage, mayBeEmpty } from './rules.ts';
 
 /** The names of a field's kind, the first the most telling; undefined where the field names nothing of anybody. */
 export type NamesOf = (field: DescField) => readonly Name[] | undefined;
