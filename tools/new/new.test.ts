@@ -6,7 +6,7 @@ import { type Copy, copyRepository } from '../../tests/support/copy.ts';
 
 let copy: Copy;
 /** A machine that does other things as well takes its time for a compiler and three servers. */
-const patienceMs = 180_000;
+const patienceMs = 300_000;
 
 beforeAll(() => {
   copy = copyRepository();
