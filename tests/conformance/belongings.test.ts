@@ -35,7 +35,10 @@ test('who owns something of a service that streams says how it is stirred', () =
     ({ method, policy }) => method.methodKind !== 'unary' && policy.audience === 'user',
   );
   const services = new Set(streaming.map(({ target }) => target));
-  expect([...owner.stirred].sort(), `stir: ${whereToAdd}`).toEqual([...services].sort());
+  const still = [...services].filter((service) => !owner.stirred.includes(service));
+  expect(still, `services that stream, and nothing stirs them: ${whereToAdd}`).toEqual([]);
+  const silent = owner.stirred.filter((service) => !services.has(service));
+  expect(silent, 'services that are stirred, and no stream tells of it').toEqual([]);
 });
 
 test('a field that holds an id says so by its name, or nobody would look for whose it is', () => {
