@@ -1,3 +1,4 @@
+/** People who can call the mesh: signed up and in at its public door. */
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import type { Network } from '#kit/testing/network.ts';
