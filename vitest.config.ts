@@ -11,6 +11,8 @@ export default defineConfig({
     globalSetup: ['tests/support/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // A method and the door at which it is called are longer than the 40 characters that a title shows otherwise.
+    taskTitleValueFormatTruncate: 120,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // CI shares its two cores with others: a test that waits for real servers gets another chance there, and is named as

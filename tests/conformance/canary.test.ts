@@ -8,7 +8,7 @@ import type { Network } from '#kit/testing/network.ts';
 import { type Shop, shopServices, startShop } from '#services/commerce/order/testing.ts';
 import type { ServerUrls } from '#tools/servers/servers.ts';
 import { collectEvidence, messagesOf } from '../support/evidence.ts';
-import { tablesWith } from '../support/secrecy.ts';
+import { jsonOf, tablesWith } from '../support/secrecy.ts';
 
 /** Credentials: nowhere in clear once the call is over. */
 const secret: Record<string, string> = {
@@ -166,14 +166,10 @@ async function useProvider(headers: Headers): Promise<void> {
   const refund = { requestId: uuidv7(), paymentId, amountMinor: 1n, reason: 'a scratch' };
   await payments.refundPayment(refund, shop.staff);
   await refused(payments.refundPayment({ ...refund, amountMinor: 2n }, shop.staff));
-  const payload = Buffer.from(JSON.stringify({ email: personal.email, token: paid.order }, asText));
+  const payload = Buffer.from(jsonOf({ email: personal.email, token: paid.order }));
   const forged = { payload, signature: secret['event signature']! };
   await refused(payments.handleProviderEvent(forged));
   await shop.settle();
-}
-
-function asText(_: string, value: unknown) {
-  return typeof value === 'bigint' ? String(value) : value;
 }
 
 /** Failures that are ours: the driver's errors hold statements and values. */

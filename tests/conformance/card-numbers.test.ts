@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import { admitted, allMethods, type Caller, createCaller } from '../support/any-method.ts';
 import { collectEvidence, messagesOf } from '../support/evidence.ts';
-import { requestsWith } from '../support/planted.ts';
+import { requestsWith } from '../support/requests/planted.ts';
 import { refusalText, tablesWith } from '../support/secrecy.ts';
 import { startWorld, type World } from '../support/world.ts';
 
@@ -119,7 +119,7 @@ describe('no card number', () => {
   });
 
   test('is in an error', () => {
-    expect(evidence.errors.length).toBeGreaterThan(500);
+    expect(evidence.errors.join('\n')).toContain('FIELD_INVALID');
     expect(foundIn(evidence.errors.join('\n'))).toEqual([]);
   });
 

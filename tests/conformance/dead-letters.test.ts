@@ -11,7 +11,7 @@ import {
   SHIPPED,
 } from '#services/platform/notification/testing.ts';
 import { startNetwork } from '#services/testing.ts';
-import { refusalTexts } from '../support/secrecy.ts';
+import { jsonOf, refusalTexts } from '../support/secrecy.ts';
 
 const service = 'platform.notification';
 const canary = 'canary-of-a-letter';
@@ -50,8 +50,7 @@ test('staff see which events were given up and why, not what they hold', async (
   const replay = { requestId: uuidv7(), eventIds: [event.id] };
   const replayed = await ops.replayDeadLetters(replay, { headers });
   expect(replayed.failedEventIds).toEqual([event.id]);
-  const asText = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
-  expect(JSON.stringify([listed, replayed], asText)).not.toContain(canary);
+  expect(jsonOf([listed, replayed])).not.toContain(canary);
   expect(wrote('event.dead')).toBe(true);
 });
 

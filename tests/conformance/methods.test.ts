@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Network } from '#kit/testing/network.ts';
-import { type PaidNetwork, startPaidNetwork } from '#services/finance/payment/sandbox/testing.ts';
 import { isPublic } from '#services/platform/gateway/forward.ts';
 import { registry } from '#services/registry.ts';
 import {
@@ -8,47 +6,38 @@ import {
   allMethods,
   type Caller,
   createCaller,
-  expectTyped,
   type Subject,
   type Who,
 } from '../support/any-method.ts';
 import {
+  expectNoEffect,
   type LeftOut,
-  readContents,
   rememberedAnswers,
   rememberedRefusals,
   triedPasswords,
 } from '../support/contents.ts';
-import { faultsOf, unboundedFields, wellFormed } from '../support/requests.ts';
+import { expectTyped } from '../support/refusals.ts';
+import { faultsOf } from '../support/requests/faults.ts';
+import { wellFormed } from '../support/requests/good.ts';
+import { unboundedFields } from '../support/requests/rules.ts';
+import { jsonOf } from '../support/secrecy.ts';
+import { startWorld, type World } from '../support/world.ts';
 
 const gateway = 'platform.gateway';
 const methods = allMethods();
 
-let paid: PaidNetwork;
-let network: Network;
+let world: World;
 let call: Caller;
 
 beforeAll(async () => {
-  // What the gateway forwards to must be there before it.
-  const names = registry.map(({ name }) => name).filter((name) => name !== gateway);
-  paid = await startPaidNetwork([...names, gateway]);
-  network = paid.network;
-  call = createCaller(network);
+  world = await startWorld();
+  call = createCaller(world.network);
 });
-afterAll(() => paid.stop());
-
-/** Runs `work` and expects that no table has a row more, less or unlike before, but for those that are left out. */
-async function withoutEffect(work: () => Promise<void>, leftOut: LeftOut = {}): Promise<void> {
-  await network.settle();
-  const before = await readContents(network.sql, leftOut);
-  await work();
-  await network.settle();
-  expect(await readContents(network.sql, leftOut)).toEqual(before);
-}
+afterAll(() => world.stop());
 
 describe('a request that breaks a rule', () => {
   test.each(methods)('$title: is refused by name, without effect', async (subject) => {
-    await withoutEffect(async () => {
+    await expectNoEffect(world.network, {}, async () => {
       const faults = faultsOf(subject.method.input).filter(({ isForbidden }) => isForbidden);
       for (const { what, field, request } of faults) {
         const title = `${field} ${what}`;
@@ -111,12 +100,12 @@ describe('a request for what is not there', () => {
     async (subject) => {
       const odd = faultsOf(subject.method.input).filter(({ isForbidden }) => !isForbidden);
       const leftOut = { ...rememberedRefusals, ...leftBy[subject.method.name] };
-      await withoutEffect(async () => {
+      await expectNoEffect(world.network, leftOut, async () => {
         for (const request of [wellFormed(subject.method.input), ...odd.map((o) => o.request)]) {
           const refusal = await call(subject, admitted(subject), request);
-          if (refusal) expectTyped(refusal, subject, JSON.stringify(request, stringifyBig));
+          if (refusal) expectTyped(refusal, subject, jsonOf(request));
         }
-      }, leftOut);
+      });
     },
   );
 
@@ -126,15 +115,11 @@ describe('a request for what is not there', () => {
       const odd = faultsOf(subject.method.input).filter(({ isForbidden }) => !isForbidden);
       for (const request of [wellFormed(subject.method.input), ...odd.map((o) => o.request)]) {
         const refusal = await call(subject, admitted(subject), request);
-        if (refusal) expectTyped(refusal, subject, JSON.stringify(request, stringifyBig));
+        if (refusal) expectTyped(refusal, subject, jsonOf(request));
       }
     },
   );
 });
-
-function stringifyBig(_: string, value: unknown) {
-  return typeof value === 'bigint' ? value.toString() : value;
-}
 
 const callers: (Who & { title: string })[] = [
   { title: 'nobody' },

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
 import { type ServiceContracts, serviceContracts } from '#services/contracts.ts';
 import { root } from '#tools/run.ts';
-import { declaredReasons } from '../support/any-method.ts';
+import { declaredReasons } from '../support/refusals.ts';
 
 /** Where refusals are written, and the contracts that must know them. */
 interface Owner {

@@ -6,8 +6,9 @@ import { run } from '#tools/run.ts';
 import { seed } from '#tools/seed/seed.ts';
 import { firstExecutable } from '#tools/servers/lookup.ts';
 import { commandsToTry } from '#tools/start/commands.ts';
+import { type Copy, copyRepository } from '../support/copy.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
-import { createCheckout, readmeBlock } from '../support/readme.ts';
+import { readmeBlock } from '../support/readme.ts';
 import { commandsIn } from '../support/start-output.ts';
 
 // In CI nothing is left out: there a missing program is a failure.
@@ -20,11 +21,11 @@ const installMsMax = 240_000;
 
 describe('what README.md prints, on a started platform', () => {
   let mesh: TestMesh;
-  let checkout: ReturnType<typeof createCheckout>;
+  let checkout: Copy;
   beforeAll(async () => {
     mesh = await startTestMesh('domain');
     await seed(mesh, { dataDir: mesh.dataDir, onProgress: () => {} });
-    checkout = createCheckout();
+    checkout = copyRepository();
   });
   afterAll(async () => {
     checkout?.remove();
@@ -34,7 +35,7 @@ describe('what README.md prints, on a started platform', () => {
   const gateway = () => mesh.addressOf('platform.gateway');
   const block = (marker: string) => readmeBlock(marker, gateway());
   const attempt = (command: string) =>
-    run('bash', ['-euo', 'pipefail', '-c', command], checkout.folder);
+    run('bash', ['-euo', 'pipefail', '-c', command], checkout.root);
 
   /** What a command line prints to its reader; it must succeed. */
   async function printedBy(command: string): Promise<string> {
@@ -82,7 +83,7 @@ describe('what README.md prints, on a started platform', () => {
   );
 
   test('TypeScript lists products', async () => {
-    writeFileSync(join(checkout.folder, 'try.ts'), block('**TypeScript**'));
+    writeFileSync(join(checkout.root, 'try.ts'), block('**TypeScript**'));
     expect(await printedBy('npx node try.ts')).toMatch(/\[\s*'[^']+',\s*'[^']+',\s*'[^']+'\s*\]/);
   });
 

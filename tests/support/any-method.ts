@@ -1,15 +1,13 @@
-/** Calls of any method of the mesh, chosen by its descriptor, and what every answer must look like. */
-import { createRegistry, type DescMethod, type DescService } from '@bufbuild/protobuf';
-import { expect } from 'vitest';
+/** Calls of any method of the mesh, chosen by its descriptor. */
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
-import { ErrorReasonSchema } from '#gen/platform/policy/v1/policy_pb.ts';
-import { type Code, meshErrorDomain, RpcError } from '#kit/errors.ts';
+import { RpcError } from '#kit/errors.ts';
 import type { CallOptions } from '#kit/rpc/client.ts';
 import { type Policy, policiesOf } from '#kit/rpc/policy.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { serviceContracts } from '#services/contracts.ts';
 import { patiently } from './patience.ts';
-import type { Init } from './requests.ts';
+import type { Init } from './requests/good.ts';
 
 /** One method of one service of the registry. */
 export interface Subject {
@@ -144,50 +142,4 @@ async function first(messages: AsyncIterable<unknown>): Promise<unknown> {
 export function admitted({ policy }: Subject): Who {
   if (policy.audience === 'internal') return { service: [...policy.services][0]! };
   return { roles: [policy.audience === 'staff' ? 'staff' : 'customer'] };
-}
-
-/** Codes by which a caller learns what to do; INTERNAL, UNKNOWN and their like say only that we failed. */
-const speakingCodes: readonly Code[] = [
-  'invalid_argument',
-  'not_found',
-  'already_exists',
-  'permission_denied',
-  'unauthenticated',
-  'failed_precondition',
-  'out_of_range',
-  'aborted',
-  'resource_exhausted',
-  'unavailable',
-  'deadline_exceeded',
-];
-
-const meshReasons = reasonsOf(ErrorReasonSchema.values);
-const contract = createRegistry(
-  ...serviceContracts.flatMap(({ contracts }) => contracts.map(({ file }) => file)),
-  OpsService.file,
-);
-
-/** The reasons that the package of a service declares, without their prefix. */
-export function declaredReasons(service: DescService): Set<string> {
-  const found = contract.getEnum(`${service.file.proto.package}.ErrorReason`);
-  return reasonsOf(found?.values ?? []);
-}
-
-function reasonsOf(values: readonly { name: string; number: number }[]): Set<string> {
-  const named = values.filter(({ number }) => number !== 0);
-  return new Set(named.map(({ name }) => name.replace('ERROR_REASON_', '')));
-}
-
-/** Words of drivers, statements and stacks. */
-const internals =
-  /\b(select|insert|update|delete) .*\b(from|into|set)\b|postgres|redis|nats|ECONN|constraint|relation "|node_modules|\.ts\b|\bat .+:\d+|undefined|\[object/i;
-
-/** A refusal must have a code that helps, a reason of the contract, and no word about what is inside. */
-export function expectTyped(refusal: RpcError, { method }: Subject, what: string): void {
-  expect(speakingCodes, `${what}: ${refusal.code}, ${refusal.message}`).toContain(refusal.code);
-  const reasons = refusal.domain === meshErrorDomain ? meshReasons : declaredReasons(method.parent);
-  expect([...reasons], `${what}: its reason`).toContain(refusal.reason);
-  if (refusal.domain !== meshErrorDomain) expect(refusal.domain).toBe(method.parent.typeName);
-  expect(refusal.message, what).not.toMatch(internals);
-  for (const value of Object.values(refusal.metadata)) expect(value, what).not.toMatch(internals);
 }

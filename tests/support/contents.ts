@@ -1,8 +1,10 @@
 /** What all tables of all services hold, as fingerprints: two readings are equal only if no row came, went or changed. */
 import type postgres from 'postgres';
+import { expect } from 'vitest';
+import type { Network } from '#kit/testing/network.ts';
 
 /** By "schema.table": the number of rows and a hash of them, in whatever order they lie. */
-export type Contents = Record<string, string>;
+type Contents = Record<string, string>;
 
 /** Rows that are left out, by the name of their table, "*" for all: an SQL condition on `whole`, the row. */
 export type LeftOut = Record<string, string>;
@@ -22,18 +24,35 @@ export const triedPasswords: LeftOut = { sign_in_attempt: 'true' };
 /** The rows that speak of a person. */
 export const rowsOf = (userId: string): LeftOut => ({ '*': `whole::text like '%${userId}%'` });
 
-/** Reads everything in one statement, the tables of the card provider included. */
-export async function readContents(sql: postgres.Sql, leftOut: LeftOut = {}): Promise<Contents> {
-  const tables = await sql<{ schema: string; name: string }[]>`
-    select schemaname as schema, tablename as name from pg_tables
-    where schemaname not in ('pg_catalog', 'information_schema')`;
-  const each = tables.map(
+/** Runs `work` and expects that no table has a row more, less or unlike before, but for those that are left out. */
+export async function expectNoEffect(
+  network: Network,
+  leftOut: LeftOut,
+  work: () => Promise<void>,
+): Promise<void> {
+  await network.settle();
+  const before = await readContents(network.sql, leftOut);
+  await work();
+  await network.settle();
+  expect(await readContents(network.sql, leftOut)).toEqual(before);
+}
+
+/** Reads everything in one statement. */
+async function readContents(sql: postgres.Sql, leftOut: LeftOut): Promise<Contents> {
+  const each = (await readTables(sql)).map(
     ({ schema, name }) => `
       select '${schema}.${name}' as name, count(*) as rows,
         coalesce(sum(hashtextextended(whole::text, 0)), 0) as hash
-      from ${schema}.${name} as whole
+      from "${schema}"."${name}" as whole
       where not (${leftOut[name] ?? 'false'}) and not (${leftOut['*'] ?? 'false'})`,
   );
   const rows = await sql.unsafe(each.join(' union all '));
   return Object.fromEntries(rows.map(({ name, rows, hash }) => [name, `${rows} rows, ${hash}`]));
+}
+
+/** The tables of all services, those of the card provider included. */
+export function readTables(sql: postgres.Sql) {
+  return sql<{ schema: string; name: string }[]>`
+    select schemaname as schema, tablename as name from pg_tables
+    where schemaname not in ('pg_catalog', 'information_schema')`;
 }

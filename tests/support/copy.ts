@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { inject } from 'vitest';
 import { root } from '#tools/run.ts';
 
@@ -30,13 +30,18 @@ export interface Copy {
   remove(): void;
 }
 
-const leftOut = new Set(['node_modules', '.git', '.meshwork']);
+/** What a fresh checkout does not have. */
+const leftOut = new Set(['node_modules', '.git', '.meshwork', 'try.ts']);
+const generated = ['examples/python/meshwork', 'examples/python/__pycache__'];
 
-/** Copies what is in the repository now; `remove` deletes it again. */
+/** Copies what is in the repository now, with its node_modules; `remove` deletes it again. */
 export function copyRepository(): Copy {
   const copy = mkdtempSync(join(tmpdir(), 'meshwork-copy-'));
   for (const name of readdirSync(root).filter((each) => !leftOut.has(each))) {
-    cpSync(join(root, name), join(copy, name), { recursive: true });
+    cpSync(join(root, name), join(copy, name), {
+      recursive: true,
+      filter: (source) => !generated.includes(relative(root, source)),
+    });
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   return {

@@ -2,6 +2,7 @@
 import type postgres from 'postgres';
 import { expect } from 'vitest';
 import { RpcError } from '#kit/errors.ts';
+import { readTables } from './contents.ts';
 
 /** All that a caller gets of a refusal. Fails when the call is not refused. */
 export async function refusalTexts(call: Promise<unknown>): Promise<string> {
@@ -20,6 +21,13 @@ export function refusalText(refusal: RpcError): string {
   return `${JSON.stringify(said)} ${textOf(details)}`;
 }
 
+/** JSON in which each bigint is a text. */
+export function jsonOf(value: unknown): string {
+  return String(
+    JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner)),
+  );
+}
+
 /** Bytes as text in which an ASCII value would show. */
 export function textOf(bytes: Uint8Array | undefined): string {
   return Buffer.from(bytes ?? []).toString('latin1');
@@ -27,11 +35,8 @@ export function textOf(bytes: Uint8Array | undefined): string {
 
 /** Each table whose "schema.name" matches, with all its rows as one text. */
 export async function tablesWith(sql: postgres.Sql, names: RegExp): Promise<[string, string][]> {
-  const tables = await sql<{ schema: string; name: string }[]>`
-    select schemaname as schema, tablename as name from pg_tables
-    where schemaname not in ('pg_catalog', 'information_schema')`;
   const found: [string, string][] = [];
-  for (const { schema, name } of tables) {
+  for (const { schema, name } of await readTables(sql)) {
     if (!names.test(`${schema}.${name}`)) continue;
     const rows = await sql`select * from ${sql(schema)}.${sql(name)}`;
     const values = rows.flatMap((row) => Object.values(row));
@@ -42,5 +47,5 @@ export async function tablesWith(sql: postgres.Sql, names: RegExp): Promise<[str
 
 function valueText(value: unknown): string {
   if (Buffer.isBuffer(value)) return textOf(value);
-  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+  return jsonOf(value);
 }

@@ -3,7 +3,7 @@ import type { NetworkOptions } from '#kit/testing/network.ts';
 import { type Shop, startShop } from '#services/commerce/order/testing.ts';
 import { clientsOf, password } from '#services/platform/user/testing.ts';
 import { registry } from '#services/registry.ts';
-import type { Headers } from './belongings.ts';
+import type { Headers } from './account.ts';
 import { createOwner, type Owner } from './owner.ts';
 import { patiently } from './patience.ts';
 

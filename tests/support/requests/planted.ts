@@ -1,6 +1,6 @@
 /** Requests that hold one text wherever a caller may put a text, made from the contract alone. */
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
-import { goodValue, type Init, withField } from './requests.ts';
+import { goodValue, type Init, withField } from './good.ts';
 
 /** A request, and the path of the field that holds the text. */
 export interface Planted {

@@ -1,13 +1,9 @@
 /** Requests by which somebody names what is another person's, made from the contract alone. */
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { uuidv7 } from '#kit/ids.ts';
-import { everyWellFormed, type Init, largestPage, mayBeEmpty } from './requests.ts';
-
-/** What a field may name: a thing of another person, and one that is like it and does not exist. */
-export interface Name {
-  theirs: string | Uint8Array;
-  nobodys: string | Uint8Array;
-}
+import type { Name } from '../belongings.ts';
+import { everyWellFormed, type Init } from './good.ts';
+import { largestPage, mayBeEmpty } from './rules.ts';
 
 /** The names of a field's kind, the first the most telling; undefined where the field names nothing of anybody. */
 export type NamesOf = (field: DescField) => readonly Name[] | undefined;
