@@ -158,13 +158,18 @@ export function refundedMinor(payment: Payment): bigint {
   return sumOf(payment, ({ kind, state }) => kind === 'REFUND' && state !== 'REFUSED');
 }
 
+/** What the provider has given back. Never shrinks. */
+export function refundConfirmedMinor(payment: Payment): bigint {
+  return sumOf(payment, ({ kind, state }) => kind === 'REFUND' && state === 'DONE');
+}
+
 /** Nothing of this payment may stay with us. */
 export function mustBeUndone({ voidRequested, status }: Payment): boolean {
   return voidRequested || status === 'VOIDED' || status === 'DECLINED';
 }
 
 /** Adds up the operations that match. */
-export function sumOf({ operations }: Payment, matches: (operation: Operation) => boolean): bigint {
+function sumOf({ operations }: Payment, matches: (operation: Operation) => boolean): bigint {
   let sum = 0n;
   for (const operation of operations) if (matches(operation)) sum += operation.amountMinor;
   return sum;

@@ -294,9 +294,16 @@ describe('a void', () => {
       requestId: uuidv7(),
       orderId: request.orderId,
     });
-    expect(payment).toMatchObject({ voidRequested: true, refundedMinor: 1000n });
+    expect(payment).toMatchObject({
+      voidRequested: true,
+      refundedMinor: 1000n,
+      refundConfirmedMinor: 250n,
+    });
     await paid.settle();
-    expect((await paymentOf(request.orderId)).status).toBe(PaymentStatus.REFUNDED);
+    expect(await paymentOf(request.orderId)).toMatchObject({
+      status: PaymentStatus.REFUNDED,
+      refundConfirmedMinor: 1000n,
+    });
     // What was answered once is answered for ever.
     const again = await payments().processPayment(request);
     expect(again.payment!.status).toBe(PaymentStatus.CAPTURED);
