@@ -83,6 +83,12 @@ export class CannotChangeSelf extends DomainError {
   readonly reason = 'CANNOT_CHANGE_SELF';
 }
 
+/** Nobody on the staff would be left who is ACTIVE: another must be promoted first. */
+export class LastStaff extends DomainError<{ user_id: string }> {
+  readonly code = 'failed_precondition';
+  readonly reason = 'LAST_STAFF';
+}
+
 /** The person's own book has no such address, whoever else may have it. */
 export class AddressNotFound extends DomainError<{ address_id: string }> {
   readonly code = 'not_found';
@@ -173,6 +179,15 @@ export function setRoles(user: User, roles: readonly Role[], now: number): UserC
 /** Whether the tokens of the person before name a role that is theirs no longer. */
 export function losesRole(before: User, after: User): boolean {
   return before.roles.some((role) => !after.roles.includes(role));
+}
+
+/** Whether somebody who could do the work of the staff no longer can. */
+export function leavesStaff(before: User, after: User): boolean {
+  return isActiveStaff(before) && !isActiveStaff(after);
+}
+
+function isActiveStaff({ status, roles }: User): boolean {
+  return status === 'ACTIVE' && roles.includes('STAFF');
 }
 
 export interface Profile {
