@@ -82,6 +82,27 @@ describe('a payment', () => {
     }
   });
 
+  test('that was refused once is refused for the same reason, whatever became of the order since', async () => {
+    const request = asked();
+    const { orderId } = request;
+    await payments().processPayment(request);
+    const second = { ...request, requestId: uuidv7() };
+    const refused = { code: 'already_exists', reason: 'PAYMENT_EXISTS' };
+    await expect(payments().processPayment(second)).rejects.toMatchObject(refused);
+    await payments().voidPayment({ requestId: uuidv7(), orderId });
+    await paid.settle();
+    await expect(payments().processPayment(second)).rejects.toMatchObject(refused);
+    const fresh = { ...second, requestId: uuidv7() };
+    await expect(payments().processPayment(fresh)).rejects.toMatchObject({
+      reason: 'PAYMENT_VOIDED',
+    });
+    // The refusal was the answer of this id, so another order cannot be paid under it.
+    const reused = { ...asked(), requestId: second.requestId };
+    await expect(payments().processPayment(reused)).rejects.toMatchObject({
+      reason: 'REQUEST_ID_REUSED',
+    });
+  });
+
   test('is seen by its owner, by staff and by the order service, and by nobody else', async () => {
     const owner = await paid.network.person();
     const request = { ...asked(), userId: owner.id };
