@@ -2,7 +2,6 @@
 import { DomainError } from '#kit/errors.ts';
 
 export const limits = {
-  amountMinorMax: 1_000_000_000_000n, // far below what a bigint column holds, above any order
   batchMax: 500, // payments in one transaction: past this a batch only adds latency
   operationsMax: 100, // captures and refunds asked for, per payment
   undosMax: 100, // refunds that we promise ourselves; a provider that refuses so many needs a person
@@ -21,8 +20,8 @@ export const limits = {
   eventAgeMsMax: 300_000, // older signatures are refused: a recorded event cannot be sent in again
 } as const;
 
-/** No such payment, or not one that the caller may see. */
-export class PaymentNotFound extends DomainError<{ payment_id: string }> {
+/** No such payment, or not one that the caller may see. Metadata: payment_id or order_id, whichever was named. */
+export class PaymentNotFound extends DomainError<Record<string, string>> {
   readonly code = 'not_found';
   readonly reason = 'PAYMENT_NOT_FOUND';
 }

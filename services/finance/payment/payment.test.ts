@@ -58,14 +58,19 @@ describe('a payment', () => {
     expect(payment!.status).toBe(PaymentStatus.CAPTURED);
   });
 
-  test('of nothing, or of less, is refused', async () => {
-    for (const amountMinor of [0n, -1n]) {
-      await expect(payments().processPayment(asked('tok_visa', amountMinor))).rejects.toMatchObject(
-        {
+  test('of nothing, of less, or of more than may be paid at once is refused', async () => {
+    const largest = 1_000_000_000_000n;
+    const { processPayment, authorizePayment } = payments();
+    for (const pay of [processPayment, authorizePayment]) {
+      for (const amountMinor of [0n, -1n, largest + 1n]) {
+        await expect(pay(asked('tok_visa', amountMinor))).rejects.toMatchObject({
           code: 'invalid_argument',
           reason: 'FIELD_INVALID',
-        },
-      );
+          violations: [{ field: 'amount' }],
+        });
+      }
+      const { payment } = await pay(asked('tok_visa', largest));
+      expect(payment!.authorizedMinor).toBe(largest);
     }
   });
 
@@ -114,14 +119,16 @@ describe('a payment', () => {
       expect(seen.payment).toEqual(payment);
     }
     const stranger = await paid.network.person();
+    const byOrder = { case: 'orderId' as const, value: request.orderId };
     const missing = { case: 'paymentId' as const, value: uuidv7() };
-    for (const hidden of [key, missing]) {
+    const unpaid = { case: 'orderId' as const, value: uuidv7() };
+    for (const hidden of [key, missing, byOrder, unpaid]) {
       await expect(
         anybody.getPayment({ key: hidden }, { headers: stranger.headers }),
       ).rejects.toMatchObject({
         code: 'not_found',
         reason: 'PAYMENT_NOT_FOUND',
-        metadata: { payment_id: hidden.value },
+        metadata: { [hidden.case === 'orderId' ? 'order_id' : 'payment_id']: hidden.value },
       });
     }
     await expect(anybody.processPayment(asked(), { headers: owner.headers })).rejects.toMatchObject(
