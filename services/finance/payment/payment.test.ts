@@ -139,6 +139,30 @@ describe('a payment', () => {
   });
 });
 
+test('an id in capitals is the same id', async () => {
+  const request = asked('tok_visa', 1000n);
+  const { orderId, userId } = request;
+  const shouted = {
+    ...request,
+    requestId: request.requestId.toUpperCase(),
+    orderId: orderId.toUpperCase(),
+    userId: userId.toUpperCase(),
+  };
+  const { payment } = await payments().processPayment(shouted);
+  const { paymentId } = payment!;
+  expect(payment).toMatchObject({ orderId, userId });
+  expect((await payments().processPayment(request)).payment).toEqual(payment);
+  expect(await paymentOf(orderId.toUpperCase())).toEqual(payment);
+  const key = { case: 'paymentId' as const, value: paymentId.toUpperCase() };
+  expect((await payments().getPayment({ key })).payment).toEqual(payment);
+  const refund = { requestId: uuidv7(), paymentId: paymentId.toUpperCase(), amountMinor: 1n };
+  expect((await payments().refundPayment(refund)).payment!.paymentId).toBe(paymentId);
+  const voiding = { requestId: uuidv7(), orderId: orderId.toUpperCase() };
+  expect((await payments().voidPayment(voiding)).payment!.paymentId).toBe(paymentId);
+  await paid.settle();
+  expect((await paymentOf(orderId)).status).toBe(PaymentStatus.REFUNDED);
+});
+
 describe('a batch', () => {
   test('gives each payment its own outcome, in order', async () => {
     const tokens = ['tok_visa', 'tok_expired_card', 'tok_slow_900', 'tok_visa'];

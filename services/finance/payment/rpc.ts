@@ -51,8 +51,8 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
     const now = clock.now();
     const payment = {
       paymentId: uuidv7(now),
-      orderId: asked.orderId.toLowerCase(),
-      userId: asked.userId.toLowerCase(),
+      orderId: asked.orderId,
+      userId: asked.userId,
       currency: amount!.currencyCode,
       amountMinor: amount!.amountMinor,
       intent: response === AuthorizePaymentResponseSchema ? 'AUTHORIZE' : 'CHARGE',
@@ -82,7 +82,7 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
   ): Promise<MessageShape<Response>> {
     const key = requestKey(call, asked);
     const full: OperationAsked = {
-      paymentId: asked.paymentId.toLowerCase(),
+      paymentId: asked.paymentId,
       asked: {
         operationId: uuidOf(key.scope, key.requestId),
         amountMinor: asked.amountMinor,
@@ -135,7 +135,7 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
     capturePayment: (asked, call) => operate('capture', asked, call, CapturePaymentResponseSchema),
 
     voidPayment: (asked, call) => {
-      const orderId = asked.orderId.toLowerCase();
+      const { orderId } = asked;
       const request = { key: requestKey(call, asked), response: VoidPaymentResponseSchema };
       const answer = payments.void({ orderId, paymentId: uuidv7(clock.now()), request });
       return answer as Promise<MessageShape<typeof VoidPaymentResponseSchema>>;
