@@ -3,7 +3,7 @@ import { DomainError } from '#kit/errors.ts';
 
 export const limits = {
   stockUnitsMax: 1_000_000_000n, // of one SKU; far below what a bigint column holds
-  holdSecondsDefault: 900, // a reservation outlives every saga that is still alive (order: sagaMsMax)
+  holdSecondsDefault: 900, // far longer than commerce.order waits for a payment (its paymentMsMax, a minute)
   batchMax: 500, // commands in one transaction: past this a batch only adds latency
   eventStocksMax: 500, // SKUs in one StockChanged event
   readBatchMax: 1_000, // stocks read by one statement

@@ -77,7 +77,8 @@ export function createStore(database: Database): Store {
     if (stocks.length === 0) return;
     const statement = tx`
       insert into stock (sku, on_hand, reserved, sold, version, updated_at)
-      select sku, on_hand, reserved, sold, version, to_timestamp(updated_ms / 1000.0) from ${asTable(tx, stocks)} order by t.sku`;
+      select sku, on_hand, reserved, sold, version, to_timestamp(updated_ms / 1000.0)
+      from ${asTable(tx, stocks)} order by t.sku`;
     database.defer(tx, statement, asCollision('stock_pkey'));
   }
 

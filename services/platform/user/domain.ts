@@ -29,7 +29,12 @@ export const limits = {
   clockSkewMs: minuteMs, // between the processes of a mesh
   keyReloadMs: 15_000, // a process must have read a key before the key signs
 
+  keyCheckEveryMs: 10_000, // keys live for days: a look more or less costs nothing
+  sweepEveryMs: 30_000, // what is over counts no longer; this only bounds how much of it lies there
   sweepBatchMax: 500,
+
+  readMsMax: 2_000, // as GetUser's own deadline
+  viewMsMax: 60_000, // how old a person may look when an invalidation was lost with Redis
 } as const;
 
 /** No such person, or not one that the caller may see. Metadata: user_id, when one was named. */
