@@ -16,7 +16,9 @@ export interface Account {
 export interface UserStore {
   /** Reads people by id; unknown ones are left out. */
   readUsers(userIds: readonly string[]): Promise<Map<string, User>>;
+  /** By the normalised address. */
   findByEmail(email: string): Promise<Account | undefined>;
+  /** The same by id. Neither locks, so what is decided by it is looked at again behind lockAccount. */
   findById(userId: string): Promise<Account | undefined>;
   /** Answers false when the address belongs to somebody. Waits for a sign-up with it that is under way. */
   insertUser(tx: Tx, account: Account): Promise<boolean>;
@@ -27,8 +29,11 @@ export interface UserStore {
    * gets its answer: the next waits for the end of the transaction.
    */
   hasOtherStaff(tx: Tx, userId: string): Promise<boolean>;
+  /** Writes what may change of a person who is locked: all but the address and the password. */
   writeUser(tx: Tx, user: User): Promise<void>;
+  /** Replaces the hash that a password is checked against. */
   writePassword(tx: Tx, userId: string, passwordHash: string): Promise<void>;
+  /** Keeps why staff changed the status last. */
   writeStatusReason(tx: Tx, userId: string, reason: string): Promise<void>;
 }
 
