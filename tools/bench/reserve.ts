@@ -5,6 +5,7 @@ import {
   ReserveStockResponseSchema,
   SetStockResponseSchema,
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { systemClock } from '#kit/clock.ts';
 import { createDatabase, type Database } from '#kit/db/database.ts';
 import { migrate } from '#kit/db/migrate.ts';
 import { uuidv7 } from '#kit/ids.ts';
@@ -61,7 +62,11 @@ async function measure(
   database: Database,
   baseline: postgres.Sql,
 ): Promise<Figures> {
-  const writer = createStockWriter(database, createStore(database));
+  const writer = createStockWriter({
+    database,
+    store: createStore(database),
+    clock: systemClock,
+  });
   const hot = 'HOT';
   const spread = Array.from({ length: spreadSkus }, (_, i) => `SPREAD-${i}`);
   await Promise.all([hot, ...spread].map((sku) => setStock(writer, sku, plenty)));

@@ -1,5 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { fromBinary } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import {
+  InventoryService,
+  type Stock,
+  StockChangedSchema,
+} from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import { connectBus } from '#kit/bus/bus.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Client } from '#kit/rpc/client.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
@@ -145,4 +152,34 @@ describe('who may do what', () => {
       reason: 'CALLER_NOT_ALLOWED',
     });
   });
+});
+
+test('a stock says when it last changed, wherever it is told', async () => {
+  const namespace = new URL(network.databaseUrl).pathname.slice(1);
+  const bus = await connectBus({ url: inject('servers').natsUrl, namespace, name: 'test' });
+  onTestFinished(() => bus.close());
+  const heard: Stock[] = [];
+  bus.listen(StockChangedSchema.typeName, (payload) => {
+    heard.push(...fromBinary(StockChangedSchema, payload).stocks);
+  });
+  const sku = newSku();
+  const changes = [
+    async () => (await stock.set(sku, 5n)).stock,
+    async () => (await stock.adjust(sku, -1n)).stock,
+    async () => {
+      await stock.order.reserveStock(reserveRequest(sku));
+      return undefined;
+    },
+  ];
+  for (const change of changes) {
+    network.clock.advance({ hours: 1 });
+    const before = network.clock.now();
+    const answered = await change();
+    const { stock: read } = await stock.order.getStock({ sku });
+    const updatedAt = timestampMs(read!.updateTime!);
+    expect(updatedAt).toBeGreaterThanOrEqual(before);
+    expect(updatedAt).toBeLessThanOrEqual(network.clock.now());
+    if (answered !== undefined) expect(answered).toEqual(read);
+    await expect.poll(() => heard.at(-1)).toEqual(read);
+  }
 });

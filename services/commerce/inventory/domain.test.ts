@@ -44,8 +44,10 @@ function createTables() {
   const stocks = new Map<string, Stock>();
   const reservations = new Map<string, Reservation>();
   const movements: Movement[] = [];
+  let now = 0;
 
   function open(commands: readonly Command[]) {
+    now += 1;
     const named = commands.flatMap((one) => ('orderId' in one ? [one.orderId] : []));
     const found = [...reservations.values()].filter((one) => named.includes(one.orderId));
     const touched = new Set(found.flatMap((one) => one.lines.map((line) => line.sku)));
@@ -56,6 +58,7 @@ function createTables() {
     return openBook(
       [...stocks.values()].filter((one) => touched.has(one.sku)),
       found,
+      now,
     );
   }
 
@@ -64,6 +67,7 @@ function createTables() {
     const outcomes = commands.map((one) => outcomeOf(() => book.apply(one)));
     for (const stock of book.changedStocks()) {
       expect(stock.version).toBe((stocks.get(stock.sku)?.version ?? 0n) + 1n);
+      expect(stock.updatedAt).toBe(now);
       stocks.set(stock.sku, stock);
     }
     for (const one of book.newReservations()) {
@@ -138,10 +142,11 @@ describe('a command', () => {
     reserved: 0n,
     sold: 0n,
     version: 1n,
+    updatedAt: 0,
   });
 
   test('that is refused leaves the book as it was', () => {
-    const book = openBook([stock(3n)], []);
+    const book = openBook([stock(3n)], [], 1);
     const wanted = [
       { sku: 'A', quantity: 2n },
       { sku: 'B', quantity: 1n },
@@ -152,7 +157,7 @@ describe('a command', () => {
   });
 
   test('may not stock more of a SKU than its limit', () => {
-    const book = openBook([stock(limits.stockUnitsMax)], []);
+    const book = openBook([stock(limits.stockUnitsMax)], [], 1);
     const adjust = { kind: 'adjust' as const, sku: 'A', delta: 1n, reason: 'received', by };
     expect(outcomeOf(() => book.apply(adjust))).toBe('STOCK_OUT_OF_RANGE');
     expect(book.movements()).toEqual([]);

@@ -3,7 +3,7 @@ import { DomainError } from '#kit/errors.ts';
 
 export const limits = {
   stockUnitsMax: 1_000_000_000n, // of one SKU; far below what a bigint column holds
-  holdSecondsDefault: 900, // a reservation outlives every saga that is still alive (order: sagaMsMax)
+  holdSecondsDefault: 900, // far longer than commerce.order waits for a payment (its paymentMsMax, a minute)
   batchMax: 500, // commands in one transaction: past this a batch only adds latency
   eventStocksMax: 500, // SKUs in one StockChanged event
   readBatchMax: 1_000, // stocks read by one statement
@@ -66,6 +66,8 @@ export interface Stock {
   readonly sold: bigint;
   /** Grows by one with each change; 0 before the first. */
   readonly version: bigint;
+  /** When it last changed: milliseconds since the epoch. */
+  readonly updatedAt: number;
 }
 
 export interface Line {
@@ -139,7 +141,12 @@ export interface Book {
   movements(): readonly Movement[];
 }
 
-export function openBook(stocks: readonly Stock[], reservations: readonly Reservation[]): Book {
+/** `now` becomes the time of all that changes, in milliseconds since the epoch. */
+export function openBook(
+  stocks: readonly Stock[],
+  reservations: readonly Reservation[],
+  now: number,
+): Book {
   const bySku = new Map(stocks.map((stock) => [stock.sku, stock]));
   const byOrder = new Map(reservations.map((reservation) => [reservation.orderId, reservation]));
   const known = new Set(byOrder.keys());
@@ -150,7 +157,7 @@ export function openBook(stocks: readonly Stock[], reservations: readonly Reserv
   function putStock(stock: Stock): Stock {
     // One version per batch: readers see the batch as one change.
     const version = changedSkus.has(stock.sku) ? stock.version : stock.version + 1n;
-    const next = { ...stock, version };
+    const next = { ...stock, version, updatedAt: now };
     bySku.set(stock.sku, next);
     changedSkus.add(stock.sku);
     return next;
@@ -246,7 +253,7 @@ export function openBook(stocks: readonly Stock[], reservations: readonly Reserv
   }
 
   function set({ sku, onHand, by }: Extract<Command, { kind: 'set' }>): Result {
-    const stock = bySku.get(sku) ?? { sku, onHand: 0n, reserved: 0n, sold: 0n, version: 0n };
+    const stock = bySku.get(sku) ?? unstocked(sku);
     if (onHand < stock.reserved) {
       throw new StockIsReserved({ sku, reserved: String(stock.reserved) });
     }
@@ -289,4 +296,8 @@ export function openBook(stocks: readonly Stock[], reservations: readonly Reserv
     changedReservations: () => reservationsOf((orderId) => known.has(orderId)),
     movements: () => movements,
   };
+}
+
+function unstocked(sku: string): Stock {
+  return { sku, onHand: 0n, reserved: 0n, sold: 0n, version: 0n, updatedAt: 0 };
 }

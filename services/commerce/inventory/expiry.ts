@@ -20,7 +20,7 @@ export function createExpiryJob(deps: { database: Database; store: Store; clock:
       if (orderIds.length === 0) return 0;
       await database.transaction(async (tx) => {
         const commands: Command[] = orderIds.map((orderId) => ({ kind: 'expire', orderId, now }));
-        const book = await store.openBook(tx, commands);
+        const book = await store.openBook(tx, commands, now);
         for (const command of commands) book.apply(command);
         await debugPoint('commerce.inventory.before-expiry');
         store.writeBook(tx, book);

@@ -4,7 +4,7 @@ import { ReservationState, StockMovementKind } from '#gen/commerce/inventory/v1/
 import { available, type Reservation, type Stock } from './domain.ts';
 import type { KeptMovement } from './store.ts';
 
-export function stockToProto(stock: Stock & { updatedAt?: Date }) {
+export function stockToProto(stock: Stock) {
   const { sku, onHand, reserved, version, updatedAt } = stock;
   return {
     sku,
@@ -12,7 +12,7 @@ export function stockToProto(stock: Stock & { updatedAt?: Date }) {
     reserved,
     available: available(stock),
     version,
-    updateTime: updatedAt && timestampFromDate(updatedAt),
+    updateTime: timestampFromMs(updatedAt),
   };
 }
 

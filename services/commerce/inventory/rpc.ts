@@ -19,16 +19,16 @@ import { cutPage, decodeNumberToken, encodePageToken } from '#kit/page.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { WatchHub } from '#kit/streams/watch.ts';
-import { type Author, type Command, limits, SkuNotFound } from './domain.ts';
+import { type Author, type Command, limits, SkuNotFound, type Stock } from './domain.ts';
 import { movementToProto, stockToProto } from './proto.ts';
-import type { StockView, Store } from './store.ts';
+import type { Store } from './store.ts';
 import type { StockWriter } from './writer.ts';
 
 export interface RpcDeps {
   writer: StockWriter;
   store: Pick<Store, 'listMovements'>;
-  stocks: Coalescer<string, StockView | undefined>;
-  hub: WatchHub<StockView>;
+  stocks: Coalescer<string, Stock | undefined>;
+  hub: WatchHub<Stock>;
   clock: Clock;
 }
 

@@ -4,10 +4,10 @@ import { createCoalescer } from '#kit/load/coalesce.ts';
 import { implement } from '#kit/rpc/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createWatchHub } from '#kit/streams/watch.ts';
-import { limits } from './domain.ts';
+import { limits, type Stock } from './domain.ts';
 import { createExpiryJob } from './expiry.ts';
 import { createInventoryRpc } from './rpc.ts';
-import { createStore, type StockView } from './store.ts';
+import { createStore } from './store.ts';
 import { createStockWriter } from './writer.ts';
 
 export const inventory: ServiceModule = {
@@ -15,8 +15,8 @@ export const inventory: ServiceModule = {
   migrations: new URL('./migrations/', import.meta.url),
   create({ database, bus, clock }) {
     const store = createStore(database);
-    const writer = createStockWriter(database, store);
-    const stocks = createCoalescer<string, StockView | undefined>({
+    const writer = createStockWriter({ database, store, clock });
+    const stocks = createCoalescer<string, Stock | undefined>({
       name: 'commerce.inventory.read',
       timeoutMs: limits.readMsMax,
       itemsMax: limits.readBatchMax,
@@ -25,7 +25,7 @@ export const inventory: ServiceModule = {
         return skus.map((sku) => ({ value: found.get(sku) }));
       },
     });
-    const hub = createWatchHub<StockView>({
+    const hub = createWatchHub<Stock>({
       read: (skus) => store.readStocks(skus),
       versionOf: (stock) => stock.version,
       clock,

@@ -16,9 +16,6 @@ import {
 import { stockChanged } from './events.ts';
 import type { reservation, stock, stockMovement } from './schema.ts';
 
-/** A stock with the time of its last change. */
-export type StockView = Stock & { updatedAt: Date };
-
 /** A movement as it was kept; `by` is absent for stock that was there before movements were kept. */
 export interface KeptMovement extends Omit<Movement, 'by'> {
   readonly by: Author | undefined;
@@ -31,23 +28,23 @@ export interface KeptMovement extends Omit<Movement, 'by'> {
 export interface Store {
   /**
    * Locks all that the commands touch (reservations by order id, then stock by SKU: the one order of all writers) and
-   * opens the book on it.
+   * opens the book on it. `now` is in milliseconds since the epoch.
    */
-  openBook(tx: Tx, commands: readonly Command[]): Promise<Book>;
+  openBook(tx: Tx, commands: readonly Command[], now: number): Promise<Book>;
   /**
-   * Writes what changed in the book, with its movements and its event, together with the commit. That throws Collision when another writer
-   * made the same row.
+   * Writes what changed in the book, with its movements and its event, together with the commit. That throws Collision
+   * when another writer made the same row.
    */
   writeBook(tx: Tx, book: Book): void;
   /** Reads stocks by SKU; unknown ones are left out. */
-  readStocks(skus: readonly string[]): Promise<Map<string, StockView>>;
+  readStocks(skus: readonly string[]): Promise<Map<string, Stock>>;
   /** Reads what staff changed of a SKU, the newest first, at most `limit`, from before a position. */
   listMovements(sku: string, before: bigint | undefined, limit: number): Promise<KeptMovement[]>;
   /** Active reservations whose time is over, the oldest first, at most limits.batchMax. */
   findExpired(now: number): Promise<string[]>;
 }
 
-type StockRow = Omit<RowOf<typeof stock>, 'received' | 'updated_at'>;
+type StockRow = Omit<RowOf<typeof stock>, 'received'>;
 
 type ReservationRow = Omit<RowOf<typeof reservation>, 'created_at'>;
 
@@ -56,6 +53,7 @@ type MovementRow = RowOf<typeof stockMovement>;
 /** Keeps them in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {
   const { sql } = database;
+  const stockColumns = sql`sku, on_hand, reserved, sold, version, updated_at`;
 
   async function lockReservations(tx: Tx, commands: readonly Command[]): Promise<Reservation[]> {
     const orderIds = commands.flatMap((command) => ('orderId' in command ? [command.orderId] : []));
@@ -69,7 +67,7 @@ export function createStore(database: Database): Store {
   async function lockStocks(tx: Tx, skus: readonly string[]): Promise<Stock[]> {
     if (skus.length === 0) return [];
     const rows = await tx<StockRow[]>`
-      select sku, on_hand, reserved, sold, version from stock
+      select ${stockColumns} from stock
       where sku = any(${skus as string[]}::text[]) order by sku for no key update`;
     return rows.map(toStock);
   }
@@ -78,8 +76,9 @@ export function createStore(database: Database): Store {
   function insertStocks(tx: Tx, stocks: readonly Stock[]): void {
     if (stocks.length === 0) return;
     const statement = tx`
-      insert into stock (sku, on_hand, reserved, sold, version)
-      select * from ${asTable(tx, stocks)} order by t.sku`;
+      insert into stock (sku, on_hand, reserved, sold, version, updated_at)
+      select sku, on_hand, reserved, sold, version, to_timestamp(updated_ms / 1000.0)
+      from ${asTable(tx, stocks)} order by t.sku`;
     database.defer(tx, statement, asCollision('stock_pkey'));
   }
 
@@ -87,7 +86,7 @@ export function createStore(database: Database): Store {
     if (stocks.length === 0) return;
     const statement = tx`
       update stock s set on_hand = t.on_hand, reserved = t.reserved, sold = t.sold,
-        version = t.version, updated_at = now()
+        version = t.version, updated_at = to_timestamp(t.updated_ms / 1000.0)
       from ${asTable(tx, stocks)} where s.sku = t.sku`;
     database.defer(tx, statement);
   }
@@ -140,17 +139,17 @@ export function createStore(database: Database): Store {
   }
 
   return {
-    async openBook(tx, commands) {
+    async openBook(tx, commands, now) {
       const skus = new Set(commands.flatMap(skusOf));
       const locking = lockReservations(tx, commands);
       if (commands.every(namesItsSkus)) {
         // Sent behind each other without waiting: the connection keeps the order, and so the order of the locks.
         const [reservations, stocks] = await Promise.all([locking, lockStocks(tx, [...skus])]);
-        return openBook(stocks, reservations);
+        return openBook(stocks, reservations, now);
       }
       const reservations = await locking;
       for (const { lines } of reservations) for (const { sku } of lines) skus.add(sku);
-      return openBook(await lockStocks(tx, [...skus]), reservations);
+      return openBook(await lockStocks(tx, [...skus]), reservations, now);
     },
 
     writeBook(tx, book) {
@@ -167,10 +166,10 @@ export function createStore(database: Database): Store {
     },
 
     async readStocks(skus) {
-      const rows = await sql<(StockRow & { updated_at: Date })[]>`
-        select sku, on_hand, reserved, sold, version, updated_at from stock
+      const rows = await sql<StockRow[]>`
+        select ${stockColumns} from stock
         where sku = any(${skus as string[]}::text[])`;
-      return new Map(rows.map((row) => [row.sku, { ...toStock(row), updatedAt: row.updated_at }]));
+      return new Map(rows.map((row) => [row.sku, toStock(row)]));
     },
 
     async listMovements(sku, before, limit) {
@@ -197,7 +196,7 @@ function isNew({ version }: Stock): boolean {
   return version === 1n;
 }
 
-/** Stocks as the rows of a table `t`, with its columns named as those of `stock`. */
+/** Stocks as the rows of a table `t`, with its columns named as those of `stock`, the time in milliseconds. */
 function asTable(tx: Tx, stocks: readonly Stock[]) {
   return tx`
     unnest(
@@ -205,8 +204,9 @@ function asTable(tx: Tx, stocks: readonly Stock[]) {
       ${stocks.map((s) => String(s.onHand))}::bigint[],
       ${stocks.map((s) => String(s.reserved))}::bigint[],
       ${stocks.map((s) => String(s.sold))}::bigint[],
-      ${stocks.map((s) => String(s.version))}::bigint[]
-    ) as t (sku, on_hand, reserved, sold, version)`;
+      ${stocks.map((s) => String(s.version))}::bigint[],
+      ${stocks.map((s) => String(s.updatedAt))}::bigint[]
+    ) as t (sku, on_hand, reserved, sold, version, updated_ms)`;
 }
 
 function stockEvents(stocks: readonly Stock[]) {
@@ -233,7 +233,8 @@ function linesToJson(lines: readonly Line[]): string {
 
 function toStock(row: StockRow): Stock {
   const { sku, reserved, sold, version } = row;
-  return { sku, onHand: row.on_hand, reserved, sold, version };
+  const updatedAt = row.updated_at.getTime();
+  return { sku, onHand: row.on_hand, reserved, sold, version, updatedAt };
 }
 
 function toMovement(row: MovementRow): KeptMovement {

@@ -1,5 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
+import type { Clock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
 import { type Answer, answerBatchOnce, type Mutation } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
@@ -18,7 +19,12 @@ export type StockWriter = Coalescer<Mutation<Command>, Message>;
  * next: a hot SKU is locked and written once per batch, not once per order, so it is the fastest case and not the
  * slowest.
  */
-export function createStockWriter(database: Database, store: Store): StockWriter {
+export function createStockWriter(deps: {
+  database: Database;
+  store: Store;
+  clock: Clock;
+}): StockWriter {
+  const { database, store, clock } = deps;
   return createCoalescer<Mutation<Command>, Message>({
     name: 'commerce.inventory.write',
     timeoutMs: kitLimits.statementMsMax,
@@ -29,7 +35,7 @@ export function createStockWriter(database: Database, store: Store): StockWriter
         InventoryService.typeName,
         mutations,
         async (tx, commands) => {
-          const book = await store.openBook(tx, commands);
+          const book = await store.openBook(tx, commands, clock.now());
           const outcomes = commands.map((command) => tryApply(book, command));
           store.writeBook(tx, book);
           await debugPoint('commerce.inventory.before-commit');

@@ -26,8 +26,6 @@ export type Begun =
 /** Begins payments. Throws what stands against one: RequestIdReused, PaymentExists, PaymentVoided. */
 export type Beginner = Coalescer<Beginning, Begun>;
 
-const batchMsMax = 5_000;
-
 /**
  * Writes new payments down before the provider is asked. The row is what makes a payment unique until its answer is
  * recorded: whoever asks again, here or elsewhere, finds it and waits for the same outcome.
@@ -41,7 +39,7 @@ export function createBeginner({
 }): Beginner {
   return createCoalescer<Beginning, Begun>({
     name: 'finance.payment.begin',
-    timeoutMs: batchMsMax,
+    timeoutMs: limits.batchMsMax,
     itemsMax: limits.batchMax,
     async run(items) {
       const begun = await retryCollisions(() =>

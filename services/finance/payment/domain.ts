@@ -2,27 +2,31 @@
 import { DomainError } from '#kit/errors.ts';
 
 export const limits = {
-  amountMinorMax: 1_000_000_000_000n, // far below what a bigint column holds, above any order
   batchMax: 500, // payments in one transaction: past this a batch only adds latency
+  batchMsMax: 5_000, // of such a transaction: half of what the caller of a charge has
+  readMsMax: 2_000, // as GetPayment's own deadline
   operationsMax: 100, // captures and refunds asked for, per payment
   undosMax: 100, // refunds that we promise ourselves; a provider that refuses so many needs a person
   providerCallsMax: 256, // connections to the provider, one call on each at a time
   providerTimeoutMsMax: 10_000, // of one call; a step may take two, and must end within its drive
+  providerTextMax: 64, // letters kept of a provider's reason and of its event's id
   settleMsDefault: 250, // BatchProcessPayments waits so long for its slowest
   answerReserveMs: 25, // what a caller's budget keeps for the way back, at least, …
   answerReserveShare: 0.05, // … and of long ones more, for a machine that is busy
   leaseMs: 5_000, // a driver that lives renews it; the payments of a dead one are taken over after it
   leaseRenewMs: 1_500, // two renewals may fail before a lease is lost
   driveMsMax: 30_000, // above the longest step: look-up and call, two transactions; no lease is renewed beyond
+  recoverEveryMs: 250, // how late payments that nobody works on are taken over
   claimMax: 200, // payments that one round of the recovery takes over
   retryBackoffMs: [200, 1_000, 5_000, 15_000, 60_000, 300_000, 3_600_000],
   recoveriesMax: 1_000, // payments in hand above which the recovery takes no more
+  stopMsMax: 2_000, // a stop then gives up calls to the provider: they are taken up again afterwards
   lookMs: 250, // how often a waiting caller looks for what another process found out
   eventAgeMsMax: 300_000, // older signatures are refused: a recorded event cannot be sent in again
 } as const;
 
-/** No such payment, or not one that the caller may see. */
-export class PaymentNotFound extends DomainError<{ payment_id: string }> {
+/** No such payment, or not one that the caller may see. Metadata: payment_id or order_id, whichever was named. */
+export class PaymentNotFound extends DomainError<Record<string, string>> {
   readonly code = 'not_found';
   readonly reason = 'PAYMENT_NOT_FOUND';
 }
@@ -158,13 +162,18 @@ export function refundedMinor(payment: Payment): bigint {
   return sumOf(payment, ({ kind, state }) => kind === 'REFUND' && state !== 'REFUSED');
 }
 
+/** What the provider has given back. Never shrinks. */
+export function refundConfirmedMinor(payment: Payment): bigint {
+  return sumOf(payment, ({ kind, state }) => kind === 'REFUND' && state === 'DONE');
+}
+
 /** Nothing of this payment may stay with us. */
 export function mustBeUndone({ voidRequested, status }: Payment): boolean {
   return voidRequested || status === 'VOIDED' || status === 'DECLINED';
 }
 
 /** Adds up the operations that match. */
-export function sumOf({ operations }: Payment, matches: (operation: Operation) => boolean): bigint {
+function sumOf({ operations }: Payment, matches: (operation: Operation) => boolean): bigint {
   let sum = 0n;
   for (const operation of operations) if (matches(operation)) sum += operation.amountMinor;
   return sum;

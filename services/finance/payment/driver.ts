@@ -33,8 +33,6 @@ export interface Driver {
   idle(): Promise<void>;
 }
 
-const recoverEveryMs = 250;
-
 export function createDriver(deps: {
   provider: Provider;
   writer: PaymentWriter;
@@ -131,7 +129,7 @@ export function createDriver(deps: {
     },
     recovery: {
       name: 'finance.payment.recovery',
-      everyMs: recoverEveryMs,
+      everyMs: limits.recoverEveryMs,
       // It does not wait for the provider: one slow payment must not hold up the others.
       async run() {
         if (driven.size >= limits.recoveriesMax) return 0;

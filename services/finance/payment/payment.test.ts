@@ -58,14 +58,19 @@ describe('a payment', () => {
     expect(payment!.status).toBe(PaymentStatus.CAPTURED);
   });
 
-  test('of nothing, or of less, is refused', async () => {
-    for (const amountMinor of [0n, -1n]) {
-      await expect(payments().processPayment(asked('tok_visa', amountMinor))).rejects.toMatchObject(
-        {
+  test('of nothing, of less, or of more than may be paid at once is refused', async () => {
+    const largest = 1_000_000_000_000n;
+    const { processPayment, authorizePayment } = payments();
+    for (const pay of [processPayment, authorizePayment]) {
+      for (const amountMinor of [0n, -1n, largest + 1n]) {
+        await expect(pay(asked('tok_visa', amountMinor))).rejects.toMatchObject({
           code: 'invalid_argument',
           reason: 'FIELD_INVALID',
-        },
-      );
+          violations: [{ field: 'amount' }],
+        });
+      }
+      const { payment } = await pay(asked('tok_visa', largest));
+      expect(payment!.authorizedMinor).toBe(largest);
     }
   });
 
@@ -82,6 +87,27 @@ describe('a payment', () => {
     }
   });
 
+  test('that was refused once is refused for the same reason, whatever became of the order since', async () => {
+    const request = asked();
+    const { orderId } = request;
+    await payments().processPayment(request);
+    const second = { ...request, requestId: uuidv7() };
+    const refused = { code: 'already_exists', reason: 'PAYMENT_EXISTS' };
+    await expect(payments().processPayment(second)).rejects.toMatchObject(refused);
+    await payments().voidPayment({ requestId: uuidv7(), orderId });
+    await paid.settle();
+    await expect(payments().processPayment(second)).rejects.toMatchObject(refused);
+    const fresh = { ...second, requestId: uuidv7() };
+    await expect(payments().processPayment(fresh)).rejects.toMatchObject({
+      reason: 'PAYMENT_VOIDED',
+    });
+    // The refusal was the answer of this id, so another order cannot be paid under it.
+    const reused = { ...asked(), requestId: second.requestId };
+    await expect(payments().processPayment(reused)).rejects.toMatchObject({
+      reason: 'REQUEST_ID_REUSED',
+    });
+  });
+
   test('is seen by its owner, by staff and by the order service, and by nobody else', async () => {
     const owner = await paid.network.person();
     const request = { ...asked(), userId: owner.id };
@@ -93,14 +119,16 @@ describe('a payment', () => {
       expect(seen.payment).toEqual(payment);
     }
     const stranger = await paid.network.person();
+    const byOrder = { case: 'orderId' as const, value: request.orderId };
     const missing = { case: 'paymentId' as const, value: uuidv7() };
-    for (const hidden of [key, missing]) {
+    const unpaid = { case: 'orderId' as const, value: uuidv7() };
+    for (const hidden of [key, missing, byOrder, unpaid]) {
       await expect(
         anybody.getPayment({ key: hidden }, { headers: stranger.headers }),
       ).rejects.toMatchObject({
         code: 'not_found',
         reason: 'PAYMENT_NOT_FOUND',
-        metadata: { payment_id: hidden.value },
+        metadata: { [hidden.case === 'orderId' ? 'order_id' : 'payment_id']: hidden.value },
       });
     }
     await expect(anybody.processPayment(asked(), { headers: owner.headers })).rejects.toMatchObject(
@@ -109,6 +137,30 @@ describe('a payment', () => {
       },
     );
   });
+});
+
+test('an id in capitals is the same id', async () => {
+  const request = asked('tok_visa', 1000n);
+  const { orderId, userId } = request;
+  const shouted = {
+    ...request,
+    requestId: request.requestId.toUpperCase(),
+    orderId: orderId.toUpperCase(),
+    userId: userId.toUpperCase(),
+  };
+  const { payment } = await payments().processPayment(shouted);
+  const { paymentId } = payment!;
+  expect(payment).toMatchObject({ orderId, userId });
+  expect((await payments().processPayment(request)).payment).toEqual(payment);
+  expect(await paymentOf(orderId.toUpperCase())).toEqual(payment);
+  const key = { case: 'paymentId' as const, value: paymentId.toUpperCase() };
+  expect((await payments().getPayment({ key })).payment).toEqual(payment);
+  const refund = { requestId: uuidv7(), paymentId: paymentId.toUpperCase(), amountMinor: 1n };
+  expect((await payments().refundPayment(refund)).payment!.paymentId).toBe(paymentId);
+  const voiding = { requestId: uuidv7(), orderId: orderId.toUpperCase() };
+  expect((await payments().voidPayment(voiding)).payment!.paymentId).toBe(paymentId);
+  await paid.settle();
+  expect((await paymentOf(orderId)).status).toBe(PaymentStatus.REFUNDED);
 });
 
 describe('a batch', () => {
@@ -294,9 +346,16 @@ describe('a void', () => {
       requestId: uuidv7(),
       orderId: request.orderId,
     });
-    expect(payment).toMatchObject({ voidRequested: true, refundedMinor: 1000n });
+    expect(payment).toMatchObject({
+      voidRequested: true,
+      refundedMinor: 1000n,
+      refundConfirmedMinor: 250n,
+    });
     await paid.settle();
-    expect((await paymentOf(request.orderId)).status).toBe(PaymentStatus.REFUNDED);
+    expect(await paymentOf(request.orderId)).toMatchObject({
+      status: PaymentStatus.REFUNDED,
+      refundConfirmedMinor: 1000n,
+    });
     // What was answered once is answered for ever.
     const again = await payments().processPayment(request);
     expect(again.payment!.status).toBe(PaymentStatus.CAPTURED);

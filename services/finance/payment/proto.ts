@@ -2,7 +2,7 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import type { PaymentRecord } from './domain/record.ts';
-import { refundedMinor } from './domain.ts';
+import { refundConfirmedMinor, refundedMinor } from './domain.ts';
 
 export function paymentToProto(record: PaymentRecord) {
   const { paymentId, orderId, userId, currency, amountMinor, version } = record;
@@ -15,6 +15,7 @@ export function paymentToProto(record: PaymentRecord) {
     authorizedMinor: record.authorizedMinor,
     capturedMinor: record.capturedMinor,
     refundedMinor: refundedMinor(record),
+    refundConfirmedMinor: refundConfirmedMinor(record),
     declineCode: record.declineCode,
     voidRequested: record.voidRequested,
     createTime: timestampFromMs(record.createdAt),

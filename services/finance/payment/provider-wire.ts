@@ -35,7 +35,7 @@ export function factOf(operation: Partial<WireOperation> | null | undefined): Fa
     kind,
     amountMinor: BigInt(amount_minor!),
     currency: String(currency),
-    code: String(code ?? '').slice(0, 64),
+    code: String(code ?? '').slice(0, limits.providerTextMax),
   };
 }
 
@@ -53,7 +53,7 @@ export function readEvent(
   const fact = factOf(event?.data);
   const eventId = event?.id;
   if (fact === undefined || typeof eventId !== 'string') throw new EventMalformed();
-  return { eventId: eventId.slice(0, 64), fact };
+  return { eventId: eventId.slice(0, limits.providerTextMax), fact };
 }
 
 /** The signature of an event sent at `now`: "t=<unix seconds>,v1=<hex HMAC-SHA256 of 't.payload'>". */

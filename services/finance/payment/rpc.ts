@@ -18,7 +18,6 @@ import { isStaff } from '#kit/identity/caller.ts';
 import { uuidOf, uuidv7 } from '#kit/ids.ts';
 import { batchResults } from '#kit/load/batch.ts';
 import type { Coalescer } from '#kit/load/coalesce.ts';
-import { FieldsInvalid } from '#kit/mesh-errors.ts';
 import type { Call } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { Beginning } from './beginner.ts';
@@ -52,10 +51,10 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
     const now = clock.now();
     const payment = {
       paymentId: uuidv7(now),
-      orderId: asked.orderId.toLowerCase(),
-      userId: asked.userId.toLowerCase(),
+      orderId: asked.orderId,
+      userId: asked.userId,
       currency: amount!.currencyCode,
-      amountMinor: positive(amount!.amountMinor),
+      amountMinor: amount!.amountMinor,
       intent: response === AuthorizePaymentResponseSchema ? 'AUTHORIZE' : 'CHARGE',
       token: paymentToken,
       request: { key: uuidOf(key.scope, key.requestId), hash: key.hash },
@@ -83,7 +82,7 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
   ): Promise<MessageShape<Response>> {
     const key = requestKey(call, asked);
     const full: OperationAsked = {
-      paymentId: asked.paymentId.toLowerCase(),
+      paymentId: asked.paymentId,
       asked: {
         operationId: uuidOf(key.scope, key.requestId),
         amountMinor: asked.amountMinor,
@@ -99,11 +98,14 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
 
   return {
     async getPayment({ key }, call) {
-      const id = (key.value ?? '').toLowerCase();
-      const record = await (key.case === 'orderId' ? readsByOrder : reads).do(id);
+      const id = key.value!;
+      const isOrder = key.case === 'orderId';
+      const record = await (isOrder ? readsByOrder : reads).do(id);
       const { user } = call.caller;
       const maySee = user === undefined || isStaff(user) || record?.userId === user.id;
-      if (record === undefined || !maySee) throw new PaymentNotFound({ payment_id: id });
+      if (record === undefined || !maySee) {
+        throw new PaymentNotFound(isOrder ? { order_id: id } : { payment_id: id });
+      }
       return { payment: paymentToProto(record) };
     },
 
@@ -133,7 +135,7 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
     capturePayment: (asked, call) => operate('capture', asked, call, CapturePaymentResponseSchema),
 
     voidPayment: (asked, call) => {
-      const orderId = asked.orderId.toLowerCase();
+      const { orderId } = asked;
       const request = { key: requestKey(call, asked), response: VoidPaymentResponseSchema };
       const answer = payments.void({ orderId, paymentId: uuidv7(clock.now()), request });
       return answer as Promise<MessageShape<typeof VoidPaymentResponseSchema>>;
@@ -167,10 +169,4 @@ async function within<Result>(
   } finally {
     clearTimeout(timer);
   }
-}
-
-function positive(amountMinor: bigint): bigint {
-  if (amountMinor > 0n && amountMinor <= limits.amountMinorMax) return amountMinor;
-  const description = `must be positive and at most ${limits.amountMinorMax}`;
-  throw new FieldsInvalid([{ field: 'amount.amount_minor', description }]);
 }

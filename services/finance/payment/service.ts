@@ -14,9 +14,6 @@ import { createStore, type Store } from './store.ts';
 import { createWaiters } from './waiters.ts';
 import { createPaymentWriter } from './writer.ts';
 
-/** How long a stop waits for calls to the provider before it gives them up: they are taken up again afterwards. */
-const stopMsMax = 2_000;
-
 export const payment: ServiceModule = {
   name: 'finance.payment',
   migrations: new URL('./migrations/', import.meta.url),
@@ -46,7 +43,7 @@ export const payment: ServiceModule = {
       jobs: [driver.renewal, driver.recovery],
       busy: () => driver.driving,
       async stop() {
-        const timer = setTimeout(() => void provider.close(), stopMsMax);
+        const timer = setTimeout(() => void provider.close(), limits.stopMsMax);
         await driver.idle();
         clearTimeout(timer);
         waiters.stop();
@@ -59,7 +56,7 @@ export const payment: ServiceModule = {
 function createReads(store: Store, by: 'payment_id' | 'order_id') {
   return createCoalescer<string, PaymentRecord | undefined>({
     name: `finance.payment.read_${by}`,
-    timeoutMs: 2_000,
+    timeoutMs: limits.readMsMax,
     async run(ids) {
       const records = await store.read(by, [...new Set(ids)]);
       const idOf = ({ paymentId, orderId }: PaymentRecord) =>

@@ -42,11 +42,13 @@ export interface Store {
   lock(tx: Tx, wanted: Wanted): Promise<{ records: PaymentRecord[]; operations: OwnedOperation[] }>;
   /** Throws Collision when an order has got a payment meanwhile. */
   insert(tx: Tx, records: readonly PaymentRecord[]): Promise<void>;
+  /** Writes payments that are locked as they became; not their operations, which writeOperations keeps. */
   update(tx: Tx, records: readonly PaymentRecord[]): void;
   /** Throws Collision when another process has made one of the operations meanwhile. */
   writeOperations(tx: Tx, operations: readonly OwnedOperation[]): Promise<void>;
   /** Stores facts; of those that are known only a verdict that was still out changes. */
   writeFacts(tx: Tx, facts: readonly StoredFact[]): void;
+  /** Reads payments without a lock, by their own ids or by those of their orders; unknown ones are left out. */
   read(by: 'payment_id' | 'order_id', ids: readonly string[]): Promise<PaymentRecord[]>;
   /** Takes over payments that are due and in nobody's hands, each by one process only. */
   claim(now: number): Promise<PaymentRecord[]>;

@@ -58,8 +58,6 @@ export interface Written {
 
 export type PaymentWriter = Coalescer<Change, Written>;
 
-const batchMsMax = 5_000;
-
 /**
  * The one writer of payments that have begun. A batch holds changes of all kinds: one transaction locks the payments,
  * applies the changes in turn, and writes payments, operations, facts, events and answers.
@@ -107,7 +105,7 @@ export function createPaymentWriter(deps: {
 
   return createCoalescer<Change, Written>({
     name: 'finance.payment.write',
-    timeoutMs: batchMsMax,
+    timeoutMs: limits.batchMsMax,
     itemsMax: limits.batchMax,
     async run(changes) {
       let attempts = 0;

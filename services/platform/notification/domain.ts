@@ -6,7 +6,7 @@ export const limits = {
   pageSizeDefault: 20,
   unreadCountMax: 1_000, // beyond it nobody counts, and neither does the database
   eventNotificationsMax: 500, // notifications in one event
-  feedReadMsMax: 2_000,
+  feedReadMsMax: 2_000, // one look for all streams that wait; a late one ends them, and they come back by their cursors
 } as const;
 
 /** What is to be marked as read does not exist, or is not the caller's. */

@@ -82,7 +82,7 @@ describe('a person', () => {
     const order = orderOf(person.id, CANCELLED);
     const paymentId = uuidv7();
     const refunds = [0n, 1_000n, 1_000n, 123_456n];
-    const events = refunds.map((refunded) => paymentChanged(paymentOf(order, paymentId, refunded)));
+    const events = refunds.map((done) => paymentChanged(paymentOf(order, paymentId, { done })));
     await bus.send(orderChanged(order), ...events);
     await network.settle();
     const told = await person.list();
@@ -94,8 +94,25 @@ describe('a person', () => {
     ]);
   });
 
+  test('is told of a refund once it is done, and neither of its promise nor of one that came to nothing', async () => {
+    const person = await personOf(network);
+    const order = orderOf(person.id, PAID);
+    const paymentId = uuidv7();
+    const tell = async (refunds: { promised?: bigint; done?: bigint }) => {
+      await bus.send(paymentChanged(paymentOf(order, paymentId, refunds)));
+      await network.settle();
+      return (await person.list()).map(({ parameters }) => parameters.amount_minor);
+    };
+    expect(await tell({ promised: 1_000n })).toEqual([]);
+    expect(await tell({})).toEqual([]);
+    expect(await tell({ promised: 1_000n })).toEqual([]);
+    expect(await tell({ done: 1_000n })).toEqual(['1000']);
+    expect(await tell({ done: 1_000n, promised: 500n })).toEqual(['1000']);
+    expect(await tell({ done: 1_500n })).toEqual(['1500', '1000']);
+  });
+
   test('is not told of a payment that nobody had asked for when its order was voided', async () => {
-    const { amount: _, ...nobodys } = paymentOf(orderOf('', CANCELLED), uuidv7(), 0n);
+    const { amount: _, ...nobodys } = paymentOf(orderOf('', CANCELLED), uuidv7());
     const event = paymentChanged(nobodys);
     await bus.send(event);
     await network.settle();

@@ -57,22 +57,25 @@ function parametersOf(order: Order): Record<string, string> {
   return { order_id: orderId };
 }
 
-/** What a person is told when their payment changes: each further refund is a subject of its own. */
+/**
+ * What a person is told when their payment changes: of refunds that the provider has confirmed, for a promise may come to
+ * nothing. Each further one is a subject of its own.
+ */
 export function tellingsOfPayment({ payment }: PaymentChanged): Telling[] {
   if (payment === undefined) throw new PoisonEvent();
-  const { paymentId, orderId, userId, amount, refundedMinor } = payment;
+  const { paymentId, orderId, userId, amount, refundConfirmedMinor } = payment;
   // Not refunded, so it may be nobody's: an order that was voided before anybody asked for money.
-  if (refundedMinor === 0n) return [];
+  if (refundConfirmedMinor === 0n) return [];
   if (amount === undefined || !isUuid(userId)) throw new PoisonEvent();
   return [
     {
       userId,
       kind: 'PAYMENT_REFUNDED',
-      subjectId: `${paymentId}:${refundedMinor}`,
+      subjectId: `${paymentId}:${refundConfirmedMinor}`,
       parameters: {
         payment_id: paymentId,
         order_id: orderId,
-        amount_minor: String(refundedMinor),
+        amount_minor: String(refundConfirmedMinor),
         currency_code: amount.currencyCode,
       },
     },

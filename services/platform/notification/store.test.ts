@@ -5,6 +5,7 @@ import { type CountedDatabase, countStatements } from '#kit/testing/statements.t
 import { startNetwork } from '#services/testing.ts';
 import type { Telling } from './domain.ts';
 import { createStore, type Store } from './store.ts';
+import { personOf } from './testing.ts';
 
 let network: Network;
 let counted: CountedDatabase;
@@ -85,4 +86,19 @@ test('positions are given without a gap, and are visible in their order', async 
   const [rest] = await store.readAfter([{ feed: userId, after: seen.at(-1) ?? 0n }], 1_000);
   const all = [...seen, ...rest!.map(({ position }) => position)];
   expect(all).toEqual(Array.from({ length: 60 }, (_, i) => BigInt(i + 1)));
+});
+
+test('unread notifications are counted to 1000, which means that many or more', async () => {
+  const person = await personOf(network);
+  const tellMore = (count: number) => tell(many(count, () => person.id));
+  await tellMore(999);
+  expect(await person.unread()).toBe(999);
+  await tellMore(1);
+  expect(await person.unread()).toBe(1_000);
+  await tellMore(2);
+  expect(await person.unread()).toBe(1_000);
+  const [first, ...others] = (await person.list()).slice(0, 4);
+  expect((await person.markRead(first!)).unreadCount).toBe(1_000);
+  expect((await person.markRead(...others)).unreadCount).toBe(998);
+  expect(await person.unread()).toBe(998);
 });

@@ -27,7 +27,9 @@ export interface Store {
   countUnread(userId: string, tx?: Tx): Promise<number>;
   /** Which of these a person has. */
   findOwn(tx: Tx, userId: string, notificationIds: readonly string[]): Promise<Set<string>>;
+  /** Marks those of a person's notifications that are unread; others keep the time at which they were read. */
   markRead(tx: Tx, userId: string, notificationIds: readonly string[], now: number): Promise<void>;
+  /** The same for all that were made until `time`, inclusive. */
   markReadUpTo(tx: Tx, userId: string, time: number, now: number): Promise<void>;
   /** The position of a person's latest notification; 0 before the first. */
   readHead(userId: string): Promise<bigint>;

@@ -89,8 +89,8 @@ const zh: Readonly<Record<Kind, Template>> = {
     };
   },
   PAYMENT_REFUNDED: ({ order, amount }) => ({
-    title: '退款处理中',
-    body: `您的订单 ${order} 共退款 ${amount}。`,
+    title: '退款已发出',
+    body: `您的订单 ${order} 已累计退款 ${amount}。`,
   }),
 };
 

@@ -39,9 +39,15 @@ export function orderChanged(order: Order, id = uuidv7()): WireEvent {
   return wireEvent(OrderChangedSchema.typeName, payload, id);
 }
 
-export function paymentOf({ userId, orderId }: Order, paymentId: string, refundedMinor: bigint) {
+/** A payment of which parts were given back, or are to be, in minor units. */
+export function paymentOf(
+  { userId, orderId }: Order,
+  paymentId: string,
+  { promised = 0n, done = 0n }: { promised?: bigint; done?: bigint } = {},
+) {
   const amount = { currencyCode: 'EUR', amountMinor: 123_456n };
-  return { paymentId, userId, orderId, amount, refundedMinor };
+  const refunded = { refundedMinor: done + promised, refundConfirmedMinor: done };
+  return { paymentId, userId, orderId, amount, ...refunded };
 }
 
 export function paymentChanged(payment: MessageInitShape<typeof PaymentSchema>): WireEvent {

@@ -29,7 +29,12 @@ export const limits = {
   clockSkewMs: minuteMs, // between the processes of a mesh
   keyReloadMs: 15_000, // a process must have read a key before the key signs
 
+  keyCheckEveryMs: 10_000, // keys live for days: a look more or less costs nothing
+  sweepEveryMs: 30_000, // what is over counts no longer; this only bounds how much of it lies there
   sweepBatchMax: 500,
+
+  readMsMax: 2_000, // as GetUser's own deadline
+  viewMsMax: 60_000, // how old a person may look when an invalidation was lost with Redis
 } as const;
 
 /** No such person, or not one that the caller may see. Metadata: user_id, when one was named. */
@@ -81,6 +86,12 @@ export class UserStatusConflict extends DomainError<{ user_id: string; status: s
 export class CannotChangeSelf extends DomainError {
   readonly code = 'failed_precondition';
   readonly reason = 'CANNOT_CHANGE_SELF';
+}
+
+/** Nobody on the staff would be left who is ACTIVE: another must be promoted first. */
+export class LastStaff extends DomainError<{ user_id: string }> {
+  readonly code = 'failed_precondition';
+  readonly reason = 'LAST_STAFF';
 }
 
 /** The person's own book has no such address, whoever else may have it. */
@@ -173,6 +184,15 @@ export function setRoles(user: User, roles: readonly Role[], now: number): UserC
 /** Whether the tokens of the person before name a role that is theirs no longer. */
 export function losesRole(before: User, after: User): boolean {
   return before.roles.some((role) => !after.roles.includes(role));
+}
+
+/** Whether somebody who could do the work of the staff no longer can. */
+export function leavesStaff(before: User, after: User): boolean {
+  return isActiveStaff(before) && !isActiveStaff(after);
+}
+
+function isActiveStaff({ status, roles }: User): boolean {
+  return status === 'ACTIVE' && roles.includes('STAFF');
 }
 
 export interface Profile {

@@ -47,7 +47,5 @@ function digestOf(token: string): string {
 
 function toUuid(bytes: Buffer): string {
   const text = bytes.toString('hex');
-  return [8, 12, 16, 20]
-    .reduceRight((out, at) => `${out.slice(0, at)}-${out.slice(at)}`, text)
-    .toLowerCase();
+  return [8, 12, 16, 20].reduceRight((out, at) => `${out.slice(0, at)}-${out.slice(at)}`, text);
 }

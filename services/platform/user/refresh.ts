@@ -24,7 +24,7 @@ export async function refresh(
   { requestId, refreshToken }: RefreshTokenRequest,
 ): Promise<RefreshTokenResponse> {
   const { database, users, sessions, keyring, refreshTokens, clock } = deps;
-  const presented = { ...refreshTokens.read(refreshToken), requestId: requestId.toLowerCase() };
+  const presented = { ...refreshTokens.read(refreshToken), requestId };
   const owner = await sessions.findOwner(presented.sessionId);
   if (owner === undefined) throw new RefreshTokenInvalid();
   const signer = await keyring.signer();

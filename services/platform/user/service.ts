@@ -11,6 +11,7 @@ import type { ServiceModule } from '#kit/service.ts';
 import { createAttempts } from './attempts.ts';
 import { bootstrapStaff } from './bootstrap.ts';
 import type { UserDeps } from './deps.ts';
+import { limits } from './domain.ts';
 import { createKeyJob, createSweepJob } from './jobs.ts';
 import { openKeyring } from './keyring.ts';
 import { argon2, createPasswords, type Hasher } from './passwords.ts';
@@ -24,10 +25,6 @@ import { createAttemptStore } from './store/attempts.ts';
 import { createKeyStore } from './store/keys.ts';
 import { createSessionStore } from './store/sessions.ts';
 import { createUserStore, type UserStore } from './store/users.ts';
-
-const readMsMax = 2_000;
-/** How old a person may look when an invalidation was lost with Redis. */
-const viewMsMax = 60_000;
 
 /** `hasher` is replaced by tests that count. */
 export function createUserModule(hasher: Hasher): ServiceModule {
@@ -78,8 +75,8 @@ function createViews(cache: Cache, users: UserStore) {
     cache,
     name: 'user',
     schema: UserSchema,
-    ttlMs: viewMsMax,
-    timeoutMs: readMsMax,
+    ttlMs: limits.viewMsMax,
+    timeoutMs: limits.readMsMax,
     async load(userIds) {
       const found = await users.readUsers(userIds);
       return new Map([...found].map(([id, user]) => [id, create(UserSchema, userToProto(user))]));

@@ -131,6 +131,41 @@ describe('a sign-in', () => {
     await expect(attempt(email, 'a new one!')).resolves.toBeDefined();
   });
 
+  test('refused for what changed after the proof is let in when that is as it was', async () => {
+    const { email, userId, headers } = await clients.person();
+    const staff = await network.person({ roles: ['staff'] });
+    const change = (currentPassword: string, newPassword: string) =>
+      clients.users.changePassword(
+        { requestId: uuidv7(), currentPassword, newPassword },
+        { headers },
+      );
+    const other = 'another good password';
+    const about = () => ({ requestId: uuidv7(), userId, reason: 'a doubt' });
+    const changes = [
+      {
+        make: () => change(password, other),
+        undo: () => change(other, password),
+        refusal: wrong,
+      },
+      {
+        make: () => clients.users.suspendUser(about(), { headers: staff.headers }),
+        undo: () => clients.users.reinstateUser(about(), { headers: staff.headers }),
+        refusal: { code: 'permission_denied', reason: 'USER_NOT_ACTIVE' },
+      },
+    ];
+    for (const { make, undo, refusal } of changes) {
+      const request = { requestId: uuidv7(), email, password };
+      const disarm = armDebugPoint('platform.user.password-proven', async () => {
+        disarm();
+        await make();
+      });
+      await expect(clients.sessions.authenticate(request)).rejects.toMatchObject(refusal);
+      await undo();
+      const { tokens } = await clients.sessions.authenticate(request);
+      expect(await clients.sessions.authenticate(request)).toMatchObject({ tokens });
+    }
+  });
+
   test('that dies after its attempt was taken has spent it', async () => {
     const { email } = await clients.signUp();
     const disarm = armDebugPoint('platform.user.attempt-taken', () => {

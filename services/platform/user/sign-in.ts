@@ -20,6 +20,7 @@ import { signAccessToken } from './tokens.ts';
 /**
  * Starts a session for whoever knows the password. Every test of a password is preceded by taking an attempt: the test
  * against the hash, and the test against a recorded request that a repeat amounts to. Only the right one gives it back.
+ * Refusals are not recorded: what is wrong today may be right tomorrow, and then the same request is.
  */
 export async function signIn(deps: UserDeps, request: AuthenticateRequest, call: Call) {
   const { database, users, attempts, keyring, sealer } = deps;
@@ -39,17 +40,33 @@ export async function signIn(deps: UserDeps, request: AuthenticateRequest, call:
     async (tx) => {
       const { user, passwordHash } = await users.lockAccount(tx, proven!.user.userId);
       // The password or the status may have changed since the proof.
-      if (passwordHash !== proven!.passwordHash) throw new CredentialsWrong();
-      if (user.status !== 'ACTIVE') throw new UserNotActive({ status: user.status });
+      if (passwordHash !== proven!.passwordHash) throw new Overtaken(new CredentialsWrong());
+      if (user.status !== 'ACTIVE') {
+        throw new Overtaken(new UserNotActive({ status: user.status }));
+      }
       const { session, refreshToken } = await startSession(deps, tx, user, request.deviceName);
       const access = await signAccessToken(signer, user, session, session.startedAt);
       await debugPoint('platform.user.signing-in');
       return { user: userToProto(user), tokens: tokensToProto(session, access, refreshToken) };
     },
-  );
+  ).catch(throwRefusal);
   await debugPoint('platform.user.signed-in');
   await attempts.clear(email);
   return response;
+}
+
+/** The proof holds no longer. No DomainError, so that it undoes the transaction and is not recorded. */
+class Overtaken extends Error {
+  readonly refusal: CredentialsWrong | UserNotActive;
+
+  constructor(refusal: CredentialsWrong | UserNotActive) {
+    super();
+    this.refusal = refusal;
+  }
+}
+
+function throwRefusal(error: unknown): never {
+  throw error instanceof Overtaken ? error.refusal : error;
 }
 
 /** Throws CredentialsWrong, after the same work whoever's address it is. */

@@ -36,6 +36,9 @@ describe('roles', () => {
       clients.users.getUser(asked, { headers: promoted.headers }),
     ).resolves.toBeDefined();
 
+    // So that the person is not the last of the staff.
+    const colleague = { ...grant, requestId: uuidv7(), userId: other.id };
+    await clients.users.setRoles(colleague, { headers: staff.headers });
     const take = { requestId: uuidv7(), userId: person.userId, roles: [Role.CUSTOMER] };
     await expect(clients.users.setRoles(take, { headers: promoted.headers })).rejects.toMatchObject(
       { code: 'failed_precondition', reason: 'CANNOT_CHANGE_SELF' },

@@ -553,8 +553,8 @@ export const NotificationKind = {
   ORDER_CANCELLED: 5,
 
   /**
-   * NOTIFICATION_KIND_PAYMENT_REFUNDED: money goes back. Parameters: payment_id, order_id, amount_minor (all that was
-   * refunded so far), currency_code.
+   * NOTIFICATION_KIND_PAYMENT_REFUNDED: the provider has confirmed that money goes back. Parameters: payment_id,
+   * order_id, amount_minor (all that it has confirmed so far), currency_code.
    *
    * @generated from enum value: NOTIFICATION_KIND_PAYMENT_REFUNDED = 6;
    */

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Fact, mustBeUndone, type Payment, refundedMinor } from '../domain.ts';
+import {
+  type Fact,
+  mustBeUndone,
+  type Payment,
+  refundConfirmedMinor,
+  refundedMinor,
+} from '../domain.ts';
 import { next } from './reducer.ts';
 import { requestVoid } from './requests.ts';
 import { amountMinor, begun, type Card, createWorld, currency, expectSound } from './testing.ts';
@@ -29,7 +35,7 @@ describe('facts', () => {
       const { held, capturedMinor, givenMinor } = world.provider.state();
       // What the provider did is what the payment says.
       expect(payment.capturedMinor).toBe(capturedMinor);
-      expect(refundedMinor(payment)).toBe(givenMinor);
+      expect(refundConfirmedMinor(payment)).toBe(givenMinor);
       expect(payment.status).toBe(
         endOf(payment, { held, isAllGiven: capturedMinor === givenMinor }),
       );

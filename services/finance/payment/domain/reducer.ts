@@ -7,9 +7,9 @@ import {
   type Operation,
   type Payment,
   promise,
+  refundConfirmedMinor,
   refundedMinor,
   type Status,
-  sumOf,
   transitions,
 } from '../domain.ts';
 
@@ -152,8 +152,7 @@ function endRefund<P extends Payment>(payment: P, ended: Operation): P {
     ? payment.operations.map((one) => (one.operationId === ended.operationId ? ended : one))
     : [...payment.operations, ended];
   const after = { ...payment, operations };
-  const givenMinor = sumOf(after, ({ kind, state }) => kind === 'REFUND' && state === 'DONE');
-  const isAll = after.status === 'CAPTURED' && givenMinor === after.capturedMinor;
+  const isAll = after.status === 'CAPTURED' && refundConfirmedMinor(after) === after.capturedMinor;
   return isAll ? move(after, 'REFUNDED') : after;
 }
 

@@ -1,6 +1,12 @@
 /** A payment's whole world in memory: a provider, drivers that die, calls that get lost. For tests of the domain. */
 import { expect } from 'vitest';
-import { type Fact, type Payment, refundedMinor, transitions } from '../domain.ts';
+import {
+  type Fact,
+  type Payment,
+  refundConfirmedMinor,
+  refundedMinor,
+  transitions,
+} from '../domain.ts';
 import { next } from './reducer.ts';
 import { requestCapture, requestRefund, requestVoid } from './requests.ts';
 import {
@@ -127,6 +133,7 @@ export function createWorld(card: Card, intent: 'CHARGE' | 'AUTHORIZE') {
 
   function put(after: Driven): void {
     expectSound(after);
+    expect(refundConfirmedMinor(after) >= refundConfirmedMinor(payment)).toBe(true);
     if (after.status !== payment.status) {
       expect(transitions[payment.status]).toContain(after.status);
       path.push(after.status);

@@ -9,6 +9,8 @@ import type { UserDeps } from '../deps.ts';
 import {
   CannotChangeSelf,
   changeStatus,
+  LastStaff,
+  leavesStaff,
   losesRole,
   type StatusChange,
   setRoles,
@@ -45,7 +47,11 @@ export function createChangesRpc(deps: UserDeps): Pick<Handlers<typeof UserServi
       key,
       async (tx) => {
         const { user: before } = await users.lockAccount(tx, userId);
-        const after = await writeChange(deps, tx, apply(before, clock.now()));
+        const changed = apply(before, clock.now());
+        if (leavesStaff(before, changed.user) && !(await users.hasOtherStaff(tx, userId))) {
+          throw new LastStaff({ user_id: userId });
+        }
+        const after = await writeChange(deps, tx, changed);
         if (reason !== undefined) await users.writeStatusReason(tx, userId, reason);
         if (endsSessions?.(before, after)) await endSessions(deps, tx, userId);
         await debugPoint('platform.user.changing');

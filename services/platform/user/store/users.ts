@@ -16,14 +16,24 @@ export interface Account {
 export interface UserStore {
   /** Reads people by id; unknown ones are left out. */
   readUsers(userIds: readonly string[]): Promise<Map<string, User>>;
+  /** By the normalised address. */
   findByEmail(email: string): Promise<Account | undefined>;
+  /** The same by id. Neither locks, so what is decided by it is looked at again behind lockAccount. */
   findById(userId: string): Promise<Account | undefined>;
   /** Answers false when the address belongs to somebody. Waits for a sign-up with it that is under way. */
   insertUser(tx: Tx, account: Account): Promise<boolean>;
   /** Locks a person, for any change to them, their addresses or their sessions. Throws UserNotFound. */
   lockAccount(tx: Tx, userId: string): Promise<Account>;
+  /**
+   * Whether somebody else on the staff is ACTIVE. Of those who ask, and then take a person off the staff, one at a time
+   * gets its answer: the next waits for the end of the transaction.
+   */
+  hasOtherStaff(tx: Tx, userId: string): Promise<boolean>;
+  /** Writes what may change of a person who is locked: all but the address and the password. */
   writeUser(tx: Tx, user: User): Promise<void>;
+  /** Replaces the hash that a password is checked against. */
   writePassword(tx: Tx, userId: string, passwordHash: string): Promise<void>;
+  /** Keeps why staff changed the status last. */
   writeStatusReason(tx: Tx, userId: string, reason: string): Promise<void>;
 }
 
@@ -68,6 +78,16 @@ export function createUserStore(database: Database): UserStore {
         select ${columns} from app_user where user_id = ${userId} for no key update`;
       if (row === undefined) throw new UserNotFound({ user_id: userId });
       return toAccount(row);
+    },
+
+    async hasOtherStaff(tx, userId) {
+      // A statement of its own: what the one before has committed is seen by a query that begins behind the lock.
+      await tx`
+        select pg_advisory_xact_lock(hashtextextended(${`staff ${database.schema}`}, 0))`;
+      const rows = await tx`
+        select from app_user
+        where 'STAFF' = any(roles) and status = 'ACTIVE' and user_id <> ${userId} limit 1`;
+      return rows.length > 0;
     },
 
     async writeUser(tx, user) {
