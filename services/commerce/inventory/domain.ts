@@ -109,6 +109,8 @@ export interface Movement {
   /** Empty for a count. */
   readonly reason: string;
   readonly by: Author;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
 }
 
 export type Result = { stock: Stock } | { reservation: Reservation };
@@ -258,7 +260,7 @@ export function openBook(
       throw new StockIsReserved({ sku, reserved: String(stock.reserved) });
     }
     const delta = onHand - stock.onHand;
-    movements.push({ sku, kind: 'COUNTED', delta, onHand, reason: '', by });
+    movements.push({ sku, kind: 'COUNTED', delta, onHand, reason: '', by, createdAt: now });
     return { stock: putStock({ ...stock, onHand }) };
   }
 
@@ -270,7 +272,7 @@ export function openBook(
     if (onHand > limits.stockUnitsMax) {
       throw new StockOutOfRange({ sku, limit: String(limits.stockUnitsMax) });
     }
-    movements.push({ sku, kind: 'ADJUSTED', delta, onHand, reason, by });
+    movements.push({ sku, kind: 'ADJUSTED', delta, onHand, reason, by, createdAt: now });
     return { stock: putStock({ ...stock, onHand }) };
   }
 

@@ -1,5 +1,5 @@
 /** Domain to proto. */
-import { timestampFromDate, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { ReservationState, StockMovementKind } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { available, type Reservation, type Stock } from './domain.ts';
 import type { KeptMovement } from './store.ts';
@@ -35,6 +35,6 @@ export function movementToProto({ sku, kind, delta, onHand, reason, by, createdA
     reason,
     staffId: by?.staffId ?? '',
     requestId: by?.requestId ?? '',
-    createTime: timestampFromDate(createdAt),
+    createTime: timestampFromMs(createdAt),
   };
 }

@@ -21,7 +21,6 @@ export interface KeptMovement extends Omit<Movement, 'by'> {
   readonly by: Author | undefined;
   /** Grows with each movement of a SKU. */
   readonly position: bigint;
-  readonly createdAt: Date;
 }
 
 /** Stock and reservations. Who changes them opens a book, applies commands to it and writes it, in one transaction. */
@@ -123,8 +122,10 @@ export function createStore(database: Database): Store {
   function insertMovements(tx: Tx, movements: readonly Movement[]): void {
     if (movements.length === 0) return;
     const statement = tx`
-      insert into stock_movement (sku, kind, delta, on_hand, reason, staff_id, request_id)
-      select sku, kind, delta, on_hand, reason, staff_id, request_id
+      insert into stock_movement (sku, kind, delta, on_hand, reason, staff_id, request_id,
+        created_at)
+      select sku, kind, delta, on_hand, reason, staff_id, request_id,
+        to_timestamp(created_ms / 1000.0)
       from unnest(
         ${movements.map((m) => m.sku)}::text[],
         ${movements.map((m) => m.kind)}::text[],
@@ -132,8 +133,10 @@ export function createStore(database: Database): Store {
         ${movements.map((m) => String(m.onHand))}::bigint[],
         ${movements.map((m) => m.reason)}::text[],
         ${movements.map((m) => m.by.staffId)}::uuid[],
-        ${movements.map((m) => m.by.requestId)}::uuid[]
-      ) with ordinality as t (sku, kind, delta, on_hand, reason, staff_id, request_id, nth)
+        ${movements.map((m) => m.by.requestId)}::uuid[],
+        ${movements.map((m) => String(m.createdAt))}::bigint[]
+      ) with ordinality as t (sku, kind, delta, on_hand, reason, staff_id, request_id, created_ms,
+        nth)
       order by nth`;
     database.defer(tx, statement);
   }
@@ -240,7 +243,8 @@ function toStock(row: StockRow): Stock {
 function toMovement(row: MovementRow): KeptMovement {
   const { sku, position, kind, delta, reason, staff_id: staffId, request_id: requestId } = row;
   const by = staffId !== null && requestId !== null ? { staffId, requestId } : undefined;
-  return { sku, position, kind, delta, onHand: row.on_hand, reason, by, createdAt: row.created_at };
+  const createdAt = row.created_at.getTime();
+  return { sku, position, kind, delta, onHand: row.on_hand, reason, by, createdAt };
 }
 
 function toReservation(row: ReservationRow): Reservation {
