@@ -24,6 +24,8 @@ test('what staff change of a stock is kept: who, why, by how many units, the new
   await stock.set(sku, 10n, counted);
   await stock.adjust(sku, -3n, damaged, 'damaged: "fell" — 掉了');
   const { movements, nextPageToken } = await stock.movements(sku);
+  const { stock: now } = await stock.order.getStock({ sku });
+  expect(movements[0]!.createTime).toEqual(now!.updateTime);
   const by = { sku, staffId: staff.id };
   expect(movements).toMatchObject([
     {
