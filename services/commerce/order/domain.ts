@@ -13,7 +13,7 @@ export const limits = {
   callsMax: 8, // calls of one step at once, so that one slow card holds up few orders
   callMsMax: 5_000,
   stepMsMax: 10_000, // a step with the writing of what came of it
-  drivenMax: 10_000, // orders in hand, about 50 MB: two minutes of a busy shop whose payment is away
+  drivenMax: 5_000, // orders in hand, at 10 KB each: ten seconds of the busiest shop whose payment is away
   // A driver renews its lease with a step or a repeat when half of it is over; a dead one's orders are taken over after it.
   leaseMs: 5_000,
   takeoverBatchMax: 200,
