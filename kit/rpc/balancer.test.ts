@@ -17,6 +17,7 @@ import { implement } from './handlers.ts';
 class Broken extends DomainError {
   readonly code = 'unavailable';
   readonly reason = 'BROKEN';
+  override readonly isRetryable = true;
 }
 
 class Refused extends DomainError {
@@ -496,5 +497,24 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     for (let i = 0; i < 6; i += 1) {
       expect(await read(client.echoMany({ text: 'a', count: 1 }))).toHaveLength(1);
     }
+  });
+
+  test('a stream that had said nothing when its server drained is begun elsewhere', async () => {
+    const reached = signal();
+    const { client, backends } = await startFleet(engine, {
+      handlers: (index) => ({
+        async *echoMany({ text }, call) {
+          if (index === 0 && text !== '') {
+            reached.fire();
+            await new Promise((resolve) => call.signal.addEventListener('abort', resolve));
+          }
+          yield { text };
+        },
+      }),
+    });
+    const streams = backends.map(() => read(client.echoMany({ text: 'a', count: 1 }, patient)));
+    await reached.promise;
+    await backends[0]!.server.drain();
+    for (const answers of await Promise.all(streams)) expect(answers).toHaveLength(1);
   });
 });
