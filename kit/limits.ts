@@ -98,6 +98,12 @@ export const limits = {
   redeliveryBackoffMs: [200, 1_000, 5_000, 15_000, 60_000],
   /** Events that one consumer holds at once. */
   consumerInFlightMax: 256,
+  /** How long a stream keeps events: room for every consumer to be away over a weekend. */
+  eventAgeMsMax: 7 * 24 * 3_600_000,
+  /** How long JetStream itself knows an event that is published again; consumers know it for longer. */
+  eventRepeatMsMax: 120_000,
+  /** Dead letters of one service: all that one replay looks through. When there are so many, consumers stand still. */
+  deadLettersMax: 10_000,
 
   /** SQL statements get the budget of their call, and this at most. */
   statementMsMax: 10_000,

@@ -157,4 +157,31 @@ describe('a consumer', () => {
     });
     expect(await deadLetterOf(late.id)).toBeUndefined();
   });
+
+  test('keeps an event that the dead letters have no room for, until they have', async () => {
+    redeliverAtOnce();
+    const stream = bus.streamOf(`dead.${service}`);
+    // A stream as it is, but full.
+    const { state, config } = await bus.manager.streams.info(stream);
+    expect(config.max_msgs).toBe(limits.deadLettersMax);
+    await bus.manager.streams.update(stream, { max_msgs: Math.max(1, state.messages) });
+    if (state.messages === 0) await bus.send([{ ...eventOf('filler'), type: `dead.${service}.x` }]);
+    const oldest = (await readDeadLetters(bus, service, 0, 1))[0]!.event.id;
+    const poison = eventOf('poison');
+    let tries = 0;
+    react = () => {
+      tries += 1;
+      throw new PoisonEvent();
+    };
+    await bus.send([poison]);
+    await expect.poll(() => tries, { timeout: 10_000 }).toBeGreaterThan(3);
+    expect(await consumer.pending()).toBe(1);
+    expect(await deadLetterOf(poison.id)).toBeUndefined();
+    expect((await readDeadLetters(bus, service, 0, 1))[0]!.event.id).toBe(oldest);
+
+    await bus.ensureStreams(service);
+    await idle();
+    expect(await deadLetterOf(poison.id)).toMatchObject({ consumer: 'texts' });
+    expect(await deadLetterOf(oldest)).toBeDefined();
+  });
 });

@@ -84,8 +84,7 @@ async function giveBack(options: ConsumerOptions, message: JsMsg, error: unknown
   const attempts = message.info.deliveryCount;
   const failure = describe(error);
   if (attempts < limits.deliveriesMax && !(error instanceof PoisonEvent)) {
-    const pauses = limits.redeliveryBackoffMs;
-    message.nak(pauses[Math.min(attempts - 1, pauses.length - 1)]);
+    message.nak(pauseMs(attempts));
     log.warn({ consumer: sub.name, attempts, failure }, 'event.retried');
     return;
   }
@@ -93,10 +92,16 @@ async function giveBack(options: ConsumerOptions, message: JsMsg, error: unknown
     await sendDeadLetter(bus, { service, consumer: sub.name, attempts, failure, message });
     message.ack();
     log.error({ consumer: sub.name, attempts, failure }, 'event.dead');
-  } catch {
-    // The bus is away: the event comes back by itself.
-    message.nak(limits.redeliveryBackoffMs[0]);
+  } catch (cause) {
+    // The bus is away, or has as many dead letters as it takes: the event stays where it is, and comes back by itself.
+    message.nak(pauseMs(attempts));
+    log.error({ consumer: sub.name, attempts, failure, cause }, 'event.not_put_aside');
   }
+}
+
+function pauseMs(attempts: number): number {
+  const pauses = limits.redeliveryBackoffMs;
+  return pauses[Math.min(attempts, pauses.length) - 1]!;
 }
 
 /** The class of a failure and the driver's code: never its text, which may hold what the event held. */
