@@ -107,6 +107,8 @@ export const limits = {
 
   /** SQL statements get the budget of their call, and this at most. */
   statementMsMax: 10_000,
+  /** How often a batch is tried because another process recorded one of its requests at the same moment. */
+  collisionsMax: 5,
   /** Connections of one service, unless its process is told otherwise; and the part of them for statements that stand alone. */
   databaseConnectionsMax: 12,
   databaseReadersShare: 1 / 3,
