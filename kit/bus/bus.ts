@@ -78,9 +78,9 @@ export async function connectBus(options: {
     servers: options.url,
     name: options.name,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 100,
-    reconnectJitter: 100,
-    pingInterval: 10_000,
+    reconnectTimeWait: limits.busReconnectMs,
+    reconnectJitter: limits.busReconnectMs,
+    pingInterval: limits.busPingMs,
     // Each publish would make two errors in advance, only for their stacks: a tenth of what an event costs.
     noAsyncTraces: true,
   });

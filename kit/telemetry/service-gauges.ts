@@ -1,5 +1,6 @@
 import type { Gauge } from 'prom-client';
 import type { Database } from '../db/database.ts';
+import { limits } from '../limits.ts';
 import type { Server } from '../rpc/server.ts';
 import { detached } from '../scope.ts';
 import { within } from '../within.ts';
@@ -22,9 +23,6 @@ export interface Observed {
 
 /** How much waits, by queue: the names are given by the code. Each rejects when it cannot find out. */
 export type Queues = Readonly<Record<string, () => Promise<number>>>;
-
-/** A scrape waits this long for a service, in milliseconds: Prometheus itself gives up after ten seconds. */
-const lookMsMax = 2_000;
 
 /**
  * Looks at a service before each scrape, at all of its queues at once. What cannot be found out, because the database or
@@ -68,8 +66,8 @@ async function show<Label extends string>(
   find: () => Promise<number>,
 ): Promise<void> {
   try {
-    const scope = { timeoutMs: lookMsMax };
-    gauge.set(labels, await within(lookMsMax, detached(scope, find)));
+    const scope = { timeoutMs: limits.scrapeLookMsMax };
+    gauge.set(labels, await within(limits.scrapeLookMsMax, detached(scope, find)));
   } catch {
     gauge.remove(labels);
   }
