@@ -52,7 +52,14 @@ export async function handleEvents(options: ConsumerOptions, events: WireEvent[]
   );
 }
 
-/** Records events as taken, and answers those that were not before. */
+/**
+ * Records events as taken, and answers those that were not before.
+ *
+ * NOTE: these records are kept for ever, as those of requests are; one takes about 200 bytes. No age makes it safe to remove
+ * them, for an event may come again however late: a publisher that died between the bus and its outbox publishes it again
+ * when it is back, after weeks perhaps, and a dead letter may have been done, when the process died before it took it off
+ * the list. Whoever must have the room removes records by hand, older than every outbox and dead letter of the mesh.
+ */
 async function takeNew(tx: Tx, consumer: string, events: WireEvent[]): Promise<WireEvent[]> {
   const ids = events.map((event) => event.id);
   if (!ids.every(isUuid)) throw new PoisonEvent();
