@@ -17,7 +17,7 @@ import { createLogger } from '../telemetry/log.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
 import { type Bus, connectBus } from './bus.ts';
 import { type Consumer, startConsumer, subscription } from './consumer.ts';
-import { readDeadLetters } from './dead-letters.ts';
+import { countDeadLetters, readDeadLetters } from './dead-letters.ts';
 import { type IncomingEvent, PoisonEvent } from './event.ts';
 
 const service = 'testing.listener';
@@ -120,6 +120,7 @@ describe('a consumer', () => {
     await bus.send([eventOf('a'), poison, unreadable, nameless, eventOf('b')]);
     await idle();
     expect(await heard()).toEqual(['a', 'b']);
+    expect(await countDeadLetters(bus, service)).toBe(3);
     const letters = await readDeadLetters(bus, service, 0, 10);
     expect(letters.map(({ event }) => event.id)).toEqual([poison.id, unreadable.id, 'no-uuid']);
     expect(letters[0]).toMatchObject({ consumer: 'texts', attempts: 1, failure: 'PoisonEvent' });

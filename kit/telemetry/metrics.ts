@@ -109,6 +109,14 @@ export const queueWaiting = new Gauge({
   registers: [registry],
 });
 
+/** Events that a service gave up on. Above 0 somebody has to look; at limits.deadLettersMax consumers stand still. */
+export const deadLettersWaiting = new Gauge({
+  name: 'dead_letters',
+  help: 'Events that the consumers of a service gave up on and nobody has replayed.',
+  labelNames: ['service'] as const,
+  registers: [registry],
+});
+
 /** What waits in this process to be done in batches, in groups or a few at a time, by its name in the code. */
 export const workWaiting = new Gauge({
   name: 'work_waiting',

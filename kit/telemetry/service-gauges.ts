@@ -8,6 +8,7 @@ import {
   beforeScrape,
   databaseConnections,
   databaseWaiting,
+  deadLettersWaiting,
   outboxWaiting,
   queueWaiting,
   serverInFlight,
@@ -19,6 +20,8 @@ export interface Observed {
   server: Pick<Server, 'inFlight'>;
   database: Pick<Database, 'sql' | 'pools'>;
   queues: Queues;
+  /** Rejects when it cannot find out. */
+  deadLetters: () => Promise<number>;
 }
 
 /** How much waits, by queue: the names are given by the code. Each rejects when it cannot find out. */
@@ -29,7 +32,7 @@ export type Queues = Readonly<Record<string, () => Promise<number>>>;
  * the bus is away, is left out of that scrape, for the last value would look like the present one. The answer ends it.
  */
 export function observeService(of: Observed): () => void {
-  const { service, server, database, queues } = of;
+  const { service, server, database, queues, deadLetters } = of;
 
   async function look(): Promise<void> {
     serverInFlight.set({ service, kind: 'call' }, server.inFlight.call);
@@ -41,6 +44,7 @@ export function observeService(of: Observed): () => void {
     }
     await Promise.all([
       show(outboxWaiting, { service }, () => outboxAge(of)),
+      show(deadLettersWaiting, { service }, deadLetters),
       ...Object.entries(queues).map(([queue, count]) =>
         show(queueWaiting, { service, queue }, count),
       ),
@@ -51,6 +55,7 @@ export function observeService(of: Observed): () => void {
   return () => {
     stop();
     outboxWaiting.remove({ service });
+    deadLettersWaiting.remove({ service });
     for (const queue of Object.keys(queues)) queueWaiting.remove({ service, queue });
     for (const kind of ['call', 'stream']) serverInFlight.remove({ service, kind });
     for (const use of Object.keys(database.pools())) {
