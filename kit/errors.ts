@@ -53,8 +53,11 @@ export abstract class DomainError<
   abstract readonly reason: string;
   readonly metadata: Metadata;
   readonly violations: readonly FieldViolation[] = [];
-  /** Whether a client may send the same request again by itself. False where that would find the same. */
-  readonly isRetryable: boolean = true;
+  /**
+   * Whether whoever called may send the same request again by itself when the code is `unavailable`. Only where this process
+   * alone cannot: what a service needs it has tried for itself, and attempts of each of its callers would multiply.
+   */
+  readonly isRetryable: boolean = false;
 
   constructor(...[metadata]: Metadata extends Record<string, never> ? [] : [metadata: Metadata]) {
     super();

@@ -1,4 +1,7 @@
-/** Every number by which the kit bounds itself. A service's own numbers are in its domain.ts. */
+/**
+ * What the kit holds, waits for, sends at once and repeats at most. A service's own limits are in its domain.ts. Numbers that
+ * bound nothing, of a format or of a way to reckon, stand where they are used.
+ */
 export const limits = {
   /** The largest message, either way, in bytes. gRPC's own default; both sides set it. */
   messageBytesMax: 4 * 1024 * 1024,
@@ -14,11 +17,23 @@ export const limits = {
   transferMsMax: 60_000,
   /** How often that is looked at within the time: a timer for each call would cost every call. */
   transferLooks: 4,
+  /** Bytes of a stream's answers that may wait for the transport while the handler makes the next. */
+  streamBytesWaitingMax: 64 * 1024,
   /** How often the other end of a connection is asked whether it is there; silent until the next time, it is not. */
   keepaliveMs: 60_000,
+  /** The same as a client asks, which waits less: its calls could go elsewhere; and how long either waits for the answer. */
+  clientKeepaliveMs: 30_000,
+  keepaliveAnswerMsMax: 10_000,
+  clientKeepaliveAnswerMsMax: 5_000,
+  /** Pause before a client connects anew to an address that it could not reach. */
+  reconnectBackoffMsMin: 50,
+  reconnectBackoffMsMax: 1_000,
   /** The public door: connections that it holds at once, and how long one without a call stays open. */
   edgeConnectionsMax: 20_000,
   edgeIdleMsMax: 300_000,
+  /** Headers of one request there, and for how long a browser may remember the answer to a preflight. */
+  edgeHeadersMax: 100,
+  preflightAgeMsMax: 7_200_000,
 
   /** What a hop keeps of its deadline for itself, to answer its own caller in time. */
   deadlineReserveMs: 5,
@@ -62,10 +77,12 @@ export const limits = {
   /** Event-loop lag above which new calls are shed, and how often it is sampled. */
   loopLagMsMax: 250,
   loopLagSampleMs: 25,
+  /** Callers whose calls one process counts: the ones seen least recently are forgotten, which fills their bucket. */
+  rateKeysMax: 50_000,
 
   /** Items that wait in one coalescer before it refuses. */
   coalesceQueueMax: 20_000,
-  /** Items in one batch: past this a batch only adds latency (facts/ledger.md, section 3). */
+  /** Items in one batch: past this a batch only adds latency. */
   coalesceBatchMax: 500,
 
   /**
@@ -80,6 +97,8 @@ export const limits = {
   /** How often certificates are looked at on file systems that do not tell of changes. */
   tlsFilesLookMs: 60_000,
 
+  /** How often a service looks at what it depends on, and the most that one look may take. */
+  healthCheckMs: 1_000,
   /** How long a draining server waits for the calls in flight, and for balancers to see NOT_SERVING. */
   drainMsMax: 10_000,
   drainNoticeMs: 150,
@@ -98,17 +117,73 @@ export const limits = {
   redeliveryBackoffMs: [200, 1_000, 5_000, 15_000, 60_000],
   /** Events that one consumer holds at once. */
   consumerInFlightMax: 256,
+  /** How long a stream keeps events: room for every consumer to be away over a weekend. */
+  eventAgeMsMax: 7 * 24 * 3_600_000,
+  /** How long JetStream itself knows an event that is published again; consumers know it for longer. */
+  eventRepeatMsMax: 120_000,
+  /** Dead letters of one service: all that one replay looks through. When there are so many, consumers stand still. */
+  deadLettersMax: 10_000,
+
+  /** How long a bus that is away is waited for before the next try, and how often one that is there is asked. */
+  busReconnectMs: 100,
+  busPingMs: 10_000,
 
   /** SQL statements get the budget of their call, and this at most. */
   statementMsMax: 10_000,
+  /** How long a connection to the database may take to stand, and to end once nothing is under way. */
+  databaseConnectMsMax: 5_000,
+  databaseEndMsMax: 5_000,
+  /** How often a batch is tried because another process recorded one of its requests at the same moment. */
+  collisionsMax: 5,
   /** Connections of one service, unless its process is told otherwise; and the part of them for statements that stand alone. */
   databaseConnectionsMax: 12,
   databaseReadersShare: 1 / 3,
 
-  pageSizeMax: 200,
+  /** A command to Redis may take this long: past it the database is the faster answer. Then the pauses between tries. */
+  cacheCommandMsMax: 100,
+  cacheReconnectMsMin: 50,
+  cacheReconnectMsMax: 1_000,
+  /** How long an invalidated key refuses to be filled: longer than any load that began before the change. */
+  cacheTombstoneMs: 10_000,
 
+  /** How often those who watch or follow something read it anew when nobody hinted at a change. */
+  watchRefreshMs: 5_000,
+  feedRefreshMs: 15_000,
+  /** Entries of a feed in one piece: a reader far behind catches up in many. */
+  feedEntriesMax: 100,
+
+  /** Spans that wait for the collector, beyond which they are dropped: no call may wait for a trace. Then their exports. */
+  spansWaitingMax: 4_096,
+  spansPerExportMax: 512,
+  spanExportEveryMs: 1_000,
+  spanExportMsMax: 3_000,
+  attributesPerSpanMax: 16,
+  attributeLengthMax: 200,
+  /** A scrape waits this long for a service: Prometheus itself gives up after ten seconds. */
+  scrapeLookMsMax: 2_000,
+  /** The port of metrics and health is for a scraper, a few probes and a person at a time. */
+  metricsConnectionsMax: 32,
+  metricsRequestMsMax: 5_000,
+  metricsHeaderBytesMax: 4 * 1024,
+
+  /** Good access tokens that one process remembers, about 300 bytes each, and tokens of services: a few dozen in any mesh. */
+  accessTokensKnownMax: 50_000,
+  serviceTokensKnownMax: 1_000,
+  /**
+   * An unknown key makes us ask its issuer again, at most this often, so that made-up tokens cost it nothing. Keys are
+   * published much longer than this before they sign.
+   */
+  keysRefetchMsMin: 5_000,
+  /** Keys at hand are fetched anew after this, so that a key that was withdrawn is believed no longer. */
+  keysAgeMsMax: 300_000,
+  keysFetchMsMax: 5_000,
   /** Life of an access token, and so the longest that a revocation has to be remembered. */
   accessTokenMsMax: 600_000,
   /** Revoked sessions that one process remembers; about 150 bytes each. Far above what ends in one token's life. */
   revokedSessionsMax: 200_000,
+  /** How long their reader waits before it opens the stream anew, and for all that is in it to arrive. */
+  revocationsReopenMs: 1_000,
+  revocationsReplayMsMax: 10_000,
+  /** The server gives a reader a sign of life twice in this time; a gap shows then. */
+  revocationsSilenceMsMax: 4_000,
 } as const;

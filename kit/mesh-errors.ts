@@ -59,6 +59,7 @@ export class DeadlineTooShort extends DomainError {
 export class Draining extends DomainError {
   readonly code = 'unavailable';
   readonly reason = 'DRAINING';
+  override readonly isRetryable = true;
 }
 
 /** The public door cannot reach a service, or lost it before it answered; why is for the log alone. */

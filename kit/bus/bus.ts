@@ -1,10 +1,12 @@
 import {
+  DiscardPolicy,
   type JetStreamClient,
   type JetStreamManager,
   jetstream,
   jetstreamManager,
   RetentionPolicy,
   StorageType,
+  type StreamConfig,
 } from '@nats-io/jetstream';
 import { type MsgHdrs, MsgHdrsImpl, type NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
@@ -25,8 +27,8 @@ export interface Bus {
   /** The stream that holds the events of a service: "commerce.order". */
   streamOf(service: string): string;
   /**
-   * Makes the stream of a service, and the one of its dead letters, when they are missing. `ageMsMax` is how long its
-   * events are kept.
+   * Makes the stream of a service, and the one of its dead letters, or brings them up to date. `ageMsMax` is how long its
+   * events are kept, limits.eventAgeMsMax when absent.
    */
   ensureStreams(service: string, options?: { ageMsMax?: number }): Promise<void>;
   /** Resolves when JetStream holds every event; rejects otherwise, and then some may be held all the same. */
@@ -41,12 +43,24 @@ export interface Bus {
 }
 
 /**
- * How long a stream keeps events: room for every consumer to be away over a weekend. Bytes are not bounded here: a full
- * stream would drop its oldest event unread, whereas a full server refuses new ones, which then wait in the outbox.
+ * Bytes of events are not bounded here: a full stream would drop its oldest event unread, whereas a full server refuses new
+ * ones, which then wait in the outbox.
+ *
+ * NOTE: a consumer that is away for longer than the stream keeps events never gets those that were dropped meanwhile, and
+ * nothing tells it: the last event that it acknowledged says nothing of the events of other types which lie behind it.
+ * Whoever was away for longer than limits.eventAgeMsMax compares its books with those of the service that published.
  */
-const streamAgeMsMax = 7 * 24 * 3_600_000;
-/** JetStream forgets repeats after this; consumers never do. */
-const duplicateWindowMs = 120_000;
+const eventRetention = { max_msgs: -1, discard: DiscardPolicy.Old };
+
+/**
+ * Dead letters wait for people, however long. When there are too many, further ones are refused, and their events stay
+ * unacknowledged where they are: nothing is dropped to make room.
+ */
+const deadLetterRetention = {
+  max_age: 0,
+  max_msgs: limits.deadLettersMax,
+  discard: DiscardPolicy.New,
+};
 
 const nanos = (ms: number) => ms * 1_000_000;
 
@@ -64,9 +78,9 @@ export async function connectBus(options: {
     servers: options.url,
     name: options.name,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 100,
-    reconnectJitter: 100,
-    pingInterval: 10_000,
+    reconnectTimeWait: limits.busReconnectMs,
+    reconnectJitter: limits.busReconnectMs,
+    pingInterval: limits.busPingMs,
     // Each publish would make two errors in advance, only for their stacks: a tenth of what an event costs.
     noAsyncTraces: true,
   });
@@ -77,15 +91,19 @@ export async function connectBus(options: {
   const streamOf = (service: string) =>
     [namespace, service].filter(Boolean).join('_').replaceAll('.', '_');
 
-  async function ensure(name: string, subjects: string, ageMsMax: number): Promise<void> {
+  async function ensure(
+    name: string,
+    subjects: string,
+    retention: Pick<StreamConfig, 'max_age' | 'max_msgs' | 'discard'>,
+  ): Promise<void> {
     const config = {
       name,
       subjects: [subjects],
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
-      max_age: nanos(ageMsMax),
       max_bytes: -1,
-      duplicate_window: nanos(duplicateWindowMs),
+      duplicate_window: nanos(limits.eventRepeatMsMax),
+      ...retention,
     };
     // Adding a stream that is there with the same settings changes nothing, so processes may race.
     await manager.streams.add(config).catch(() => manager.streams.update(name, config));
@@ -98,9 +116,10 @@ export async function connectBus(options: {
     manager,
     subject,
     streamOf,
-    async ensureStreams(service, { ageMsMax = streamAgeMsMax } = {}) {
-      await ensure(streamOf(service), subject(`${service}.>`), ageMsMax);
-      await ensure(streamOf(`dead.${service}`), subject(`dead.${service}.>`), streamAgeMsMax);
+    async ensureStreams(service, { ageMsMax = limits.eventAgeMsMax } = {}) {
+      const kept = { ...eventRetention, max_age: nanos(ageMsMax) };
+      await ensure(streamOf(service), subject(`${service}.>`), kept);
+      await ensure(streamOf(`dead.${service}`), subject(`dead.${service}.>`), deadLetterRetention);
     },
     send: (events) =>
       publisher.publish(

@@ -17,7 +17,7 @@ import { createLogger } from '../telemetry/log.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
 import { type Bus, connectBus } from './bus.ts';
 import { type Consumer, startConsumer, subscription } from './consumer.ts';
-import { readDeadLetters } from './dead-letters.ts';
+import { countDeadLetters, readDeadLetters } from './dead-letters.ts';
 import { type IncomingEvent, PoisonEvent } from './event.ts';
 
 const service = 'testing.listener';
@@ -120,6 +120,7 @@ describe('a consumer', () => {
     await bus.send([eventOf('a'), poison, unreadable, nameless, eventOf('b')]);
     await idle();
     expect(await heard()).toEqual(['a', 'b']);
+    expect(await countDeadLetters(bus, service)).toBe(3);
     const letters = await readDeadLetters(bus, service, 0, 10);
     expect(letters.map(({ event }) => event.id)).toEqual([poison.id, unreadable.id, 'no-uuid']);
     expect(letters[0]).toMatchObject({ consumer: 'texts', attempts: 1, failure: 'PoisonEvent' });
@@ -156,5 +157,32 @@ describe('a consumer', () => {
       failure: 'TypeError',
     });
     expect(await deadLetterOf(late.id)).toBeUndefined();
+  });
+
+  test('keeps an event that the dead letters have no room for, until they have', async () => {
+    redeliverAtOnce();
+    const stream = bus.streamOf(`dead.${service}`);
+    // A stream as it is, but full.
+    const { state, config } = await bus.manager.streams.info(stream);
+    expect(config.max_msgs).toBe(limits.deadLettersMax);
+    await bus.manager.streams.update(stream, { max_msgs: Math.max(1, state.messages) });
+    if (state.messages === 0) await bus.send([{ ...eventOf('filler'), type: `dead.${service}.x` }]);
+    const oldest = (await readDeadLetters(bus, service, 0, 1))[0]!.event.id;
+    const poison = eventOf('poison');
+    let tries = 0;
+    react = () => {
+      tries += 1;
+      throw new PoisonEvent();
+    };
+    await bus.send([poison]);
+    await expect.poll(() => tries, { timeout: 10_000 }).toBeGreaterThan(3);
+    expect(await consumer.pending()).toBe(1);
+    expect(await deadLetterOf(poison.id)).toBeUndefined();
+    expect((await readDeadLetters(bus, service, 0, 1))[0]!.event.id).toBe(oldest);
+
+    await bus.ensureStreams(service);
+    await idle();
+    expect(await deadLetterOf(poison.id)).toMatchObject({ consumer: 'texts' });
+    expect(await deadLetterOf(oldest)).toBeDefined();
   });
 });

@@ -35,6 +35,12 @@ export async function sendDeadLetter(
   });
 }
 
+/** How many dead letters of a service wait for somebody to replay them. */
+export async function countDeadLetters(bus: Bus, service: string): Promise<number> {
+  const { state } = await bus.manager.streams.info(bus.streamOf(`dead.${service}`));
+  return state.messages;
+}
+
 /** Reads dead letters of a service from `afterSequence` (exclusive) on, oldest first, at most `limit`. */
 export async function readDeadLetters(
   bus: Bus,

@@ -52,7 +52,14 @@ export async function handleEvents(options: ConsumerOptions, events: WireEvent[]
   );
 }
 
-/** Records events as taken, and answers those that were not before. */
+/**
+ * Records events as taken, and answers those that were not before.
+ *
+ * NOTE: these records are kept for ever, as those of requests are; one takes about 200 bytes. No age makes it safe to remove
+ * them, for an event may come again however late: a publisher that died between the bus and its outbox publishes it again
+ * when it is back, after weeks perhaps, and a dead letter may have been done, when the process died before it took it off
+ * the list. Whoever must have the room removes records by hand, older than every outbox and dead letter of the mesh.
+ */
 async function takeNew(tx: Tx, consumer: string, events: WireEvent[]): Promise<WireEvent[]> {
   const ids = events.map((event) => event.id);
   if (!ids.every(isUuid)) throw new PoisonEvent();
@@ -84,8 +91,7 @@ async function giveBack(options: ConsumerOptions, message: JsMsg, error: unknown
   const attempts = message.info.deliveryCount;
   const failure = describe(error);
   if (attempts < limits.deliveriesMax && !(error instanceof PoisonEvent)) {
-    const pauses = limits.redeliveryBackoffMs;
-    message.nak(pauses[Math.min(attempts - 1, pauses.length - 1)]);
+    message.nak(pauseMs(attempts));
     log.warn({ consumer: sub.name, attempts, failure }, 'event.retried');
     return;
   }
@@ -93,10 +99,16 @@ async function giveBack(options: ConsumerOptions, message: JsMsg, error: unknown
     await sendDeadLetter(bus, { service, consumer: sub.name, attempts, failure, message });
     message.ack();
     log.error({ consumer: sub.name, attempts, failure }, 'event.dead');
-  } catch {
-    // The bus is away: the event comes back by itself.
-    message.nak(limits.redeliveryBackoffMs[0]);
+  } catch (cause) {
+    // The bus is away, or has as many dead letters as it takes: the event stays where it is, and comes back by itself.
+    message.nak(pauseMs(attempts));
+    log.error({ consumer: sub.name, attempts, failure, cause }, 'event.not_put_aside');
   }
+}
+
+function pauseMs(attempts: number): number {
+  const pauses = limits.redeliveryBackoffMs;
+  return pauses[Math.min(attempts, pauses.length) - 1]!;
 }
 
 /** The class of a failure and the driver's code: never its text, which may hold what the event held. */

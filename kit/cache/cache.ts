@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { limits } from '../limits.ts';
 import { inBudget } from './redis.ts';
 
 /**
@@ -17,8 +18,6 @@ export interface Cache {
   invalidate(keys: readonly string[]): Promise<void>;
 }
 
-/** How long an invalidated key refuses to be filled: longer than any load that began before the change. */
-const tombstoneMs = 10_000;
 /** The first byte of all that is stored: an empty value is one too, and a tombstone is none. */
 const tombstone = Buffer.from([0]);
 const marker = Buffer.from([1]);
@@ -48,7 +47,7 @@ export function createCache(redis: Redis, prefix: string): Cache {
     },
     async invalidate(keys) {
       await Promise.allSettled(
-        keys.map((key) => redis.set(full(key), tombstone, 'PX', tombstoneMs)),
+        keys.map((key) => redis.set(full(key), tombstone, 'PX', limits.cacheTombstoneMs)),
       );
     },
   };

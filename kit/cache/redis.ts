@@ -1,9 +1,7 @@
 import type { Redis } from 'ioredis';
+import { limits } from '../limits.ts';
 import { remainingMs } from '../scope.ts';
 import { within } from '../within.ts';
-
-/** Milliseconds a command may take: past this the database is the faster answer. */
-const commandMsMax = 100;
 
 /**
  * A Redis connection that fails fast: no queue while disconnected, no command sent twice after a reconnect (a counter or
@@ -16,9 +14,10 @@ export async function connectRedis(url: string, name: string): Promise<Redis> {
     autoResendUnfulfilledCommands: false,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    commandTimeout: commandMsMax,
+    commandTimeout: limits.cacheCommandMsMax,
     enableAutoPipelining: true,
-    retryStrategy: (attempt) => Math.min(1_000, 50 * attempt),
+    retryStrategy: (attempt) =>
+      Math.min(limits.cacheReconnectMsMax, limits.cacheReconnectMsMin * attempt),
     lazyConnect: false,
   });
   // Each command reports its own failure; without a listener the event would end the process.
@@ -29,7 +28,7 @@ export async function connectRedis(url: string, name: string): Promise<Redis> {
 /** Waits for a command as long as the budget of the current scope lasts; the command's own limit holds as well. */
 export function inBudget<Result>(command: Promise<Result>): Promise<Result> {
   const leftMs = remainingMs();
-  return leftMs < commandMsMax ? within(leftMs, command) : command;
+  return leftMs < limits.cacheCommandMsMax ? within(leftMs, command) : command;
 }
 
 /** One connection for all services of a process, made when the first of them asks. */

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
 import postgres, { type Sql } from 'postgres';
+import { limits } from '../limits.ts';
 import { arrayTypes } from './arrays.ts';
 
 /** int8 is bigint everywhere: money and stock must not pass through a double. */
@@ -32,8 +33,6 @@ export interface Client {
 /** The driver's own options, without those that the kit decides. */
 export type ClientOptions = Omit<postgres.Options<Record<string, never>>, 'types' | 'max'>;
 
-const endSecondsMax = 5;
-
 /** Connects with the first statement. That fails when there is no server; the next one tries again. */
 export function openClient(url: string, options: ClientOptions): Client {
   let isLost = false;
@@ -54,7 +53,7 @@ export function openClient(url: string, options: ClientOptions): Client {
     abandon() {
       isLost = true;
     },
-    end: () => client.sql.end({ timeout: isLost ? 0 : endSecondsMax }),
+    end: () => client.sql.end({ timeout: isLost ? 0 : limits.databaseEndMsMax / 1000 }),
   };
 
   function open({ host, port, path }: Address): Socket {

@@ -144,7 +144,7 @@ const plansByIndex = {
 
 function openWith(options: DatabaseOptions, parameters: Record<string, boolean> = {}): Client {
   return openClient(options.url, {
-    connect_timeout: 5,
+    connect_timeout: limits.databaseConnectMsMax / 1000,
     // A lost server is looked for again soon, and for ever: the process outlives it.
     backoff: (attempt) => Math.min(1, 0.05 * attempt),
     onnotice: () => {},

@@ -16,6 +16,7 @@ import {
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import { DomainError } from '../errors.ts';
 import type { Sealer } from '../identity/sealer.ts';
+import { limits } from '../limits.ts';
 import type { Outcome } from '../load/coalesce.ts';
 import { Conflict, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
@@ -107,9 +108,6 @@ function toRefusal(error: unknown): { error: DomainError } {
   throw error;
 }
 
-/** How often a batch is tried because another process recorded one of its requests at the same moment. */
-const collisionsMax = 5;
-
 /** One mutation of a batch: its key, the message type of its answer, and what the work needs to know. */
 export interface Mutation<Item> {
   key: RequestKey;
@@ -156,7 +154,7 @@ export type BatchWork<Item> = (tx: Tx, items: Item[]) => Promise<Outcome<Answer>
  * Conflict when that goes on.
  */
 export async function retryCollisions<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (let collisions = 0; collisions < collisionsMax; collisions += 1) {
+  for (let collisions = 0; collisions < limits.collisionsMax; collisions += 1) {
     try {
       return await work();
     } catch (error) {

@@ -1,4 +1,5 @@
 import { cors as connectCors } from '@connectrpc/connect';
+import { limits } from '../limits.ts';
 import type { Request, Response } from './listen.ts';
 
 /** From where browsers may call. */
@@ -9,8 +10,6 @@ export interface CorsOptions {
 
 /** Request headers of ours that a browser may send, beside those of the protocols. */
 const ownHeaders = ['Authorization', 'Traceparent'];
-/** Seconds a browser may remember the answer to a preflight. */
-const maxAgeSeconds = 7_200;
 
 /** Answers preflights, and lets browsers of the named origins read what RPCs answer. Source: Fetch standard, CORS. */
 export function withCors(
@@ -28,7 +27,7 @@ export function withCors(
         const headers = [...connectCors.allowedHeaders, ...ownHeaders];
         response.setHeader('Access-Control-Allow-Methods', connectCors.allowedMethods.join(', '));
         response.setHeader('Access-Control-Allow-Headers', headers.join(', '));
-        response.setHeader('Access-Control-Max-Age', String(maxAgeSeconds));
+        response.setHeader('Access-Control-Max-Age', String(limits.preflightAgeMsMax / 1000));
       }
     }
     if (request.method === 'OPTIONS') {

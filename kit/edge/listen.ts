@@ -59,7 +59,7 @@ export async function listenEdge(address: string, options: EdgeOptions): Promise
   const http1 = createHttp1(options, handle);
   const http2 = createHttp2(
     {
-      maxHeaderListPairs: 100,
+      maxHeaderListPairs: limits.edgeHeadersMax,
       settings: {
         maxConcurrentStreams: options.streamsPerConnectionMax,
         maxHeaderListSize: options.headerBytesMax,

@@ -1,12 +1,10 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Database } from '../db/database.ts';
+import { limits } from '../limits.ts';
 import type { Server } from '../rpc/server.ts';
 import type { ServiceParts } from '../service.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { within } from '../within.ts';
-
-/** Milliseconds between two looks at what a service depends on, and the most that one may take. */
-const checkEveryMs = 1_000;
 
 /**
  * Makes the health of a server what its dependencies say: the database, the bus, and what the service names. The answer
@@ -22,12 +20,14 @@ export function watchHealth(
   const checks = [() => database.check(), () => bus.check(), ...(parts.checks ?? [])];
 
   async function look(): Promise<void> {
-    const results = await Promise.allSettled(checks.map((check) => within(checkEveryMs, check())));
+    const results = await Promise.allSettled(
+      checks.map((check) => within(limits.healthCheckMs, check())),
+    );
     const isServing = results.every((result) => result.status === 'fulfilled');
     if (stopped) return;
     if (isServing !== server.health.isServing) log.info({ isServing }, 'health.changed');
     server.health.set(isServing);
-    timer = setTimeout(() => void look(), checkEveryMs);
+    timer = setTimeout(() => void look(), limits.healthCheckMs);
   }
 
   void look();

@@ -2,6 +2,7 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { type Bus, connectBus } from '../bus/bus.ts';
 import { type Consumer, startConsumer } from '../bus/consumer.ts';
+import { countDeadLetters } from '../bus/dead-letters.ts';
 import { createCache } from '../cache/cache.ts';
 import { type SharedRedis, shareRedis } from '../cache/redis.ts';
 import type { Clock } from '../clock.ts';
@@ -266,7 +267,8 @@ async function beginService(
   ends.push(() => Promise.all(jobs.map((job) => job.stop())));
   const stopChecks = watchHealth(server, parts, { bus, database, log });
   const queues = queuesOf({ database, consumers, jobs, parts, revoked });
-  const stopMetrics = observeService({ service: name, server, database, queues });
+  const deadLetters = () => countDeadLetters(bus, name);
+  const stopMetrics = observeService({ service: name, server, database, queues, deadLetters });
 
   return {
     name,

@@ -16,8 +16,6 @@ class DeadLetterNotFound extends DomainError<{ event_id: string }> {
 }
 
 const pageSizeDefault = 50;
-/** Dead letters that one replay looks through to find those it was asked for. */
-const searchMax = 10_000;
 
 interface Replayed {
   replayedCount: number;
@@ -76,8 +74,8 @@ export function createOpsHandlers(options: {
 
   async function replayAll(eventIds: readonly string[]): Promise<Replayed | DeadLetterNotFound> {
     const wanted = new Set(eventIds);
-    const letters = (await readDeadLetters(bus, service, 0, searchMax)).filter(({ event }) =>
-      wanted.has(event.id),
+    const letters = (await readDeadLetters(bus, service, 0, limits.deadLettersMax)).filter(
+      ({ event }) => wanted.has(event.id),
     );
     const known = new Set(letters.map(({ event }) => event.id));
     const missing = eventIds.find((id) => !known.has(id));

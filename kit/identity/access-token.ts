@@ -1,4 +1,5 @@
 import { errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import { limits } from '../limits.ts';
 import { CredentialsExpired, CredentialsInvalid, SessionRevoked } from '../mesh-errors.ts';
 import { createRecent } from '../recent.ts';
 import type { User } from './caller.ts';
@@ -10,9 +11,6 @@ export const accessTokenRules = {
   audience: 'meshwork',
   algorithm: 'EdDSA',
 } as const;
-
-/** Tokens remembered by one process. One takes about 300 bytes. */
-const tokensMax = 50_000;
 
 /** Sessions whose tokens no longer count, although they have not expired. */
 export interface Revocations {
@@ -41,7 +39,7 @@ export function createAccessTokenVerifier(options: {
   now?: () => number;
 }): AccessTokenVerifier {
   const { loadKeys, revocations, now = Date.now } = options;
-  const known = createRecent<Known>(tokensMax);
+  const known = createRecent<Known>(limits.accessTokensKnownMax);
   const source = createKeySource(loadKeys, now);
 
   function checkWith({ find }: KnownKeys, token: string): Promise<JWTPayload> {

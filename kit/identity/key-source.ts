@@ -1,5 +1,6 @@
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
+import { limits } from '../limits.ts';
 import type { Channel } from '../rpc/channel.ts';
 import { createClient } from '../rpc/client.ts';
 import { detached } from '../scope.ts';
@@ -19,15 +20,6 @@ export interface KeySource {
   newerThan(missed: KnownKeys): Promise<KnownKeys | undefined>;
 }
 
-/**
- * An unknown key id makes us ask again, at most this often, so that made-up tokens cost the issuer nothing. Keys are
- * published much longer than this before they sign.
- */
-const refetchMsMin = 5_000;
-/** Keys at hand are fetched anew after this, so that a key that was withdrawn is believed no longer. */
-const keysAgeMsMax = 300_000;
-const fetchMsMax = 5_000;
-
 /** Keeps a key set at hand. Callers that need it at the same moment share one fetch. */
 export function createKeySource(
   load: () => Promise<JSONWebKeySet>,
@@ -41,7 +33,7 @@ export function createKeySource(
     const fetchedAt = now();
     askedAt = fetchedAt;
     // Not on the budget of the call that happened to come first: all that wait share the answer.
-    const find = createLocalJWKSet(await detached({ timeoutMs: fetchMsMax }, load));
+    const find = createLocalJWKSet(await detached({ timeoutMs: limits.keysFetchMsMax }, load));
     known = { find, fetchedAt };
     return known;
   }
@@ -57,13 +49,13 @@ export function createKeySource(
     async keys() {
       if (known === undefined) return refetch();
       // The old ones serve until the new ones are there; when the issuer is away, for as long as that lasts.
-      if (now() - askedAt > keysAgeMsMax) refetch().catch(() => {});
+      if (now() - askedAt > limits.keysAgeMsMax) refetch().catch(() => {});
       return known;
     },
     async newerThan(missed) {
       if (known !== undefined && known !== missed) return known;
       if (fetching !== undefined) return fetching;
-      return now() - askedAt < refetchMsMin ? undefined : refetch();
+      return now() - askedAt < limits.keysRefetchMsMin ? undefined : refetch();
     },
   };
 }

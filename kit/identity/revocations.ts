@@ -58,10 +58,6 @@ const publisher = 'platform.identity';
 
 /** How long the stream remembers: the life of a token, and room for clocks and for a process that starts slowly. */
 const memory = { ageMsMax: limits.accessTokenMsMax + 5 * 60_000 };
-const reopenMs = 1_000;
-const replayMsMax = 10_000;
-/** The server gives a sign of life twice in this time; a gap shows then. */
-const silenceMsMax = 4_000;
 /** What a reader is told when its place in the stream is gone: it might go on behind what it never saw. */
 const lost = new Set(['consumer_deleted', 'consumer_not_found', 'stream_not_found']);
 
@@ -113,7 +109,7 @@ export async function followRevocations(options: {
     // What has been dropped by age cannot arrive any more.
     seen = state.messages === 0 ? state.last_seq : 0;
     const consumer = await bus.js.consumers.get(stream, { deliver_policy: DeliverPolicy.All });
-    messages = await consumer.consume({ expires: silenceMsMax, callback: take });
+    messages = await consumer.consume({ expires: limits.revocationsSilenceMsMax, callback: take });
     void messages.closed().then(() => reopen());
     void closeWhenLost(messages);
     await replayed(state.last_seq);
@@ -130,7 +126,7 @@ export async function followRevocations(options: {
   function replayed(last: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const late = () => reject(new Error(`the revocations in ${stream} did not arrive`));
-      const timer = setTimeout(late, replayMsMax);
+      const timer = setTimeout(late, limits.revocationsReplayMsMax);
       wake = () => {
         if (seen < last && !stopped) return;
         clearTimeout(timer);
@@ -143,7 +139,7 @@ export async function followRevocations(options: {
   async function reopen(): Promise<void> {
     if (stopped) return;
     log.warn({ stream }, 'revocations.reopened');
-    await new Promise((resolve) => setTimeout(resolve, reopenMs));
+    await new Promise((resolve) => setTimeout(resolve, limits.revocationsReopenMs));
     if (!stopped) await open().catch(() => reopen());
   }
 

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { limits } from '../limits.ts';
 import { CredentialsExpired, CredentialsInvalid } from '../mesh-errors.ts';
 import { createRecent } from '../recent.ts';
 
@@ -20,8 +21,7 @@ export interface ServiceTokenVerifier {
 /** Checks service tokens; a token that was good is remembered, so a call pays one look-up. */
 export function createServiceTokenVerifier(publicKeyPem: string): ServiceTokenVerifier {
   const key = createPublicKey(publicKeyPem);
-  // One token per service and start: a few dozen in any mesh.
-  const known = createRecent<{ service: string; expiresAt: number }>(1_000);
+  const known = createRecent<{ service: string; expiresAt: number }>(limits.serviceTokensKnownMax);
   return {
     verify(token) {
       let claims = known.get(token);

@@ -4,7 +4,7 @@ import { createAdmission } from './admission.ts';
 
 /** Work that begins when it is admitted and ends when it is told to. */
 function startWork() {
-  const admission = createAdmission();
+  const admission = createAdmission('testing.admission');
   const begun: string[] = [];
   const ends = new Map<string, (failure?: Error) => void>();
 

@@ -1,9 +1,13 @@
 import { limits } from '../limits.ts';
+import { observeWork } from '../telemetry/work-gauges.ts';
 
 /** Lets callers of a long chain of coalesced steps in, so that they travel together. */
 export interface Admission {
   /** Does the work, with the next group. */
   do<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Callers that wait for their group, and those who were let in and are not through. */
+  readonly waiting: number;
+  readonly running: number;
 }
 
 interface Group {
@@ -19,10 +23,11 @@ interface Group {
  * batches cost by their number.
  *
  * A caller that comes alone begins at once. No group is waited for longer than limits.admissionMsMax, so one that hangs
- * holds up nobody for long.
+ * holds up nobody for long. `name` is for metrics: "commerce.order.admission".
  */
-export function createAdmission(): Admission {
+export function createAdmission(name: string): Admission {
   let waiting: ((group: Group) => void)[] = [];
+  let running = 0;
   let ahead: Group | undefined;
   /** In the time of `performance.now()`. */
   let opensAt = 0;
@@ -44,10 +49,12 @@ export function createAdmission(): Admission {
     waiting = [];
     opensAt = now + limits.admissionMsMax;
     ahead = { size: admitted.length, beganAt: now, through: 0 };
+    running += admitted.length;
     for (const begin of admitted) begin(ahead);
   }
 
   function leave(group: Group): void {
+    running -= 1;
     group.through += 1;
     if (group !== ahead || group.through < group.size * limits.admissionShare) return;
     ahead = undefined;
@@ -58,7 +65,7 @@ export function createAdmission(): Admission {
     plan();
   }
 
-  return {
+  const admission: Admission = {
     async do(work) {
       const group = await new Promise<Group>((resolve) => {
         waiting.push(resolve);
@@ -70,5 +77,13 @@ export function createAdmission(): Admission {
         leave(group);
       }
     },
+    get waiting() {
+      return waiting.length;
+    },
+    get running() {
+      return running;
+    },
   };
+  observeWork(name, admission);
+  return admission;
 }

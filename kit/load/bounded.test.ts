@@ -12,7 +12,7 @@ function held() {
 }
 
 test('so much runs at once, so much waits, and the rest is refused', async () => {
-  const bounded = createBounded({ atOnceMax: 2, queueMax: 3 });
+  const bounded = createBounded({ name: 'testing.bounded', atOnceMax: 2, queueMax: 3 });
   const works = Array.from({ length: 6 }, held);
   const results = works.map(({ work }) => bounded.run(work));
   await expect(results[5]).rejects.toMatchObject({ reason: 'OVERLOADED' });
@@ -23,14 +23,14 @@ test('so much runs at once, so much waits, and the rest is refused', async () =>
 });
 
 test('work that fails gives its place back', async () => {
-  const bounded = createBounded({ atOnceMax: 1, queueMax: 1 });
+  const bounded = createBounded({ name: 'testing.bounded', atOnceMax: 1, queueMax: 1 });
   const failing = () => Promise.reject(new Error('no'));
   await expect(bounded.run(failing)).rejects.toThrow('no');
   await expect(bounded.run(async () => 'yes')).resolves.toBe('yes');
 });
 
 test('work whose caller has run out of time is not begun', async () => {
-  const bounded = createBounded({ atOnceMax: 1, queueMax: 1 });
+  const bounded = createBounded({ name: 'testing.bounded', atOnceMax: 1, queueMax: 1 });
   const first = held();
   const running = bounded.run(first.work);
   let begun = 0;

@@ -1,5 +1,6 @@
 import { DeadlineTooShort, Overloaded } from '../mesh-errors.ts';
 import { currentScope, remainingMs } from '../scope.ts';
+import { observeWork } from '../telemetry/work-gauges.ts';
 
 /** Lets so much work run at once; the rest waits for its turn, in the order of asking. */
 export interface Bounded {
@@ -16,8 +17,13 @@ export interface Bounded {
  * Bounds how much of something costly goes on at once, and how much of it waits: for work that uses a scarce thing, such
  * as the thread pool, and would take it away from everything else.
  */
-export function createBounded(options: { atOnceMax: number; queueMax: number }): Bounded {
-  const { atOnceMax, queueMax } = options;
+export function createBounded(options: {
+  /** For metrics: "platform.user.passwords". */
+  name: string;
+  atOnceMax: number;
+  queueMax: number;
+}): Bounded {
+  const { name, atOnceMax, queueMax } = options;
   const queue: (() => void)[] = [];
   let running = 0;
 
@@ -37,7 +43,7 @@ export function createBounded(options: { atOnceMax: number; queueMax: number }):
     else next();
   }
 
-  return {
+  const bounded: Bounded = {
     async run(work) {
       await enter();
       try {
@@ -55,4 +61,6 @@ export function createBounded(options: { atOnceMax: number; queueMax: number }):
       return queue.length;
     },
   };
+  observeWork(name, bounded);
+  return bounded;
 }

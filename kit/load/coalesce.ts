@@ -3,6 +3,7 @@ import { limits } from '../limits.ts';
 import { DeadlineTooShort, Overloaded } from '../mesh-errors.ts';
 import { currentScope, detached } from '../scope.ts';
 import { leadingTrace, type TraceContext } from '../telemetry/trace.ts';
+import { observeWork } from '../telemetry/work-gauges.ts';
 
 /** The outcome of one item of a batch: a value, or the error that this item alone gets. */
 export type Outcome<Value> = { value: Value } | { error: unknown };
@@ -34,7 +35,10 @@ export interface Coalescer<Item, Value> {
   do(item: Item): Promise<Value>;
   /** Resolves when nothing waits and nothing runs. */
   idle(): Promise<void>;
+  /** Items that wait for their batch. */
   readonly waiting: number;
+  /** Batches under way. */
+  readonly running: number;
 }
 
 interface Waiting<Item, Value> {
@@ -126,9 +130,12 @@ export function createCoalescer<Item, Value>(
     for (const wake of waiters) wake();
   }
 
-  return {
+  const coalescer: Coalescer<Item, Value> = {
     get waiting() {
       return queue.length;
+    },
+    get running() {
+      return running;
     },
     do(item) {
       if (queue.length >= queueMax) return Promise.reject(new Overloaded());
@@ -144,4 +151,6 @@ export function createCoalescer<Item, Value>(
       return new Promise((resolve) => idleWaiters.push(resolve));
     },
   };
+  observeWork(options.name, coalescer);
+  return coalescer;
 }

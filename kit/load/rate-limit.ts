@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts';
 import { createRecent } from '../recent.ts';
 
 /** So many calls in each period, evenly refilled; `calls` is also the largest burst. */
@@ -12,12 +13,9 @@ export interface RateLimiter {
   take(key: string, rate: Rate): number | Promise<number>;
 }
 
-/** Keys remembered by one process: the ones used least recently are forgotten, which fills their bucket. */
-const keysMax = 50_000;
-
 /** A token bucket per key in this process. */
 export function createLocalRateLimiter(now: () => number = Date.now): RateLimiter {
-  const buckets = createRecent<{ tokens: number; at: number }>(keysMax);
+  const buckets = createRecent<{ tokens: number; at: number }>(limits.rateKeysMax);
   return {
     take(key, rate) {
       const at = now();

@@ -2,18 +2,22 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { DomainError, type RpcError } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { Draining } from '../mesh-errors.ts';
 import { ejections } from '../telemetry/metrics.ts';
 import { createEchoServer, echoHandlers } from '../testing/echo.ts';
 import { eventually, failure, patient, read, signal, texts } from '../testing/echo-fixture.ts';
 import { callMany, startFleet } from '../testing/fleet.ts';
 import { transports } from '../testing/transports.ts';
+import { createBalancer } from './balancer.ts';
 import { createDispatcher } from './dispatcher.ts';
+import { type Endpoint, ranks } from './endpoint.ts';
 import { engineLimits } from './engine-limits.ts';
 import { implement } from './handlers.ts';
 
 class Broken extends DomainError {
   readonly code = 'unavailable';
   readonly reason = 'BROKEN';
+  override readonly isRetryable = true;
 }
 
 class Refused extends DomainError {
@@ -307,15 +311,93 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     }).toBe(10);
   });
 
-  test('when none serves, calls fail at once and say that they never left', async () => {
-    const { client, backends } = await startFleet(engine);
+  test('when none serves, all are called all the same, until one serves again', async () => {
+    const { client, backends, counts, reset } = await startFleet(engine);
+    const calls = async () => {
+      reset();
+      expect(await callMany(30, 1, () => client.echoOnce({}, patient))).toEqual([]);
+      for (let i = 0; i < 6; i += 1) await read(client.echoMany({ count: 1 }));
+      return counts();
+    };
+    const [first, ...others] = backends;
+    for (const { server } of others) server.health.set(false);
+    await eventually(calls).toEqual([36, 0, 0]);
+    first!.server.health.set(false);
+    await eventually(calls).toEqual([12, 12, 12]);
+    first!.server.health.set(true);
+    await eventually(calls).toEqual([36, 0, 0]);
+  });
+
+  test('when none serves, one that fails is ejected, and one that is down is left out', async () => {
+    const { client, backends, counts, reset } = await startFleet(engine, {
+      handlers: (index) => ({
+        echo() {
+          if (index === 0) throw new Broken();
+          return {};
+        },
+      }),
+    });
     for (const { server } of backends) server.health.set(false);
-    await eventually(
-      async () => (await failure(client.echoOnce({}, patient)).catch(() => undefined))?.message,
-    ).toBe('testing.echo has no address that serves');
-    const error = await failure(client.echoOnce({}, patient));
-    expect(error).toMatchObject({ code: 'unavailable', notProcessed: true });
-    expect((await failure(read(client.echoMany({})))).code).toBe('unavailable');
+    backends[1]!.server.close();
+    await eventually(async () => {
+      reset();
+      expect(await callMany(30, 1, () => client.echo({}, patient))).toEqual([]);
+      return counts();
+    }).toEqual([0, 0, 30]);
+  });
+
+  test('when none serves, the next attempt still goes elsewhere', async () => {
+    const { backends } = await startFleet(engine);
+    for (const { server } of backends) server.health.set(false);
+    const addresses = backends.map(({ address }) => address);
+    const balancer = createBalancer({ addresses, engine });
+    onTestFinished(() => balancer.close());
+    const pick = (after?: Endpoint) => {
+      const picked = balancer.pick('call', after)!;
+      picked.settle('call', 'neutral');
+      return picked;
+    };
+    await eventually(() => addresses.map(() => pick().rank())).toEqual(
+      addresses.map(() => ranks.notServing),
+    );
+    const failed = pick();
+    for (let i = 0; i < addresses.length * 2; i += 1) expect(pick(failed)).not.toBe(failed);
+  });
+
+  test('when none serves, one that drains is called last', async () => {
+    let attempts = 0;
+    const draining = ['first', 'second'].map(() =>
+      createEchoServer({
+        interceptors: [
+          {
+            name: 'drain',
+            start({ method }) {
+              if (method.parent.typeName === EchoService.typeName) attempts += 1;
+              throw new Draining();
+            },
+          },
+        ],
+      }),
+    );
+    const { client, addresses, backends } = await startFleet(engine, { size: 1 });
+    const left = backends[0]!;
+    left.server.health.set(false);
+    const listeners = await Promise.all(
+      draining.map((server) => server.listen('127.0.0.1:0', engine)),
+    );
+    onTestFinished(() => {
+      for (const server of draining) server.close();
+    });
+    addresses.set([...listeners.map(({ address }) => address), left.address]);
+    await eventually(async () => {
+      attempts = 0;
+      const failures = await callMany(30, 1, () => client.echoOnce({}, patient));
+      return { attempts, failures };
+    }).toEqual({ attempts: 0, failures: [] });
+    left.server.close();
+    await eventually(async () => (await failure(client.echoOnce({}, patient))).notProcessed).toBe(
+      true,
+    );
   });
 
   test('when all are down, calls fail at once and say that they never left', async () => {
@@ -415,5 +497,24 @@ describe.each(engines)('three backends over $name', ({ engine }) => {
     for (let i = 0; i < 6; i += 1) {
       expect(await read(client.echoMany({ text: 'a', count: 1 }))).toHaveLength(1);
     }
+  });
+
+  test('a stream that had said nothing when its server drained is begun elsewhere', async () => {
+    const reached = signal();
+    const { client, backends } = await startFleet(engine, {
+      handlers: (index) => ({
+        async *echoMany({ text }, call) {
+          if (index === 0 && text !== '') {
+            reached.fire();
+            await new Promise((resolve) => call.signal.addEventListener('abort', resolve));
+          }
+          yield { text };
+        },
+      }),
+    });
+    const streams = backends.map(() => read(client.echoMany({ text: 'a', count: 1 }, patient)));
+    await reached.promise;
+    await backends[0]!.server.drain();
+    for (const answers of await Promise.all(streams)) expect(answers).toHaveLength(1);
   });
 });

@@ -9,8 +9,8 @@ import { createStaticResolver, type Resolver } from './resolver.ts';
 /** Chooses an address for each attempt. */
 export interface Balancer {
   /**
-   * An address that serves, another than `after` where there is one as good; undefined when there is none at all. What is
-   * picked has begun: it is settled once.
+   * The best address there is, another than `after` where there is one as good; undefined when there is none at all. What
+   * is picked has begun: it is settled once.
    */
   pick(kind: Kind, after?: Endpoint): Endpoint | undefined;
   /** Resolves when the addresses have first been looked for; absent where there is nothing to wait for. */
@@ -100,7 +100,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
 
   /** Fills `candidates` with the best there are, and answers how good they are. */
   function collect(except: Endpoint | undefined): Rank {
-    let best: Rank = ranks.never;
+    let best: Rank = ranks.none;
     candidates.length = 0;
     for (const endpoint of endpoints) {
       if (endpoint === except) continue;
@@ -109,7 +109,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
         best = rank;
         candidates.length = 0;
       }
-      if (rank === best && rank < ranks.never) candidates.push(endpoint);
+      if (rank === best) candidates.push(endpoint);
     }
     return best;
   }
@@ -129,8 +129,11 @@ export function createBalancer(options: BalancerOptions): Balancer {
   return {
     looked: resolver.looked,
     pick(kind, after) {
+      const others = collect(after);
       // The one that just failed is still better than one that was ejected or is down.
-      if (collect(after) >= ranks.ejected && after !== undefined) collect(undefined);
+      if (after !== undefined && others >= ranks.ejected && after.rank() < others) {
+        collect(undefined);
+      }
       const chosen = choose(kind);
       chosen?.begin(kind);
       return chosen;

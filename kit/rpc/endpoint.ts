@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Connection } from './engine.ts';
-import { type HealthWatch, watchHealth } from './health-watch.ts';
+import { type HealthWatch, type PeerHealth, watchHealth } from './health-watch.ts';
 import type { Outcome, Suspicion } from './outlier.ts';
 
 /** Calls and streams are counted apart: a stream mostly waits, and a thousand of them are no load. */
@@ -13,7 +13,7 @@ export interface Endpoint {
   readonly inFlight: Readonly<Record<Kind, number>>;
   /** The most calls that were under way there lately. */
   readonly recentPeak: number;
-  /** How good it is to call now: the lower, the better; `never` must not be called. */
+  /** How good it is to call now: the lower, the better. */
   rank(): Rank;
   /** Something is sent there. Each `begin` is settled once. */
   begin(kind: Kind): void;
@@ -29,10 +29,21 @@ export interface Endpoint {
 
 /**
  * The order in which addresses are called. Connected and healthy is best; next one that nobody has heard of yet; then
- * one that was ejected, for a suspect that answers is better than nobody; last one that cannot be reached, whose engine
- * says so at once or is just connecting again. A peer that says it is not serving is believed.
+ * one that was ejected, for a suspect that answers is better than nobody. A peer that says it is not serving is believed
+ * while another says that it does. When none does they are called all the same: what they all miss, such as the bus, is
+ * not needed by every call, and to refuse everything helps nobody (the panic mode of Envoy). Then one that cannot be
+ * reached, whose engine says so at once or is just connecting again, and a suspect that does not serve either. Last one
+ * that drains: it refuses what is new. `none` is no address.
  */
-export const ranks = { good: 0, unproven: 1, ejected: 2, down: 3, never: 4 } as const;
+export const ranks = {
+  good: 0,
+  unproven: 1,
+  ejected: 2,
+  notServing: 3,
+  down: 4,
+  draining: 5,
+  none: 6,
+} as const;
 /** One place in that order. */
 export type Rank = (typeof ranks)[keyof typeof ranks];
 
@@ -47,7 +58,7 @@ export function createEndpoint(options: {
 }): Endpoint {
   const { connection, suspicion, clock } = options;
   const inFlight = { call: 0, stream: 0 };
-  let health: 'unknown' | 'serving' | 'not serving' = 'unknown';
+  let health: PeerHealth | 'unknown' = 'unknown';
   let healthWatch: HealthWatch | undefined;
   let onRetired: (() => void) | undefined;
   let recentPeak = 0;
@@ -62,10 +73,12 @@ export function createEndpoint(options: {
     connection,
     inFlight,
     rank() {
-      if (health === 'not serving') return ranks.never;
       const { state } = connection;
+      if (health === 'draining') return ranks.draining;
       if (state === 'failed' || state === 'closed') return ranks.down;
-      if (!suspicion.admits()) return ranks.ejected;
+      const isSuspect = !suspicion.admits();
+      if (health === 'not serving') return isSuspect ? ranks.down : ranks.notServing;
+      if (isSuspect) return ranks.ejected;
       return state === 'ready' && health === 'serving' ? ranks.good : ranks.unproven;
     },
     get recentPeak() {
@@ -85,8 +98,8 @@ export function createEndpoint(options: {
       healthWatch ??= watchHealth({
         connection,
         clock,
-        onStatus(isServing) {
-          health = isServing ? 'serving' : 'not serving';
+        onHealth(now) {
+          health = now;
         },
       });
     },

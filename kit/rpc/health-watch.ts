@@ -6,11 +6,16 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from '#gen/grpc/health/v1/health_pb.ts';
 import type { Clock } from '../clock.ts';
-import { codes } from '../errors.ts';
+import { codes, meshErrorDomain } from '../errors.ts';
 import { limits } from '../limits.ts';
+import { Draining } from '../mesh-errors.ts';
 import { Cancellation } from '../scope.ts';
-import type { Connection } from './engine.ts';
+import type { Connection, WireStatus } from './engine.ts';
 import { pathOf } from './policy.ts';
+import { rpcErrorOfWire } from './status.ts';
+
+/** What a peer says of itself. One that drains goes down, and answers only what it has begun. */
+export type PeerHealth = 'serving' | 'not serving' | 'draining';
 
 /** A watch under way. */
 export interface HealthWatch {
@@ -30,9 +35,9 @@ const request = toBinary(HealthCheckRequestSchema, create(HealthCheckRequestSche
 export function watchHealth(options: {
   connection: Connection;
   clock: Clock;
-  onStatus: (isServing: boolean) => void;
+  onHealth: (health: PeerHealth) => void;
 }): HealthWatch {
-  const { connection, clock, onStatus } = options;
+  const { connection, clock, onHealth } = options;
   const cancellation = new Cancellation();
   let failures = 0;
   let cancelPause = () => {};
@@ -47,11 +52,12 @@ export function watchHealth(options: {
     void stream.send(request).then(() => stream.end());
     for await (const body of stream.bodies) {
       failures = 0;
-      if (!cancellation.cancelled) onStatus(isServing(body));
+      if (!cancellation.cancelled) onHealth(healthOf(body));
     }
-    const { code } = await stream.status;
+    const status = await stream.status;
     if (cancellation.cancelled) return;
-    if (code === codes.unimplemented) return onStatus(true);
+    if (status.code === codes.unimplemented) return onHealth('serving');
+    if (isDraining(status)) onHealth('draining');
     cancelPause = clock.after(pauseMs(failures), () => void follow());
     failures += 1;
   }
@@ -72,10 +78,19 @@ function pauseMs(failures: number): number {
 }
 
 /** An answer that cannot be read is no reason to stop calling: the calls themselves will show. */
-function isServing(body: Uint8Array): boolean {
+function healthOf(body: Uint8Array): PeerHealth {
   try {
-    return fromBinary(HealthCheckResponseSchema, body).status === Status.SERVING;
+    const { status } = fromBinary(HealthCheckResponseSchema, body);
+    return status === Status.SERVING ? 'serving' : 'not serving';
   } catch {
-    return true;
+    return 'serving';
   }
 }
+
+/** A server that drains says why it ends its streams, and refuses new ones for the same reason. */
+function isDraining(status: WireStatus): boolean {
+  const { reason, domain } = rpcErrorOfWire(status);
+  return reason === drainingReason && domain === meshErrorDomain;
+}
+
+const drainingReason = new Draining().reason;

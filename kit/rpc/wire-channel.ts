@@ -135,7 +135,7 @@ function decode(schema: DescMessage, body: Uint8Array): Message {
 function noAddress(target: string): WireReply {
   return {
     code: codes.unavailable,
-    message: `${target} has no address that serves`,
+    message: `${target} has no address`,
     details: undefined,
     trailers: {},
     notProcessed: true,

@@ -1,6 +1,8 @@
 /** Streams of "what was added": every entry of a list that only grows, once and in order, from a position on. */
+
 import type { Clock } from '../clock.ts';
 import { assert } from '../errors.ts';
+import { limits } from '../limits.ts';
 import { createCoalescer } from '../load/coalesce.ts';
 import { createListeners } from './listeners.ts';
 
@@ -40,22 +42,18 @@ export interface FeedHub<Entry> {
   readonly following: number;
 }
 
-const refreshMsDefault = 15_000;
-/** Entries in one piece: a reader far behind catches up in many. */
-const entriesMax = 100;
-
 /**
  * Makes a hub. Followers that look at the same moment share one read of all their feeds, so many that are hinted at
- * together cost one query. Feeds come in pieces of at most 100 entries.
+ * together cost one query. Feeds come in pieces of at most limits.feedEntriesMax entries.
  */
 export function createFeedHub<Entry>(options: FeedHubOptions<Entry>): FeedHub<Entry> {
-  const { name, read, positionOf, clock, timeoutMs, refreshMs = refreshMsDefault } = options;
+  const { name, read, positionOf, clock, timeoutMs, refreshMs = limits.feedRefreshMs } = options;
   const followers = createListeners<[]>();
   const reads = createCoalescer<FeedPosition, Entry[]>({
     name,
     timeoutMs,
     async run(asked) {
-      const found = await read(asked, entriesMax);
+      const found = await read(asked, limits.feedEntriesMax);
       return found.map((value) => ({ value }));
     },
   });
@@ -82,7 +80,7 @@ export function createFeedHub<Entry>(options: FeedHubOptions<Entry>): FeedHub<En
             position = positionOf(entry);
           }
           if (entries.length > 0) {
-            isHinted ||= entries.length === entriesMax;
+            isHinted ||= entries.length === limits.feedEntriesMax;
             yield entries;
           }
           continue;

@@ -1,5 +1,7 @@
 /** Streams of "how is it now": the first state, then each newer one, never an older one, never losing the last. */
+
 import type { Clock } from '../clock.ts';
+import { limits } from '../limits.ts';
 import { createListeners } from './listeners.ts';
 
 /** How states are read and compared, and how often without a hint. */
@@ -28,14 +30,12 @@ export interface WatchHub<Value> {
   readonly watching: number;
 }
 
-const refreshMsDefault = 5_000;
-
 /**
- * Makes a hub. Each watcher reads for itself: all of its keys at its start and after `refreshMs` (5 s by default)
+ * Makes a hub. Each watcher reads for itself: all of its keys at its start and after `refreshMs` (limits.watchRefreshMs when absent)
  * without a hint, and those hinted at without a state. A watch throws what `read` throws.
  */
 export function createWatchHub<Value>(options: WatchHubOptions<Value>): WatchHub<Value> {
-  const { read, versionOf, clock, refreshMs = refreshMsDefault } = options;
+  const { read, versionOf, clock, refreshMs = limits.watchRefreshMs } = options;
   const watchers = createListeners<[key: string, value?: Value]>();
 
   async function* watch(keys: readonly string[], signal: AbortSignal) {

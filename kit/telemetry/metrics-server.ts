@@ -1,13 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { createServer } from '../host/node-http.ts';
+import { limits } from '../limits.ts';
 import { formatAddress } from '../rpc/address.ts';
 import { contentType, scrape } from './metrics.ts';
 
 /** Whether a service takes calls, by its name. */
 export type Servings = Readonly<Record<string, boolean>>;
-
-/** Bounds of the port: a scraper, a few probes and a person at a time. */
-const limits = { connectionsMax: 32, requestMsMax: 5_000, headerBytesMax: 4 * 1024 };
 
 /**
  * Answers over plain HTTP what those ask who run the process and are no members of the mesh: `/metrics` in Prometheus'
@@ -22,7 +20,7 @@ export async function startMetricsServer(options: {
   servings(): Servings;
 }): Promise<{ address: string; close(): void }> {
   const { host, port, servings } = options;
-  const { requestMsMax: requestTimeout, headerBytesMax: maxHeaderSize } = limits;
+  const { metricsRequestMsMax: requestTimeout, metricsHeaderBytesMax: maxHeaderSize } = limits;
   const server = createServer({ requestTimeout, maxHeaderSize }, ({ method, url }, response) => {
     const path = (url ?? '').split('?')[0];
     if (path !== '/metrics' && path !== '/healthz') return end(response, 404, textType, '');
@@ -33,7 +31,7 @@ export async function startMetricsServer(options: {
       () => end(response, 500, textType, ''),
     );
   });
-  server.maxConnections = limits.connectionsMax;
+  server.maxConnections = limits.metricsConnectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);

@@ -109,6 +109,30 @@ export const queueWaiting = new Gauge({
   registers: [registry],
 });
 
+/** Events that a service gave up on. Above 0 somebody has to look; at limits.deadLettersMax consumers stand still. */
+export const deadLettersWaiting = new Gauge({
+  name: 'dead_letters',
+  help: 'Events that the consumers of a service gave up on and nobody has replayed.',
+  labelNames: ['service'] as const,
+  registers: [registry],
+});
+
+/** What waits in this process to be done in batches, in groups or a few at a time, by its name in the code. */
+export const workWaiting = new Gauge({
+  name: 'work_waiting',
+  help: 'What waits in this process: items for their batch, callers for their group, work for its turn.',
+  labelNames: ['work'] as const,
+  registers: [registry],
+});
+
+/** What of it is under way. */
+export const workRunning = new Gauge({
+  name: 'work_running',
+  help: 'What is under way in this process: batches, callers that were let in, work that has its turn.',
+  labelNames: ['work'] as const,
+  registers: [registry],
+});
+
 /** Connections to the database that are open, by use and state. */
 export const databaseConnections = new Gauge({
   name: 'database_connections',

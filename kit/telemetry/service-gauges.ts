@@ -1,5 +1,6 @@
 import type { Gauge } from 'prom-client';
 import type { Database } from '../db/database.ts';
+import { limits } from '../limits.ts';
 import type { Server } from '../rpc/server.ts';
 import { detached } from '../scope.ts';
 import { within } from '../within.ts';
@@ -7,6 +8,7 @@ import {
   beforeScrape,
   databaseConnections,
   databaseWaiting,
+  deadLettersWaiting,
   outboxWaiting,
   queueWaiting,
   serverInFlight,
@@ -18,20 +20,19 @@ export interface Observed {
   server: Pick<Server, 'inFlight'>;
   database: Pick<Database, 'sql' | 'pools'>;
   queues: Queues;
+  /** Rejects when it cannot find out. */
+  deadLetters: () => Promise<number>;
 }
 
 /** How much waits, by queue: the names are given by the code. Each rejects when it cannot find out. */
 export type Queues = Readonly<Record<string, () => Promise<number>>>;
-
-/** A scrape waits this long for a service, in milliseconds: Prometheus itself gives up after ten seconds. */
-const lookMsMax = 2_000;
 
 /**
  * Looks at a service before each scrape, at all of its queues at once. What cannot be found out, because the database or
  * the bus is away, is left out of that scrape, for the last value would look like the present one. The answer ends it.
  */
 export function observeService(of: Observed): () => void {
-  const { service, server, database, queues } = of;
+  const { service, server, database, queues, deadLetters } = of;
 
   async function look(): Promise<void> {
     serverInFlight.set({ service, kind: 'call' }, server.inFlight.call);
@@ -43,6 +44,7 @@ export function observeService(of: Observed): () => void {
     }
     await Promise.all([
       show(outboxWaiting, { service }, () => outboxAge(of)),
+      show(deadLettersWaiting, { service }, deadLetters),
       ...Object.entries(queues).map(([queue, count]) =>
         show(queueWaiting, { service, queue }, count),
       ),
@@ -53,6 +55,7 @@ export function observeService(of: Observed): () => void {
   return () => {
     stop();
     outboxWaiting.remove({ service });
+    deadLettersWaiting.remove({ service });
     for (const queue of Object.keys(queues)) queueWaiting.remove({ service, queue });
     for (const kind of ['call', 'stream']) serverInFlight.remove({ service, kind });
     for (const use of Object.keys(database.pools())) {
@@ -68,8 +71,8 @@ async function show<Label extends string>(
   find: () => Promise<number>,
 ): Promise<void> {
   try {
-    const scope = { timeoutMs: lookMsMax };
-    gauge.set(labels, await within(lookMsMax, detached(scope, find)));
+    const scope = { timeoutMs: limits.scrapeLookMsMax };
+    gauge.set(labels, await within(limits.scrapeLookMsMax, detached(scope, find)));
   } catch {
     gauge.remove(labels);
   }

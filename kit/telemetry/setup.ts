@@ -1,26 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Sampler } from '@opentelemetry/sdk-trace';
 import type { TraceConfig } from '../config.ts';
+import { limits } from '../limits.ts';
 import { atMost } from '../within.ts';
 import { traceExportFailures } from './metrics.ts';
 import { useTracer } from './trace.ts';
-
-/** Spans wait here for the collector; beyond this they are dropped, for no call may wait for a trace. */
-const limits = {
-  spansWaitingMax: 4_096,
-  spansPerExportMax: 512,
-  exportEveryMs: 1_000,
-  exportMsMax: 3_000,
-  attributesPerSpanMax: 16,
-  attributeLengthMax: 200,
-};
 
 /**
  * Sends spans to a collector, as OTLP over HTTP, from now on. Headers, compression and certificates of that connection
  * are the exporter's own settings (`OTEL_EXPORTER_OTLP_HEADERS` and so on). A collector that cannot be reached costs
  * spans and nothing else. The SDK takes five to twenty MB, so it is loaded here and not before.
  *
- * The answer sends what is left, waits at most `exportMsMax` for it, and turns spans off.
+ * The answer sends what is left, waits at most limits.spanExportMsMax for it, and turns spans off.
  */
 export async function startTracing(
   config: TraceConfig,
@@ -33,7 +24,7 @@ export async function startTracing(
   setGlobalErrorHandler(() => traceExportFailures.inc());
   const exporter = new OTLPTraceExporter({
     url: `${config.endpoint.replace(/\/$/, '')}/v1/traces`,
-    timeoutMillis: limits.exportMsMax,
+    timeoutMillis: limits.spanExportMsMax,
     // At the stop all that waits goes at once, beside an export that may be under way.
     concurrencyLimit: limits.spansWaitingMax / limits.spansPerExportMax + 1,
   });
@@ -54,8 +45,8 @@ export async function startTracing(
         exporter,
         maxQueueSize: limits.spansWaitingMax,
         maxExportBatchSize: limits.spansPerExportMax,
-        scheduledDelayMillis: limits.exportEveryMs,
-        exportTimeoutMillis: limits.exportMsMax,
+        scheduledDelayMillis: limits.spanExportEveryMs,
+        exportTimeoutMillis: limits.spanExportMsMax,
       }),
     ],
   });
@@ -63,7 +54,7 @@ export async function startTracing(
   return async () => {
     useTracer(undefined);
     const sent = provider.shutdown().catch(() => traceExportFailures.inc());
-    await atMost(limits.exportMsMax, sent);
+    await atMost(limits.spanExportMsMax, sent);
   };
 }
 

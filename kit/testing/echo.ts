@@ -59,6 +59,7 @@ export function createEchoServer(
     load?: LoadGauge;
     rateLimiter?: RateLimiter;
     trustedProxies?: TrustedProxies;
+    isEdge?: boolean;
   } = {},
 ): Server {
   const server = createServer({
@@ -70,6 +71,7 @@ export function createEchoServer(
     load: options.load ?? calm,
     log: createLogger('testing.echo', { level: 'silent' }),
     interceptors: options.interceptors,
+    isEdge: options.isEdge,
   });
   // It depends on nothing, so it serves from the start.
   server.health.set(true);

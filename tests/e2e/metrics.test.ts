@@ -70,6 +70,8 @@ test('events are counted where they leave and where they arrive, and what waits 
   expect(commerce.get(sagas)).toBe(0);
   const consumer = 'queue_waiting{service="platform.notification",queue="consumer orders"}';
   expect((await samplesOf('platform')).get(consumer)).toBeTypeOf('number');
+  expect(commerce.get('dead_letters{service="commerce.order"}')).toBe(0);
+  expect(commerce.get('work_waiting{work="commerce.order.price"}')).toBe(0);
   const pool = 'service="commerce.order",use="transactions"';
   expect(commerce.get(`database_connections{${pool},state="idle"}`)).toBeGreaterThan(0);
   expect(commerce.get(`database_waiting{${pool}}`)).toBe(0);

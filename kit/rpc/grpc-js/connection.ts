@@ -1,4 +1,5 @@
 import { Channel, type ChannelOptions, connectivityState } from '@grpc/grpc-js';
+import { limits } from '../../limits.ts';
 import type { Connection, ConnectionState, EngineOptions } from '../engine.ts';
 import { channelCredentials } from './credentials.ts';
 import { beginStream, beginUnary } from './outbound.ts';
@@ -61,10 +62,10 @@ function open(address: string, options: EngineOptions): Channel {
     'grpc.enable_retries': 0,
     // What grpc-js buffers for retries it reports as sent, and a slow peer would not slow its caller.
     'grpc.per_rpc_retry_buffer_size': 0,
-    'grpc.initial_reconnect_backoff_ms': 50,
-    'grpc.max_reconnect_backoff_ms': 1_000,
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 5_000,
+    'grpc.initial_reconnect_backoff_ms': limits.reconnectBackoffMsMin,
+    'grpc.max_reconnect_backoff_ms': limits.reconnectBackoffMsMax,
+    'grpc.keepalive_time_ms': limits.clientKeepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.clientKeepaliveAnswerMsMax,
     'grpc.use_local_subchannel_pool': 1,
     // Otherwise the address would be the TLS server name, which must not be a number.
     ...(options.tls === undefined ? {} : { 'grpc.ssl_target_name_override': 'meshwork' }),

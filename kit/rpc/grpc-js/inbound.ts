@@ -1,10 +1,12 @@
 /** Calls as they come in: from grpc-js's events to the dispatcher and back. */
+
 import {
   Metadata as GrpcMetadata,
   type ServerInterceptingCallInterface,
   status as statusCodes,
 } from '@grpc/grpc-js';
 import { uriNamesOf } from '../../identity/certificate-names.ts';
+import { limits } from '../../limits.ts';
 import { Cancellation } from '../../scope.ts';
 import type { Dispatcher, EngineOptions, Inbound, Metadata, Peer, ReplyStatus } from '../engine.ts';
 import { createQueue } from '../queue.ts';
@@ -19,9 +21,6 @@ export interface Accepted {
   options: EngineOptions;
   transfers: Transfers;
 }
-
-/** Bytes of a stream's answers that may wait for the transport while the handler makes the next. */
-const bytesWaitingMax = 64 * 1024;
 
 /** What a message costs that waits, beside its bytes: the smallest must not wait without bound either. */
 const messageOverheadBytes = 512;
@@ -87,7 +86,7 @@ export function acceptStream({ path, call, dispatcher, options, transfers }: Acc
 
   function sent(bytes: number) {
     bytesWaiting -= bytes;
-    if (bytesWaiting < bytesWaitingMax) wakeSender?.();
+    if (bytesWaiting < limits.streamBytesWaitingMax) wakeSender?.();
   }
 
   function send(body: Uint8Array): Promise<void> {
@@ -95,7 +94,7 @@ export function acceptStream({ path, call, dispatcher, options, transfers }: Acc
     const bytes = body.length + messageOverheadBytes;
     bytesWaiting += bytes;
     call.sendMessage(asBuffer(body), () => sent(bytes));
-    if (bytesWaiting < bytesWaitingMax) return Promise.resolve();
+    if (bytesWaiting < limits.streamBytesWaitingMax) return Promise.resolve();
     return new Promise((resolve) => {
       wakeSender = resolve;
     });

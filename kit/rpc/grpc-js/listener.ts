@@ -1,4 +1,5 @@
 import { Server, type ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { limits } from '../../limits.ts';
 import type { Dispatcher, EngineOptions, Listener } from '../engine.ts';
 import { serverCredentials } from './credentials.ts';
 import { acceptStream, acceptUnary } from './inbound.ts';
@@ -21,7 +22,7 @@ export async function listenGrpcJs(
     'grpc.max_send_message_length': options.messageBytesMax,
     'grpc.max_concurrent_streams': options.streamsPerConnectionMax,
     'grpc.keepalive_time_ms': options.keepaliveMs,
-    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.keepalive_timeout_ms': limits.keepaliveAnswerMsMax,
     interceptors: [takeOver(dispatcher, options, transfers)],
   });
   for (const { path } of dispatcher.methods) {

@@ -21,27 +21,40 @@ const passed = new Set([
  * Turns whatever was thrown into a status. A DomainError becomes its code with ErrorInfo; a failed call to another
  * service becomes UNAVAILABLE and its like, or INTERNAL; a driver's error ABORTED or INTERNAL; anything else is a bug:
  * INTERNAL, and its text stays in the log. A proxy (`forwardsErrors`) passes refusals of the called service on whole.
+ *
+ * Only the client next to a failure tries again. A service that answers UNAVAILABLE because something behind it is has
+ * tried already, so it asks for no more: three attempts at each of three hops would make 27 at the last one.
  */
 export function mapError(call: ServerCall, thrown: unknown, forwardsErrors: boolean): ReplyStatus {
   const error = translateDriverError(thrown);
-  if (error instanceof DomainError) {
-    const reply = replyOfStatus(statusOfDomainError(error, call.method.parent.typeName));
-    return error.isRetryable ? reply : { ...reply, trailers: noRetryTrailers };
-  }
-  if (error instanceof RecordedRefusal) return forwarded(error, call);
+  if (error instanceof DomainError) return refused(error, call);
+  if (error instanceof RecordedRefusal) return final(forwarded(error, call));
   if (call.isExpired) return plain(codes.deadline_exceeded, 'the deadline has passed');
-  if (call.endedBy) return replyOfStatus(statusOfDomainError(call.endedBy, ''));
+  if (call.endedBy) return refused(call.endedBy, call);
   // What a handler throws once it was told to stop says nothing new.
   if (call.cancellation.cancelled) return endedByCaller(call);
   if (error instanceof RpcError) {
-    if (forwardsErrors) return forwarded(error, call);
-    if (passed.has(error.code)) return plain(codes[error.code], `a service is ${error.code}`);
+    if (forwardsErrors) return final(forwarded(error, call));
+    if (passed.has(error.code))
+      return final(plain(codes[error.code], `a service is ${error.code}`));
   }
   return plain(codes.internal, 'internal error');
 }
 
-/** A server's word that the same request must not be sent again by itself. Source: gRFC A6, pushback. */
+function refused(error: DomainError<Record<string, string>>, call: ServerCall): ReplyStatus {
+  const reply = replyOfStatus(statusOfDomainError(error, call.method.parent.typeName));
+  return error.isRetryable ? reply : final(reply);
+}
+
+/**
+ * A server's word that a client must not send the same request again by itself. It stays inside the mesh: strangers at the
+ * public door hear only that the service is unavailable, and what they make of it is their choice. Source: gRFC A6, pushback.
+ */
 const noRetryTrailers = { 'grpc-retry-pushback-ms': '-1' };
+
+function final(reply: ReplyStatus): ReplyStatus {
+  return reply.code === codes.unavailable ? { ...reply, trailers: noRetryTrailers } : reply;
+}
 
 /** Nobody hears this answer any more; metrics tell a caller's patience from its deadline. */
 function endedByCaller(call: ServerCall): ReplyStatus {

@@ -95,11 +95,12 @@ describe('CreateOrder with a service that is away', () => {
       expect(refusal.metadata).toEqual({});
       expect(begun.orders).toEqual([]);
       // Nothing was begun, so nothing was recorded: the same request buys once the catalogue is back.
-      const statusOf = async () => {
-        const { order } = await shop.orders.createOrder(request, { headers });
-        return order!.status;
-      };
-      await expect.poll(statusOf, { timeout: 10_000 }).toBe(OrderStatus.PAID);
+      const outcome = () =>
+        shop.orders.createOrder(request, { headers }).then(
+          ({ order }) => order!.status,
+          ({ reason }) => reason,
+        );
+      await expect.poll(outcome, { timeout: 10_000 }).toBe(OrderStatus.PAID);
     },
   );
 

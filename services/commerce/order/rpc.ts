@@ -49,7 +49,7 @@ type Asked = Message & { requestId: string; orderId: string };
 
 export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
   const { catalogue, writer, driver, store, hub, clock } = deps;
-  const admission = createAdmission();
+  const admission = createAdmission('commerce.order.admission');
 
   async function begin(request: CreateOrderRequest, call: Call): Promise<Command> {
     const userId = userOf(call).id;

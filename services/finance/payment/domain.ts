@@ -83,8 +83,6 @@ export class TooManyRefunds extends DomainError<{ payment_id: string; limit: str
 export class ProviderUnavailable extends DomainError {
   readonly code = 'unavailable';
   readonly reason = 'PROVIDER_UNAVAILABLE';
-  // The caller's whole budget was waited for already.
-  override readonly isRetryable = false;
 }
 
 /** An event was not signed with our secret, or longer ago than limits.eventAgeMsMax. */

@@ -32,6 +32,7 @@ export interface Passwords {
 /** Hashes and verifies, a few at a time. Throws Overloaded when too many wait. */
 export async function createPasswords(hasher: Hasher): Promise<Passwords> {
   const bounded = createBounded({
+    name: 'platform.user.passwords',
     atOnceMax: limits.hashesAtOnceMax,
     queueMax: limits.hashQueueMax,
   });
