@@ -106,7 +106,7 @@ test('an order of whose payment nothing is heard is given up and costs nothing, 
     void shopper.buy(sku, 'tok_visa').catch(() => {});
     orderId = await orderAt('PAY');
     await sql`
-      update commerce_order.customer_order set created_at = created_at - interval '2 minutes'
+      update commerce_order.customer_order set updated_at = updated_at - interval '2 minutes'
       where order_id = ${orderId}`;
     await dieAt('before-payment_timed_out');
     await expectUndone(orderId, sku, CancelReason.PAYMENT_TIMED_OUT);
