@@ -86,6 +86,8 @@ export class OrderStatusConflict extends DomainError<{ order_id: string; status:
 export class CatalogueUnavailable extends DomainError {
   readonly code = 'unavailable';
   readonly reason = 'CATALOGUE_UNAVAILABLE';
+  /** It is said when the time for prices is over: asked at once again, there is not even enough for this answer. */
+  override readonly isRetryable = false;
 }
 
 export type Status = 'PENDING' | 'CONFIRMED' | 'PAID' | 'SHIPPED' | 'DELIVERED' | 'CANCELLED';
