@@ -244,3 +244,58 @@ describe('CreateOrder with a card that takes two seconds', () => {
     expect(await shop.chargesOf(orderId)).toBe(1);
   });
 });
+
+describe('CreateOrder with a payment service that is hard to reach', () => {
+  const payment = () => shop.network.wireTo('finance.payment');
+  const faults: [string, () => void][] = [
+    ['requests take two seconds', () => payment().delay({ there: 2_000 })],
+    ['answers take two seconds', () => payment().delay({ back: 2_000 })],
+    ['requests are lost', () => payment().hush('there')],
+    ['answers are lost', () => payment().hush('back')],
+  ];
+
+  test.each(faults)(
+    'says in time that the order is in progress, and pays it once: its %s',
+    async (_, harm) => {
+      const sku = await shop.stocked(1n);
+      const request = shop.wanted(sku);
+      harm();
+      const orderId = expectInProgress(await refusalOf(() => request, 1_500));
+      expect(await shop.stockOf(sku)).toEqual({ onHand: 1n, reserved: 1n, available: 0n });
+      payment().mend();
+      await shop.settle();
+      expect(await orderOf(orderId)).toMatchObject({ status: OrderStatus.PAID });
+      expect(await shop.chargesOf(orderId)).toBe(1);
+      expect(await shop.stockOf(sku)).toEqual({ onHand: 0n, reserved: 0n, available: 0n });
+    },
+  );
+
+  test('pays the order once while it is as slow as ever, and holds no stock after it', async () => {
+    const sku = await shop.stocked(1n);
+    payment().delay({ there: 2_000 });
+    const request = shop.wanted(sku);
+    const orderId = expectInProgress(await refusalOf(() => request, 1_500));
+    await shop.settle();
+    expect(await orderOf(orderId)).toMatchObject({ status: OrderStatus.PAID });
+    expect(await shop.chargesOf(orderId)).toBe(1);
+    expect(await shop.stockOf(sku)).toEqual({ onHand: 0n, reserved: 0n, available: 0n });
+  });
+
+  test('gives up a payment that took too long to reach, and holds neither stock nor money', async () => {
+    const sku = await shop.stocked(1n);
+    payment().hush('there');
+    const request = shop.wanted(sku);
+    const orderId = expectInProgress(await refusalOf(() => request, 1_500));
+    shop.network.clock.advance({ milliseconds: limits.paymentMsMax + 1 });
+    const available = async () => (await shop.stockOf(sku)).available;
+    await expect.poll(available, { timeout: 20_000 }).toBe(1n);
+    expect(await orderOf(orderId)).toMatchObject({
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.PAYMENT_TIMED_OUT,
+    });
+    payment().mend();
+    await shop.settle();
+    const { capturedMinor, refundedMinor } = await shop.paymentOf(orderId);
+    expect(refundedMinor).toBe(capturedMinor);
+  });
+});
