@@ -6,6 +6,9 @@ import { issuer, registrationOf } from './registry.ts';
 /** Stands in for every secret that a service must be given: long enough for what is made from it. */
 const testSecret = 'a secret for tests that is no secret at all';
 
+/** How services of a test reach each other unless it says so itself: `MESHWORK_TEST_TRANSPORT=direct npm test -- services`. */
+const transport = process.env.MESHWORK_TEST_TRANSPORT === 'direct' ? 'direct' : 'wire';
+
 /**
  * Starts services by name in this process, on the test run's servers. Stop it when the file is done. With the user
  * service among them, the access tokens that it issues count as well as those of people who were made up.
@@ -18,6 +21,7 @@ export async function startNetwork(
   return createNetwork({
     ...inject('servers'),
     modules,
+    transport,
     ...(names.includes(issuer) ? { issuer } : {}),
     ...options,
     settings: {
