@@ -6,7 +6,10 @@ import { issuer, registrationOf } from './registry.ts';
 /** Stands in for every secret that a service must be given: long enough for what is made from it. */
 const testSecret = 'a secret for tests that is no secret at all';
 
-/** How services of a test reach each other unless it says so itself: `MESHWORK_TEST_TRANSPORT=direct npm test -- services`. */
+/**
+ * How the services of a test reach each other where it does not need a wire: `MESHWORK_TEST_TRANSPORT=direct npm test --
+ * services` tries all of them as they are in placement single.
+ */
 const transport = process.env.MESHWORK_TEST_TRANSPORT === 'direct' ? 'direct' : 'wire';
 
 /**
@@ -21,7 +24,7 @@ export async function startNetwork(
   return createNetwork({
     ...inject('servers'),
     modules,
-    transport,
+    transport: options.wiresTo === undefined ? transport : 'wire',
     ...(names.includes(issuer) ? { issuer } : {}),
     ...options,
     settings: {
