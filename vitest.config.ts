@@ -2,11 +2,32 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: [
-      'kit/**/*.test.ts',
-      'services/**/*.test.ts',
-      'tools/**/*.test.ts',
-      'tests/**/*.test.ts',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'all',
+          include: [
+            'kit/**/*.test.ts',
+            'services/**/*.test.ts',
+            'tools/**/*.test.ts',
+            'tests/**/*.test.ts',
+          ],
+        },
+      },
+      {
+        // As services reach each other in placement single; all of them with MESHWORK_TEST_TRANSPORT=direct.
+        extends: true,
+        test: {
+          name: 'direct',
+          include: [
+            'services/commerce/order/{order,saga}.test.ts',
+            'services/finance/payment/{payment,races}.test.ts',
+            'services/commerce/inventory/inventory.test.ts',
+          ],
+          env: { MESHWORK_TEST_TRANSPORT: 'direct' },
+        },
+      },
     ],
     globalSetup: ['tests/support/global-setup.ts'],
     pool: 'forks',

@@ -7,6 +7,12 @@ import { issuer, registrationOf } from './registry.ts';
 const testSecret = 'a secret for tests that is no secret at all';
 
 /**
+ * How the services of a test reach each other where it does not need a wire: `MESHWORK_TEST_TRANSPORT=direct npm test --
+ * services` tries all of them as they are in placement single.
+ */
+const transport = process.env.MESHWORK_TEST_TRANSPORT === 'direct' ? 'direct' : 'wire';
+
+/**
  * Starts services by name in this process, on the test run's servers. Stop it when the file is done. With the user
  * service among them, the access tokens that it issues count as well as those of people who were made up.
  */
@@ -18,6 +24,7 @@ export async function startNetwork(
   return createNetwork({
     ...inject('servers'),
     modules,
+    transport: options.wiresTo === undefined ? transport : 'wire',
     ...(names.includes(issuer) ? { issuer } : {}),
     ...options,
     settings: {

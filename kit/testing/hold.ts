@@ -1,3 +1,4 @@
+import type { Sql } from 'postgres';
 import { onTestFinished } from 'vitest';
 import { armDebugPoint } from '../debug.ts';
 
@@ -27,3 +28,36 @@ export function holdAt(point: string, count = Number.POSITIVE_INFINITY): Hold {
   onTestFinished(letGo);
   return { reached: reached.promise, letGo };
 }
+
+/**
+ * Lets no statement end that wrote such rows, until let go: for statements that are a transaction of their own and have
+ * no place for a debug point. A trigger of theirs waits for a lock, which PostgreSQL counts (`countWaiting`). `when` says
+ * of which rows, by `new` and, for an update, `old`. `sql` is a superuser's, on the database of the statements.
+ */
+export async function holdWrites(
+  sql: Sql,
+  { table, on, when = 'true' }: { table: string; on: 'insert' | 'update'; when?: string },
+): Promise<() => Promise<void>> {
+  const name = `${table}_held`;
+  const session = await sql.reserve();
+  await session`select pg_advisory_lock(${writesLock})`;
+  await sql.unsafe(`
+    create function ${name}() returns trigger language plpgsql as $$
+    begin perform pg_advisory_xact_lock_shared(${writesLock}); return null; end $$;
+    create trigger held after ${on} on ${table} for each row when (${when})
+      execute function ${name}()`);
+  const letGo = async () => {
+    await session`select pg_advisory_unlock(${writesLock})`;
+    session.release();
+    await sql.unsafe(`drop function ${name} cascade`);
+  };
+  let going: Promise<void> | undefined;
+  const letGoOnce = () => {
+    going ??= letGo();
+    return going;
+  };
+  onTestFinished(letGoOnce);
+  return letGoOnce;
+}
+
+const writesLock = 1;

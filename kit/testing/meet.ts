@@ -82,3 +82,19 @@ export async function meetInTurn(
   const [secondResult] = await two;
   return [firstResult, secondResult];
 }
+
+/**
+ * Many calls at once, spread by `call` over two processes, each of which makes one transaction at a time: the first of
+ * either meet at a debug point before any of them commits. Answers how each call ended, in order.
+ */
+export async function meetInCrowd<Result>(
+  { point, sql }: { point: string; sql: Sql },
+  count: number,
+  call: (i: number) => Promise<Result>,
+): Promise<PromiseSettledResult<Result>[]> {
+  const meeting = meetAt([point], sql);
+  const calls = Promise.allSettled(Array.from({ length: count }, (_, i) => call(i)));
+  await meeting.joined(2);
+  meeting.letAllGo();
+  return calls;
+}

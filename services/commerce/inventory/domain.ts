@@ -58,7 +58,7 @@ export class ReservationNotActive extends DomainError<{ order_id: string; state:
   readonly reason = 'RESERVATION_NOT_ACTIVE';
 }
 
-/** Units of one SKU. Always: onHand >= reserved >= 0, and received = onHand + sold. */
+/** Units of one SKU. Always: onHand >= reserved >= 0, and onHand + sold is the sum of the deltas of its movements. */
 export interface Stock {
   readonly sku: string;
   readonly onHand: bigint;

@@ -8,6 +8,7 @@ export const stock = pgTable('stock', {
   onHand: int8('on_hand').notNull(),
   reserved: int8('reserved').notNull().default(0n),
   sold: int8('sold').notNull().default(0n),
+  // By what it is made of it cannot be wrong: only the movements, counted apart, show a unit that was lost or made.
   received: int8('received').generatedAlwaysAs(sql`on_hand + sold`),
   version: int8('version').notNull().default(1n),
   updatedAt: time('updated_at').notNull().defaultNow(),

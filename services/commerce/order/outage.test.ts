@@ -3,6 +3,7 @@ import { CancelReason, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { RpcError } from '#kit/errors.ts';
+import { uuidv7 } from '#kit/ids.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import { limits } from './domain.ts';
 import { type OrderRequest, type Shop, startShop } from './testing.ts';
@@ -18,6 +19,9 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   ({ headers } = await shop.network.person());
+  // The order service finds those that were away again by itself, after a pause: each test begins with all of them.
+  const earlier = await shop.network.person();
+  await untilPaid(shop.wanted(await shop.stocked(1n)), earlier.headers);
 });
 afterEach(async () => {
   for (const name of others) shop.network.wireTo(name).mend();
@@ -26,14 +30,47 @@ afterEach(async () => {
 afterAll(() => shop.stop());
 
 /**
- * Orders, and answers the refusal. At the deadline the client gives up by itself, and its error has no reason: one that
- * has a reason came from the service, and in time.
+ * Orders, and answers the refusal for this reason. At the deadline the client gives up by itself, and its error has no
+ * reason: one that has a reason came from the service, and in time. A run in which the machine was too slow for any
+ * answer proves nothing: then `wanted` is asked for again.
  */
-async function refusalOf(request: OrderRequest, timeoutMs: number): Promise<RpcError> {
-  const error = await shop.orders.createOrder(request, { headers, timeoutMs }).catch((e) => e);
-  expect(error).toBeInstanceOf(RpcError);
-  expect(error.reason).not.toBe('');
-  return error;
+async function refusalOf(
+  wanted: () => OrderRequest,
+  timeoutMs: number,
+  reason = 'ORDER_IN_PROGRESS',
+): Promise<RpcError> {
+  for (let run = 0; run < runsMax; run += 1) {
+    const [error, couldAnswer] = await Promise.all([
+      shop.orders.createOrder(wanted(), { headers, timeoutMs }).catch((e) => e),
+      isAnsweredBeside(timeoutMs),
+    ]);
+    expect(error).toBeInstanceOf(RpcError);
+    if (error.reason === reason) return error;
+    expect(couldAnswer, `others were answered in time, and CreateOrder said: ${error}`).toBe(false);
+  }
+  throw new Error(`in ${runsMax} runs nobody was answered within ${timeoutMs} ms`);
+}
+
+const runsMax = 20;
+
+/**
+ * Whether the service answered others in half of the time that CreateOrder keeps for its answer: one who asks together
+ * with it, and one who asks when it has to give up. Theirs take the same way: there, to the writer of orders, and back.
+ */
+async function isAnsweredBeside(timeoutMs: number): Promise<boolean> {
+  const startedAt = performance.now();
+  const spareMs = limits.answerReserveMs / 2;
+  const giveUpMs = timeoutMs - limits.answerReserveMs;
+  const isGivenUp = new Promise((resolve) => setTimeout(resolve, giveUpMs));
+  const answeredMs = async () => {
+    const nobodys = { requestId: uuidv7(), orderId: uuidv7() };
+    await expect(shop.orders.cancelOrder(nobodys, { headers })).rejects.toMatchObject({
+      reason: 'ORDER_NOT_FOUND',
+    });
+    return performance.now() - startedAt;
+  };
+  const [firstMs] = await Promise.all([answeredMs(), isGivenUp]);
+  return firstMs < spareMs && (await answeredMs()) < giveUpMs + spareMs;
 }
 
 function expectInProgress(error: RpcError): string {
@@ -43,13 +80,21 @@ function expectInProgress(error: RpcError): string {
   return orderId!;
 }
 
+/** Asks again until the order is paid, as a customer does whom a service that was away has kept waiting. */
+async function untilPaid(request: OrderRequest, as = headers): Promise<void> {
+  const outcome = () =>
+    shop.orders.createOrder(request, { headers: as }).then(
+      ({ order }) => order!.status,
+      ({ reason }) => reason,
+    );
+  await expect.poll(outcome, { timeout: 10_000, interval: 200 }).toBe(OrderStatus.PAID);
+}
+
 async function orderOf(orderId: string) {
   const { order } = await shop.orders.getOrder({ orderId }, { headers });
   return order!;
 }
 
-/** The service keeps 100 ms of a deadline for its answer, and a machine that stands still for so long misses it. */
-const inTime = { retry: 2 };
 const ways = ['cut', 'hush'] as const;
 const deadlinesMs = [300, 1_500];
 const ends = ways.flatMap((way) => deadlinesMs.map((timeoutMs) => ({ way, timeoutMs })));
@@ -60,13 +105,12 @@ const outages = ['commerce.inventory', 'finance.payment'].flatMap((service) =>
 describe('CreateOrder with a service that is away', () => {
   test.each(outages)(
     'says within $timeoutMs ms that the order is in progress: $service, $way',
-    inTime,
     async ({ service, way, timeoutMs }) => {
       const sku = await shop.stocked(1n);
       const request = shop.wanted(sku);
       const wire = shop.network.wireTo(service);
       wire[way]();
-      const refusal = await refusalOf(request, timeoutMs);
+      const refusal = await refusalOf(() => request, timeoutMs);
       wire.mend();
       const orderId = expectInProgress(refusal);
       await shop.settle();
@@ -78,13 +122,12 @@ describe('CreateOrder with a service that is away', () => {
 
   test.each(ends)(
     'begins nothing without a catalogue and says so within $timeoutMs ms: $way',
-    inTime,
     async ({ way, timeoutMs }) => {
       const sku = await shop.stocked(1n);
       const request = shop.wanted(sku);
       const wire = shop.network.wireTo('commerce.product');
       wire[way]();
-      const refusal = await refusalOf(request, timeoutMs);
+      const refusal = await refusalOf(() => request, timeoutMs, 'CATALOGUE_UNAVAILABLE');
       const begun = await shop.orders.listOrders({}, { headers });
       wire.mend();
       expect(refusal).toMatchObject({
@@ -95,27 +138,21 @@ describe('CreateOrder with a service that is away', () => {
       expect(refusal.metadata).toEqual({});
       expect(begun.orders).toEqual([]);
       // Nothing was begun, so nothing was recorded: the same request buys once the catalogue is back.
-      const outcome = () =>
-        shop.orders.createOrder(request, { headers }).then(
-          ({ order }) => order!.status,
-          ({ reason }) => reason,
-        );
-      await expect.poll(outcome, { timeout: 10_000 }).toBe(OrderStatus.PAID);
+      await untilPaid(request);
     },
   );
 
   test.each(ways)(
     'repeated without a catalogue joins the order that is under way, and later has its answer: %s',
-    inTime,
     async (way) => {
       const sku = await shop.stocked(1n);
       const request = shop.wanted(sku);
       const stock = shop.network.wireTo('commerce.inventory');
       const catalogue = shop.network.wireTo('commerce.product');
       stock.cut();
-      const orderId = expectInProgress(await refusalOf(request, 1_500));
+      const orderId = expectInProgress(await refusalOf(() => request, 1_500));
       catalogue[way]();
-      expect(expectInProgress(await refusalOf(request, 1_500))).toBe(orderId);
+      expect(expectInProgress(await refusalOf(() => request, 1_500))).toBe(orderId);
       stock.mend();
       await shop.settle();
       const { order } = await shop.orders.createOrder(request, { headers });
@@ -137,9 +174,10 @@ describe('CreateOrder with a service that is away', () => {
 
   test('goes on to be paid, however long its stock could not be held', async () => {
     const sku = await shop.stocked(1n);
+    const request = shop.wanted(sku);
     const wire = shop.network.wireTo('commerce.inventory');
     wire.cut();
-    const orderId = expectInProgress(await refusalOf(shop.wanted(sku), 300));
+    const orderId = expectInProgress(await refusalOf(() => request, 300));
     shop.network.clock.advance({ milliseconds: 10 * limits.paymentMsMax });
     wire.mend();
     await shop.settle();
@@ -164,9 +202,10 @@ describe('CreateOrder with a service that is away', () => {
     ['finance.payment.after-record', PaymentStatus.REFUNDED],
   ])('gives up a payment of which nothing is heard from %s on', async (point, ending) => {
     const sku = await shop.stocked(1n);
+    const request = shop.wanted(sku);
     const hold = holdAt(point, 1);
     const wire = shop.network.wireTo('finance.payment');
-    const refused = refusalOf(shop.wanted(sku), 1_500);
+    const refused = refusalOf(() => request, 1_500);
     await hold.reached;
     wire.cut();
     hold.letGo();
@@ -196,16 +235,67 @@ describe('CreateOrder with a card that takes two seconds', () => {
     expect(await shop.chargesOf(order!.orderId)).toBe(1);
   });
 
-  test.each(deadlinesMs)(
-    'says within %i ms that the order is in progress',
-    inTime,
-    async (timeoutMs) => {
+  test.each(deadlinesMs)('says within %i ms that the order is in progress', async (timeoutMs) => {
+    const sku = await shop.stocked(BigInt(runsMax));
+    const wanted = () => shop.wanted(sku, { paymentToken: 'tok_slow_2000' });
+    const orderId = expectInProgress(await refusalOf(wanted, timeoutMs));
+    await shop.settle();
+    expect(await orderOf(orderId)).toMatchObject({ status: OrderStatus.PAID });
+    expect(await shop.chargesOf(orderId)).toBe(1);
+  });
+});
+
+describe('CreateOrder with a payment service that is hard to reach', () => {
+  const payment = () => shop.network.wireTo('finance.payment');
+  const faults: [string, () => void][] = [
+    ['requests take two seconds', () => payment().delay({ there: 2_000 })],
+    ['answers take two seconds', () => payment().delay({ back: 2_000 })],
+    ['requests are lost', () => payment().hush('there')],
+    ['answers are lost', () => payment().hush('back')],
+  ];
+
+  test.each(faults)(
+    'says in time that the order is in progress, and pays it once: its %s',
+    async (_, harm) => {
       const sku = await shop.stocked(1n);
-      const request = shop.wanted(sku, { paymentToken: 'tok_slow_2000' });
-      const orderId = expectInProgress(await refusalOf(request, timeoutMs));
+      const request = shop.wanted(sku);
+      harm();
+      const orderId = expectInProgress(await refusalOf(() => request, 1_500));
+      expect(await shop.stockOf(sku)).toEqual({ onHand: 1n, reserved: 1n, available: 0n });
+      payment().mend();
       await shop.settle();
       expect(await orderOf(orderId)).toMatchObject({ status: OrderStatus.PAID });
       expect(await shop.chargesOf(orderId)).toBe(1);
+      expect(await shop.stockOf(sku)).toEqual({ onHand: 0n, reserved: 0n, available: 0n });
     },
   );
+
+  test('pays the order once while it is as slow as ever, and holds no stock after it', async () => {
+    const sku = await shop.stocked(1n);
+    payment().delay({ there: 2_000 });
+    const request = shop.wanted(sku);
+    const orderId = expectInProgress(await refusalOf(() => request, 1_500));
+    await shop.settle();
+    expect(await orderOf(orderId)).toMatchObject({ status: OrderStatus.PAID });
+    expect(await shop.chargesOf(orderId)).toBe(1);
+    expect(await shop.stockOf(sku)).toEqual({ onHand: 0n, reserved: 0n, available: 0n });
+  });
+
+  test('gives up a payment that took too long to reach, and holds neither stock nor money', async () => {
+    const sku = await shop.stocked(1n);
+    payment().hush('there');
+    const request = shop.wanted(sku);
+    const orderId = expectInProgress(await refusalOf(() => request, 1_500));
+    shop.network.clock.advance({ milliseconds: limits.paymentMsMax + 1 });
+    const available = async () => (await shop.stockOf(sku)).available;
+    await expect.poll(available, { timeout: 20_000 }).toBe(1n);
+    expect(await orderOf(orderId)).toMatchObject({
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.PAYMENT_TIMED_OUT,
+    });
+    payment().mend();
+    await shop.settle();
+    const { capturedMinor, refundedMinor } = await shop.paymentOf(orderId);
+    expect(refundedMinor).toBe(capturedMinor);
+  });
 });

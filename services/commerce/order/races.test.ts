@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { holdAt } from '#kit/testing/hold.ts';
-import { countWaiting, joinMsMax, meetInTurn } from '#kit/testing/meet.ts';
-import type { Network } from '#kit/testing/network.ts';
+import { holdAt, holdWrites } from '#kit/testing/hold.ts';
+import { countWaiting, joinMsMax, meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
+import type { Network, Person } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { limits } from './domain.ts';
 import { type OrderRequest, type Shop, shopServices, startShop } from './testing.ts';
@@ -12,10 +12,13 @@ import { type OrderRequest, type Shop, shopServices, startShop } from './testing
 let shop: Shop;
 /** A second process with the whole shop. */
 let second: Network;
+/** The order service in either. */
+let both: Shop['orders'][];
 
 beforeAll(async () => {
   shop = await startShop();
   second = await startNetwork(shopServices, { joins: shop.network, settings: shop.settings });
+  both = [shop.orders, second.client(OrderService, 'commerce.order')];
 });
 afterEach(async () => {
   await second.settle();
@@ -27,6 +30,13 @@ afterAll(async () => {
 });
 
 const outliveLease = () => shop.network.clock.advance({ milliseconds: limits.leaseMs + 1 });
+
+/** The answers, and the reasons of those who got none. */
+function split<Result>(results: PromiseSettledResult<Result>[]) {
+  const answers = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const refusals = results.flatMap((one) => (one.status === 'rejected' ? [one.reason.reason] : []));
+  return { answers, refusals };
+}
 
 /** A request for the same SKU in two lines, so many units in each. */
 function inTwoLines(sku: string, quantity: bigint): OrderRequest {
@@ -57,40 +67,51 @@ test('two lines of one SKU that are too much only together are too much', async 
   expect(order).toMatchObject({ status: OrderStatus.CANCELLED, cancelDetail: sku });
 });
 
-test('one request id in two processes makes one order with one answer', async () => {
-  const sku = await shop.stocked(100n);
-  const { headers } = await shop.network.person();
-  const both = [shop.orders, second.client(OrderService, 'commerce.order')];
-  const request = shop.wanted(sku);
-  const answers = await Promise.all(
-    Array.from({ length: 64 }, (_, i) => both[i % 2]!.createOrder(request, { headers })),
-  );
-  for (const answer of answers) expect(answer).toEqual(answers[0]);
-  expect(await shop.stockOf(sku)).toMatchObject({ onHand: 99n });
-});
+describe('callers of two processes that meet before either commits', () => {
+  const create = (i: number, request: OrderRequest, { headers }: Person) =>
+    both[i % 2]!.createOrder(request, { headers });
+  const at = (point: string) => ({ point, sql: shop.network.sql });
 
-/**
- * Lets nobody commit who takes over orders that were handed back, until let go. A takeover is one statement and has no
- * place for a debug point: a trigger waits at its end.
- */
-async function holdTakeovers() {
-  const { sql } = shop.network;
-  const takeoverLock = 1;
-  await sql.unsafe(`
-    create function commerce_order.hold_takeover() returns trigger language plpgsql as $$
-    begin perform pg_advisory_xact_lock_shared(${takeoverLock}); return null; end $$;
-    create trigger hold_takeover after update on commerce_order.customer_order for each row
-      when (old.lease_until = old.created_at) execute function commerce_order.hold_takeover()`);
-  const session = await sql.reserve();
-  await session`select pg_advisory_lock(${takeoverLock})`;
-  return {
-    async letGo() {
-      await session`select pg_advisory_unlock(${takeoverLock})`;
-      session.release();
-      await sql`drop function commerce_order.hold_takeover cascade`;
-    },
-  };
-}
+  test('64 of them, with one request, make one order and one charge and hear one answer', async () => {
+    const sku = await shop.stocked(100n);
+    const request = shop.wanted(sku);
+    const customer = await shop.network.person();
+    const results = await meetInCrowd(at('commerce.order.before-commit'), 64, (i) =>
+      create(i, request, customer),
+    );
+    const { answers, refusals } = split(results);
+    expect(refusals).toEqual([]);
+    for (const answer of answers) expect(answer).toEqual(answers[0]);
+    expect(await shop.stockOf(sku)).toMatchObject({ onHand: 99n });
+    expect(await shop.chargesOf(answers[0]!.order!.orderId)).toBe(1);
+  });
+
+  test('64 of them, with one request id and as many bodies, are obeyed once', async () => {
+    const sku = await shop.stocked(10_000n);
+    const requestId = uuidv7();
+    const customer = await shop.network.person();
+    const results = await meetInCrowd(at('commerce.order.before-commit'), 64, (i) =>
+      create(i, shop.wanted(sku, { quantity: BigInt(i + 1), requestId }), customer),
+    );
+    const { answers, refusals } = split(results);
+    expect(refusals).toEqual(Array(63).fill('REQUEST_ID_REUSED'));
+    const { quantity } = answers[0]!.order!.lines[0]!;
+    expect(await shop.stockOf(sku)).toMatchObject({ onHand: 10_000n - quantity });
+  });
+
+  test('50 of them, who want the last unit, are sold it once, and nobody else is charged', async () => {
+    const sku = await shop.stocked(1n);
+    const customers = await Promise.all([1, 2].map(() => shop.network.person()));
+    const results = await meetInCrowd(at('commerce.inventory.before-commit'), 50, (i) =>
+      create(i, shop.wanted(sku), customers[i % 2]!),
+    );
+    const { answers, refusals } = split(results);
+    expect(refusals).toEqual([]);
+    const statuses = answers.map(({ order }) => order!.status);
+    expect(statuses.filter((status) => status === OrderStatus.PAID)).toHaveLength(1);
+    expect(statuses.filter((status) => status === OrderStatus.CANCELLED)).toHaveLength(49);
+  });
+});
 
 test('two recovery workers take over each order of a process that stops, once', async () => {
   const sku = await shop.stocked(100n);
@@ -115,7 +136,12 @@ test('two recovery workers take over each order of a process that stops, once', 
   const disarm = armDebugPoint('commerce.order.after-reserve', () => {
     drives += 1;
   });
-  const takeovers = await holdTakeovers();
+  // A takeover is one statement. Only orders that were handed back are taken over at once.
+  const letTakeoversGo = await holdWrites(shop.network.sql, {
+    table: 'commerce_order.customer_order',
+    on: 'update',
+    when: 'old.lease_until = old.created_at',
+  });
   await third.stop();
   const { sql } = shop.network;
   let idle = 0;
@@ -132,7 +158,7 @@ test('two recovery workers take over each order of a process that stops, once', 
       .poll(async () => idle + (await countWaiting(sql)), { timeout: joinMsMax })
       .toBeGreaterThanOrEqual(3);
   } finally {
-    await takeovers.letGo();
+    await letTakeoversGo();
   }
   await Promise.all(recovering);
   await Promise.all([shop.network.settle(), second.settle()]);

@@ -1,14 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { chooseSeed, printSeed } from '#kit/testing/property.ts';
 import { signEvent, type WireOperation } from './provider-wire.ts';
 import { type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
 
+/** By which events are reordered and late. */
+const seed = chooseSeed();
 let paid: PaidNetwork;
 
+beforeEach(() => printSeed(seed));
 beforeAll(async () => {
   // Every event three times, late and in any order.
-  const sandbox = { webhookCopies: 3, webhookShuffle: true };
+  const sandbox = { webhookCopies: 3, webhookShuffle: seed };
   paid = await startPaidNetwork(['finance.payment'], { sandbox });
 });
 afterAll(() => paid.stop());

@@ -3,7 +3,8 @@ import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_p
 import type { RpcError } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Client } from '#kit/rpc/client.ts';
-import { meetAt } from '#kit/testing/meet.ts';
+import { holdWrites } from '#kit/testing/hold.ts';
+import { countWaiting, joinMsMax, meetAt, meetInCrowd } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
@@ -39,14 +40,30 @@ function split<Result>(results: PromiseSettledResult<Result>[]) {
   return { values, reasons };
 }
 
-describe('64 callers in two processes', () => {
+describe('64 callers in two processes, whose writes meet before either commits,', () => {
+  /** A begin is one statement: each process has sent one before either commits. */
+  async function beginTogether<Result>(call: (i: number) => Promise<Result>) {
+    const { sql } = paid.network;
+    const letGo = await holdWrites(sql, { table: 'finance_payment.payment', on: 'insert' });
+    const calls = times(64, call);
+    const both = () => countWaiting(sql);
+    await expect.poll(both, { timeout: joinMsMax }).toBeGreaterThanOrEqual(2);
+    await letGo();
+    return split(await calls);
+  }
+
+  /** Refunds change payments that are there: nobody else may be writing one meanwhile. */
+  async function refundTogether<Result>(call: (i: number) => Promise<Result>) {
+    await Promise.all([paid.settle(), other.settle()]);
+    const at = { point: 'finance.payment.before-commit', sql: paid.network.sql };
+    return split(await meetInCrowd(at, 64, call));
+  }
+
   test.each(['tok_visa', 'tok_slow_200', 'tok_error'])(
     'with one request and %s make one charge and hear one answer',
     async (token) => {
       const request = paid.asked(token);
-      const { values, reasons } = split(
-        await times(64, (i) => both[i % 2]!.processPayment(request)),
-      );
+      const { values, reasons } = await beginTogether((i) => both[i % 2]!.processPayment(request));
       expect(reasons).toEqual([]);
       for (const value of values) expect(value).toEqual(values[0]);
       expect(values[0]!.payment!.status).toBe(PaymentStatus.CAPTURED);
@@ -57,8 +74,8 @@ describe('64 callers in two processes', () => {
   test('with one request id and two bodies pay one of them', async () => {
     const first = paid.asked();
     const bodies = [first, { ...paid.asked(), requestId: first.requestId }];
-    const { values, reasons } = split(
-      await times(64, (i) => both[i % 2]!.processPayment(bodies[(i >> 1) % 2]!)),
+    const { values, reasons } = await beginTogether((i) =>
+      both[i % 2]!.processPayment(bodies[(i >> 1) % 2]!),
     );
     expect(values).toHaveLength(32);
     expect(new Set(values.map(({ payment }) => payment!.orderId)).size).toBe(1);
@@ -67,8 +84,8 @@ describe('64 callers in two processes', () => {
 
   test('with requests of their own pay an order once', async () => {
     const request = paid.asked();
-    const { values, reasons } = split(
-      await times(64, (i) => both[i % 2]!.processPayment({ ...request, requestId: uuidv7() })),
+    const { values, reasons } = await beginTogether((i) =>
+      both[i % 2]!.processPayment({ ...request, requestId: uuidv7() }),
     );
     expect(values).toHaveLength(1);
     expect(reasons).toEqual(Array(63).fill('PAYMENT_EXISTS'));
@@ -78,10 +95,8 @@ describe('64 callers in two processes', () => {
   test('refund together what was captured and not more', async () => {
     const { payment } = await paid.payments().processPayment(paid.asked('tok_visa', 1000n));
     const { paymentId } = payment!;
-    const { values, reasons } = split(
-      await times(64, (i) =>
-        both[i % 2]!.refundPayment({ requestId: uuidv7(), paymentId, amountMinor: 30n }),
-      ),
+    const { values, reasons } = await refundTogether((i) =>
+      both[i % 2]!.refundPayment({ requestId: uuidv7(), paymentId, amountMinor: 30n }),
     );
     expect(values).toHaveLength(33);
     expect(reasons).toEqual(Array(31).fill('REFUND_TOO_LARGE'));
@@ -91,7 +106,7 @@ describe('64 callers in two processes', () => {
   test('refund with one request once', async () => {
     const { payment } = await paid.payments().processPayment(paid.asked('tok_visa', 1000n));
     const request = { requestId: uuidv7(), paymentId: payment!.paymentId, amountMinor: 30n };
-    const { values, reasons } = split(await times(64, (i) => both[i % 2]!.refundPayment(request)));
+    const { values, reasons } = await refundTogether((i) => both[i % 2]!.refundPayment(request));
     expect(reasons).toEqual([]);
     for (const value of values) expect(value).toEqual(values[0]);
     expect((await paid.paymentOf(payment!.orderId)).refundedMinor).toBe(30n);
@@ -101,14 +116,16 @@ describe('64 callers in two processes', () => {
     const [one, two] = await Promise.all(
       [1, 2].map(async () => (await paid.payments().processPayment(paid.asked())).payment!),
     );
+    const givenBack = async () => BigInt((await paid.sandbox.summary()).EUR!.refunded_minor);
+    const before = await givenBack();
     const request = { requestId: uuidv7(), amountMinor: 30n };
-    const { values, reasons } = split(
-      await times(64, (i) =>
-        both[i % 2]!.refundPayment({ ...request, paymentId: (i & 2 ? one! : two!).paymentId }),
-      ),
+    const { values, reasons } = await refundTogether((i) =>
+      both[i % 2]!.refundPayment({ ...request, paymentId: (i & 1 ? one! : two!).paymentId }),
     );
     expect(new Set(values.map(({ payment }) => payment!.paymentId)).size).toBe(1);
     expect(new Set(reasons)).toEqual(new Set(['REQUEST_ID_REUSED']));
+    await Promise.all([paid.settle(), other.settle()]);
+    expect(await givenBack()).toBe(before + 30n);
   });
 });
 

@@ -20,7 +20,8 @@ function readOptions(env: NodeJS.ProcessEnv): SandboxOptions {
     webhookTarget: env.SANDBOX_WEBHOOK_TARGET || undefined,
     webhookSecret: PROVIDER_WEBHOOK_SECRET,
     webhookCopies: Number(env.SANDBOX_WEBHOOK_COPIES ?? 1),
-    webhookShuffle: env.SANDBOX_WEBHOOK_SHUFFLE === '1',
+    // A seed: the same one shuffles events in the same way.
+    webhookShuffle: env.SANDBOX_WEBHOOK_SHUFFLE ? Number(env.SANDBOX_WEBHOOK_SHUFFLE) : undefined,
     delayMs: Number(env.SANDBOX_DELAY_MS ?? 0),
   };
 }

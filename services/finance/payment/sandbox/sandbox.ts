@@ -6,6 +6,7 @@ import { migrate } from '#kit/db/migrate.ts';
 import { createServer } from '#kit/host/node-http.ts';
 import { createApi } from './api.ts';
 import { createBook, type Total } from './book.ts';
+import { createShuffle } from './shuffle.ts';
 import { targetOf } from './target.ts';
 import { type Deliver, startWebhooks } from './webhooks.ts';
 
@@ -21,8 +22,8 @@ export interface SandboxOptions {
   webhookSecret: string;
   /** How often each event is sent. */
   webhookCopies?: number;
-  /** Whether events go out in any order, each some time late. */
-  webhookShuffle?: boolean;
+  /** Events go out in another order, each some time late, as follows from this seed; in order when absent. */
+  webhookShuffle?: number | undefined;
   /** Added to every charge and authorization. */
   delayMs?: number;
   clock?: Clock;
@@ -52,7 +53,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     typeof options.webhookTarget === 'string'
       ? targetOf(options.webhookTarget)
       : { deliver: options.webhookTarget, close: () => {} };
-  const isShuffled = options.webhookShuffle ?? false;
+  const { webhookShuffle: seed } = options;
+  const shuffle = seed === undefined ? undefined : createShuffle(seed);
   const webhooks =
     target.deliver &&
     startWebhooks({
@@ -60,12 +62,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       deliver: target.deliver,
       secret: options.webhookSecret,
       clock,
-      isShuffled,
+      shuffle,
     });
   const settled = async () => webhooks?.settled();
   const book = createBook(database, {
     copies: webhooks === undefined ? 0 : (options.webhookCopies ?? 1),
-    dueAt: () => new Date(Date.now() + (isShuffled ? Math.random() * shuffleMsMax : 0)),
+    dueAt: () => new Date(Date.now() + (shuffle?.below(shuffleMsMax) ?? 0)),
     changed: () => webhooks?.wake(),
   });
   const api = createApi(book, { delayMs: options.delayMs ?? 0, eventsSettled: settled });

@@ -1,6 +1,7 @@
 import type { Clock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
 import { signEvent } from '../provider-wire.ts';
+import type { Shuffle } from './shuffle.ts';
 
 /** Hands one signed event over; rejects when it was not acknowledged. */
 export type Deliver = (payload: Uint8Array, signature: string) => Promise<void>;
@@ -30,17 +31,19 @@ export function startWebhooks(options: {
   deliver: Deliver;
   secret: string;
   clock: Clock;
-  isShuffled: boolean;
+  /** In which order events that are due go out; as they came when absent. */
+  shuffle: Shuffle | undefined;
 }): Webhooks {
-  const { database, deliver, secret, clock, isShuffled } = options;
+  const { database, deliver, secret, clock, shuffle } = options;
   const { sql } = database;
   let stopped = false;
   let wake = () => {};
 
   async function round(): Promise<number> {
-    const rows = await sql<Row[]>`
+    const due = await sql<Row[]>`
       select event_id, copy, body, attempts from webhook where due_at <= ${new Date()}
-      order by ${isShuffled ? sql`random()` : sql`due_at, event_id`} limit ${deliverMax}`;
+      order by due_at, event_id, copy limit ${deliverMax}`;
+    const rows = shuffle?.order(due) ?? due;
     const results = await Promise.allSettled(rows.map(send));
     const failed = rows.filter((_, i) => results[i]!.status === 'rejected');
     const taken = rows.filter((_, i) => results[i]!.status === 'fulfilled');
