@@ -7,6 +7,7 @@ import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { policyOf } from '#kit/rpc/policy.ts';
 import { serviceContracts } from '#services/contracts.ts';
 import { root } from '../run.ts';
+import { findUnmarked } from './sensitivity.ts';
 
 /** Every service of the contract, those of the kit included. */
 export function allServices(): DescService[] {
@@ -18,10 +19,11 @@ export async function findContractFaults(): Promise<string[]> {
   const names = new Set(serviceContracts.map(({ name }) => name));
   const registered = new Set<DescService>([...allServices(), EchoService]);
   const services = await generatedServices();
-  return services.flatMap((service) => [
+  const faults = services.flatMap((service) => [
     ...(registered.has(service) ? [] : [unregistered(service)]),
     ...service.methods.flatMap((method) => faultsOf(method, names)),
   ]);
+  return [...faults, ...findUnmarked(services)];
 }
 
 function unregistered({ file, name }: DescService): string {
@@ -76,13 +78,12 @@ const plannedServices = new Set([
   'finance.compliance',
   'finance.risk',
   'platform.audit',
-  'platform.notification',
   'platform.recommendation',
   'platform.search',
   'social.profile',
 ]);
 
-/** A provider's event has an id of its own, inside the signed payload; a sign-out names the session it ends. */
+/** A provider's event has an id of its own, inside the signed payload. */
 const ownIds = new Set(['HandleProviderEvent']);
 
 function hasRequestId(method: DescMethod): boolean {

@@ -3,7 +3,8 @@
 /* eslint-disable */
 
 // Package platform.policy.v1 holds the options by which a contract says who may call a method, for how long, how often,
-// and which fields must never be shown. The kit reads them from the descriptors and enforces them on every call.
+// and which fields must never be shown. The kit reads the policy of methods from the descriptors and enforces it on every
+// call.
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -331,7 +332,9 @@ export const method: GenExtension<MethodOptions, MethodPolicy> = /*@__PURE__*/
   extDesc(file_platform_policy_v1_policy, 0);
 
 /**
- * sensitivity says how carefully a field is handled. Absent means ORDINARY.
+ * sensitivity says how carefully a field is handled. Nothing in the mesh writes messages into logs, traces or metrics;
+ * what is marked is planted and looked for there by a test, and the build refuses fields whose names say what they
+ * are, as password or email, and which are not marked. Absent means ordinary.
  *
  * @generated from extension: platform.policy.v1.Sensitivity sensitivity = 50102;
  */

@@ -1,0 +1,102 @@
+/** What the contract marks secret or personal shows in no log line, span, refusal or metric; a secret in no event either. */
+import type { DescMessage } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Sensitivity } from '#gen/platform/policy/v1/policy_pb.ts';
+import { scrape } from '#kit/telemetry/metrics.ts';
+import { sensitivityOf } from '#tools/check/sensitivity.ts';
+import { admitted, allMethods, type Caller, createCaller } from '../support/any-method.ts';
+import { collectEvidence, messagesOf } from '../support/evidence.ts';
+import { requestsWith } from '../support/requests/planted.ts';
+import { refusalText } from '../support/secrecy.ts';
+import { startWorld, type World } from '../support/world.ts';
+
+const { SECRET, PERSONAL } = Sensitivity;
+const mark = 'canary-of-a-mark';
+/** The same by the rules of whatever is marked: some text, a password, an address, a telephone number, a token. */
+const texts = [mark, `${mark}@example.com`, '+4930271828182', `tok_${mark.replaceAll('-', '_')}`];
+const traces = [mark, '271828182', mark.replaceAll('-', '_')];
+
+const evidence = collectEvidence();
+let world: World;
+let call: Caller;
+
+beforeAll(async () => {
+  world = await startWorld(evidence.options);
+  call = createCaller(world.network);
+});
+afterAll(async () => {
+  evidence.stop();
+  await world.stop();
+});
+
+/** How a field that a path leads to is marked, by itself or by what it lies in. */
+function markOn(schema: DescMessage, path: string): Sensitivity {
+  let message: DescMessage | undefined = schema;
+  for (const name of path.replace(/ key$/, '').split('.')) {
+    const field: DescMessage['fields'][number] = message!.fields.find((one) => one.name === name)!;
+    if (sensitivityOf(field) !== Sensitivity.UNSPECIFIED) return sensitivityOf(field);
+    message = field.message;
+  }
+  return Sensitivity.UNSPECIFIED;
+}
+
+const subjects = allMethods().flatMap((subject) => {
+  const paths = requestsWith('', subject.method.input).map(({ field }) => field);
+  const marked = paths.filter((path) =>
+    [SECRET, PERSONAL].includes(markOn(subject.method.input, path) as typeof SECRET),
+  );
+  return marked.length === 0 ? [] : [{ ...subject, marked }];
+});
+
+describe('what is marked', () => {
+  test.each(subjects)('$title: is sent, and not repeated by a refusal', async (subject) => {
+    let sent = 0;
+    for (const text of texts) {
+      for (const { field, request } of requestsWith(text, subject.method.input)) {
+        if (!subject.marked.includes(field)) continue;
+        sent += 1;
+        const refusal = await call(subject, admitted(subject), request);
+        if (refusal === undefined) continue;
+        for (const trace of traces) expect(refusalText(refusal), field).not.toContain(trace);
+      }
+    }
+    expect(sent).toBeGreaterThanOrEqual(texts.length);
+  });
+
+  test('was sent to all who take passwords, tokens, names and addresses', () => {
+    const names = new Set(subjects.map(({ method }) => method.name));
+    for (const name of [
+      'CreateUser',
+      'Authenticate',
+      'ChangePassword',
+      'CreateOrder',
+      'AddAddress',
+    ]) {
+      expect(names).toContain(name);
+    }
+  });
+
+  test('is in no log line, span or metric', async () => {
+    await world.settle();
+    const lines = evidence.lines.join('\n');
+    const spans = evidence
+      .spans()
+      .map(({ text }) => text)
+      .join('\n');
+    expect(lines).toContain('rpc.answered');
+    expect(spans).toContain('/platform.user.v1.UserService/CreateUser');
+    for (const trace of traces) {
+      expect(lines).not.toContain(trace);
+      expect(spans).not.toContain(trace);
+      expect(await scrape()).not.toContain(trace);
+    }
+  });
+
+  test('is in no event', async () => {
+    const messages = await messagesOf(world.network);
+    expect(messages.map(({ type }) => type)).toContain('UserCreated');
+    for (const { type, text } of messages) {
+      for (const trace of traces) expect(text, type).not.toContain(trace);
+    }
+  });
+});
