@@ -6,10 +6,10 @@ import { shellWords } from './tool.ts';
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
   scripts: Record<string, string>;
 };
-/** The commands of this repository; a benchmark has arguments of its own. */
+/** The commands of this repository. */
 const tools = Object.entries(scripts).flatMap(([name, script]) => {
   const file = /^node (tools\/.*)$/.exec(script)?.[1];
-  return file === undefined || name === 'bench' ? [] : [{ name, file }];
+  return file === undefined ? [] : [{ name, file }];
 });
 
 test.each(tools)('npm run $name -- --help prints how it is used', async ({ name, file }) => {
@@ -29,6 +29,8 @@ test.each([
   [['check', '--speed'], "Unknown option '--speed'"],
   [['chaos/main', '--kills', '0'], '--kills must be a whole number from 1 on, not "0"'],
   [['demo/main', 'bank'], '"bank" is no story'],
+  [['bench/main'], 'name one of memory, orders, rpc, reserve'],
+  [['bench/main', 'rpc', '--seconds', 'x'], '--seconds must be above 0, not "x"'],
   [['new'], 'name one service to begin'],
   [['gen', 'order'], "Unexpected argument 'order'"],
 ])('%j is refused before anything is done', async ([tool, ...args], sentence) => {
