@@ -6,7 +6,6 @@ import {
   limits,
   MixedCurrencies,
   next,
-  type Order,
   type OrderEvent,
   OrderStatusConflict,
   OrderTooLarge,
@@ -18,24 +17,7 @@ import {
   stepAhead,
   transitions,
 } from './domain.ts';
-
-const pending: Order = {
-  orderId: 'order',
-  userId: 'user',
-  lines: [],
-  currency: 'EUR',
-  totalMinor: 100n,
-  status: 'PENDING',
-  step: 'RESERVE',
-  cancelReason: undefined,
-  cancelDetail: '',
-  paymentId: undefined,
-  trackingCode: '',
-  address: { recipient: '', lines: [], city: '', postalCode: '', countryCode: 'DE' },
-  version: 1n,
-  createdAt: 0,
-  updatedAt: 0,
-};
+import { pending } from './testing-orders.ts';
 
 const told: OrderEvent[] = [
   { kind: 'reserved' },

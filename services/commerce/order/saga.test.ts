@@ -2,29 +2,12 @@ import { expect, test } from 'vitest';
 import { createTestClock } from '#kit/clock.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
-import { limits, type Order } from './domain.ts';
+import { limits } from './domain.ts';
 import { createSagaDriver } from './saga.ts';
 import { Later } from './steps.ts';
 import type { Saga, Store } from './store.ts';
+import { pending } from './testing-orders.ts';
 import type { OrderWriter } from './writer.ts';
-
-const order: Order = {
-  orderId: '',
-  userId: 'user',
-  lines: [],
-  currency: 'EUR',
-  totalMinor: 1n,
-  status: 'PENDING',
-  step: 'RESERVE',
-  cancelReason: undefined,
-  cancelDetail: '',
-  paymentId: undefined,
-  trackingCode: '',
-  address: { recipient: '', lines: [], city: '', postalCode: '', countryCode: 'DE' },
-  version: 1n,
-  createdAt: 0,
-  updatedAt: 0,
-};
 
 /** A driver of orders that get nowhere: the service that they need is away. It has rows in memory, for they never change. */
 function driverOfStuckOrders(drivenMax: number) {
@@ -56,7 +39,7 @@ function driverOfStuckOrders(drivenMax: number) {
   function make(): Saga {
     const orderId = uuidv7();
     const saga = {
-      order: { ...order, orderId },
+      order: { ...pending, orderId },
       requestId: uuidv7(),
       requestHash: Buffer.of(),
       paymentToken: 'tok_visa',
