@@ -54,10 +54,9 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
   async function begin(request: CreateOrderRequest, call: Call): Promise<Command> {
     const userId = userOf(call).id;
     const { hash } = requestKey(call, request);
-    const requestId = request.requestId.toLowerCase();
+    const { requestId, paymentToken } = request;
     const key = createOrderKey(userId, requestId, hash);
     const answer = { key, response: CreateOrderResponseSchema };
-    const { paymentToken } = request;
     const begin = await tryPrice(request, (lines) => {
       const order = newOrder(userId, request, lines, clock.now());
       return { order, requestId, requestHash: hash, paymentToken };
@@ -207,6 +206,6 @@ function maySee(order: Order, { caller }: Call): boolean {
 /** Whose orders a list shows; undefined for everybody's. Throws NotYourOrders. */
 function whoseOrders(user: User, asked: string): string | undefined {
   if (isStaff(user)) return asked || undefined;
-  if (asked !== '' && asked.toLowerCase() !== user.id) throw new NotYourOrders();
+  if (asked !== '' && asked !== user.id) throw new NotYourOrders();
   return user.id;
 }

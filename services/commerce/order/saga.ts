@@ -51,11 +51,13 @@ export function createSagaDriver(deps: {
     stop = resolve;
   });
 
+  const isFull = () => driven.size >= drivenMax;
+
   function drive(saga: Saga): Promise<Settled> {
     const { orderId } = saga.order;
     const already = driven.get(orderId);
     if (already) return already.settled;
-    if (driven.size >= drivenMax) return new Promise(() => {});
+    if (isFull()) return new Promise(() => {});
     let settle: (settled: Settled) => void = () => {};
     const settled = new Promise<Settled>((resolve) => {
       settle = resolve;
@@ -135,14 +137,14 @@ export function createSagaDriver(deps: {
       return driven.size;
     },
     get isFull() {
-      return driven.size >= drivenMax;
+      return isFull();
     },
     recovery: {
       name: 'commerce.order.recovery',
       everyMs: limits.takeoverEveryMs,
       async run() {
+        if (isFull()) return 0;
         const room = Math.min(drivenMax - driven.size, limits.takeoverBatchMax);
-        if (room <= 0) return 0;
         const sagas = await store.takeOver(clock.now(), room);
         for (const saga of sagas) void drive(saga);
         return sagas.length;
