@@ -44,6 +44,7 @@ beforeAll(async () => {
     subscription: subscription({
       name: 'texts',
       schema: EchoRequestSchema,
+      concerns: ({ text }) => text !== 'small talk',
       async handle(events, tx) {
         for (const { message } of events) await tx`insert into heard values (${message.text})`;
         await react(events, tx);
@@ -111,6 +112,17 @@ describe('a consumer', () => {
     // Past the bus's own memory of message ids.
     for (let i = 0; i < 3; i += 1) await consumer.replay(eventOf('a', id));
     expect(await heard()).toEqual(['a', 'b']);
+  });
+
+  test('acknowledges what does not concern it, and keeps no record of it', async () => {
+    const [talk, news] = [eventOf('small talk'), eventOf('news')];
+    await bus.send([talk, news]);
+    await idle();
+    expect(await heard()).toEqual(['news']);
+    expect(await countDeadLetters(bus, service)).toBe(0);
+    const taken = await database.sql<{ event_id: string }[]>`
+      select event_id from inbox where event_id in ${database.sql([talk.id, news.id])}`;
+    expect(taken).toEqual([{ event_id: news.id }]);
   });
 
   test('does again what failed, as a whole', async () => {

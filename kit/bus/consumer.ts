@@ -1,4 +1,4 @@
-import type { DescMessage } from '@bufbuild/protobuf';
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -25,6 +25,11 @@ export interface Subscription<Schema extends DescMessage = DescMessage> {
   /** Unique within the service; part of the durable consumer's name, so it must not change. */
   name: string;
   schema: Schema;
+  /**
+   * Whether anything is to be done about an event; all concern when absent. One that does not is acknowledged and leaves no
+   * record, for it may come again. Throws PoisonEvent as `handle` does.
+   */
+  concerns?(message: MessageShape<Schema>): boolean;
   handle(events: IncomingEvent<Schema>[], tx: Tx): Promise<void>;
 }
 

@@ -36,19 +36,22 @@ export async function handleAll(options: ConsumerOptions, messages: JsMsg[]): Pr
   for (const message of messages) await handleAll(options, [message]);
 }
 
-/** Handles events in one transaction, those of them that were not taken before. */
+/** Handles in one transaction the events that concern the subscription and that were not taken before. */
 export async function handleEvents(options: ConsumerOptions, events: WireEvent[]): Promise<void> {
   const { database, subscription: sub, service } = options;
   const consumer = `${service}/${sub.name}`;
   const traces = events.flatMap(({ traceparent }) => parseTraceparent(traceparent) ?? []);
   await withConsumerSpan(sub.schema.typeName, traces, (trace) =>
-    detached({ timeoutMs: limits.statementMsMax, trace }, () =>
-      database.transaction(async (tx) => {
-        const fresh = await takeNew(tx, consumer, events);
-        const messages = fresh.map((event) => read(sub.schema, event));
-        if (messages.length > 0) await sub.handle(messages, tx);
-      }),
-    ),
+    detached({ timeoutMs: limits.statementMsMax, trace }, async () => {
+      const concerning = events
+        .map((event) => read(sub.schema, event))
+        .filter(({ message }) => sub.concerns?.(message) ?? true);
+      if (concerning.length === 0) return;
+      await database.transaction(async (tx) => {
+        const fresh = await takeNew(tx, consumer, concerning);
+        if (fresh.length > 0) await sub.handle(fresh, tx);
+      });
+    }),
   );
 }
 
@@ -60,7 +63,11 @@ export async function handleEvents(options: ConsumerOptions, events: WireEvent[]
  * when it is back, after weeks perhaps, and a dead letter may have been done, when the process died before it took it off
  * the list. Whoever must have the room removes records by hand, older than every outbox and dead letter of the mesh.
  */
-async function takeNew(tx: Tx, consumer: string, events: WireEvent[]): Promise<WireEvent[]> {
+async function takeNew(
+  tx: Tx,
+  consumer: string,
+  events: IncomingEvent[],
+): Promise<IncomingEvent[]> {
   const ids = events.map((event) => event.id);
   if (!ids.every(isUuid)) throw new PoisonEvent();
   const rows = await tx<{ event_id: string }[]>`

@@ -47,6 +47,7 @@ export const notification: ServiceModule = {
         subscription({
           name: 'orders',
           schema: OrderChangedSchema,
+          concerns: (changed) => tellingsOfOrder(changed).length > 0,
           handle: (events, tx) =>
             tell(
               tx,
@@ -56,6 +57,7 @@ export const notification: ServiceModule = {
         subscription({
           name: 'payments',
           schema: PaymentChangedSchema,
+          concerns: (changed) => tellingsOfPayment(changed).length > 0,
           handle: (events, tx) =>
             tell(
               tx,
