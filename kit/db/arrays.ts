@@ -36,17 +36,27 @@ export const arrayTypes: Record<string, PostgresType> = Object.fromEntries(
 );
 
 function writeArray(values: readonly unknown[]): string {
-  return `{${values.map(writeElement).join(',')}}`;
+  // Rows of one batch have much in common, and what is like the one before is written already.
+  let last: unknown;
+  let written = writeElement(last);
+  const elements = values.map((value) => {
+    if (value !== last) {
+      last = value;
+      written = writeElement(value);
+    }
+    return written;
+  });
+  return `{${elements.join(',')}}`;
 }
 
-/** What may stand in an array as it is: the bulk of ids and numbers. */
-const bare = /^[0-9a-z-]+$/;
+/** What may stand in an array as it is: the bulk of ids, numbers and names. */
+const bare = /^[0-9A-Za-z_./-]+$/;
 
 function writeElement(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
   if (value instanceof Uint8Array) return `"\\\\x${hexOf(value)}"`;
   const text = value instanceof Date ? value.toISOString() : String(value);
-  if (bare.test(text) && text !== 'null') return text;
+  if (bare.test(text) && text.toLowerCase() !== 'null') return text;
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 

@@ -29,13 +29,13 @@ export function meets(value: number, target: Target): boolean {
 }
 
 /**
- * Runs variants in turn, several times over, so that a neighbour's load falls on all alike; answers the median of each
- * variant's rounds.
+ * Runs variants in turn, several times over, so that a neighbour's load falls on all alike. Answers what each variant made
+ * of each round.
  */
 export async function interleave<Name extends string>(
   rounds: number,
   variants: Record<Name, () => Promise<number>>,
-): Promise<Record<Name, number>> {
+): Promise<Record<Name, number[]>> {
   const results = {} as Record<Name, number[]>;
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, run] of Object.entries(variants) as [Name, () => Promise<number>][]) {
@@ -43,11 +43,7 @@ export async function interleave<Name extends string>(
       results[name].push(await run());
     }
   }
-  const entries = Object.entries(results) as [Name, number[]][];
-  return Object.fromEntries(entries.map(([name, values]) => [name, median(values)])) as Record<
-    Name,
-    number
-  >;
+  return results;
 }
 
 export function median(values: readonly number[]): number {

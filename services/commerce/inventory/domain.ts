@@ -120,7 +120,8 @@ export function available(stock: Stock): bigint {
 }
 
 /** Adds up lines that name one SKU, and puts them in the order in which rows are locked. */
-export function normalize(lines: readonly Line[]): Line[] {
+export function normalize(lines: readonly Line[]): readonly Line[] {
+  if (lines.length === 1) return lines;
   const total = new Map<string, bigint>();
   for (const { sku, quantity } of lines) total.set(sku, (total.get(sku) ?? 0n) + quantity);
   return [...total]
