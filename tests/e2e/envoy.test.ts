@@ -10,6 +10,7 @@ import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { type Code, codes } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { freePort } from '#kit/testing/port.ts';
+import { placements } from '#tools/mesh/placements.ts';
 import { type BadCredential, badCredentials } from '../support/credentials.ts';
 import { type Envoy, isEnvoyHere, protocols, startEnvoy } from '../support/envoy.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
@@ -150,11 +151,11 @@ const ofTheDoor = new Set([
   ...['accept-encoding', 'grpc-status', 'grpc-message', 'grpc-status-details-bin'],
 ]);
 
-describe.runIf(isEnvoyHere)('behind Envoy', () => {
+describe.runIf(isEnvoyHere).each(placements)('behind Envoy, placement %s', (placement) => {
   let mesh: TestMesh;
   let envoy: Envoy;
   beforeAll(async () => {
-    mesh = await startTestMesh('domain', { env: { MESHWORK_TRUSTED_PROXIES: '127.0.0.1' } });
+    mesh = await startTestMesh(placement, { env: { MESHWORK_TRUSTED_PROXIES: '127.0.0.1' } });
     envoy = (await startEnvoy(mesh, 'https://shop\\.example'))!;
   });
   afterAll(async () => {

@@ -3,12 +3,14 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Mesh, type MeshOptions, startMesh } from '#tools/mesh/mesh.ts';
-import type { Placement } from '#tools/mesh/placements.ts';
+import { groupsOf, type Placement } from '#tools/mesh/placements.ts';
 import { freePortBase } from '#tools/mesh/ports.ts';
 import { removeData } from '#tools/servers/data-dir.ts';
 
 export interface TestMesh extends Mesh {
   readonly dataDir: string;
+  /** The name of the process that hosts a service, the first one where there are several. */
+  processOf(service: string): string;
 }
 
 /** Starts a mesh with its own servers and data; `stop` removes them. */
@@ -28,6 +30,8 @@ export async function startTestMesh(
   return {
     ...mesh,
     dataDir,
+    processOf: (service) =>
+      groupsOf(placement).find(({ services }) => services.includes(service))!.name,
     async stop() {
       await mesh.stop();
       removeData(dataDir);

@@ -12,7 +12,7 @@ import { type LocalCertificates, startAuthority } from './authority.ts';
 import { fillCompileCache } from './compile-cache.ts';
 import { lockData } from './lock.ts';
 import { nodeEnvironment } from './node.ts';
-import { type Group, groupsOf, type Placement, replicasOf } from './placements.ts';
+import { type Group, groupsOf, type Placement, replicasOf, roleOf } from './placements.ts';
 import { metricsPort, sandboxPort, servicePort } from './ports.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
 import { createServiceIdentity, type LocalSecrets, localSecrets } from './secrets.ts';
@@ -109,6 +109,7 @@ async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
     MESHWORK_TRANSPORT: placement === 'single' ? 'direct' : 'wire',
     ...(certificates?.environment ?? identity!.environment(group.services)),
     LOG_LEVEL: options.logLevel ?? 'info',
+    OTEL_SERVICE_NAME: process.env.OTEL_SERVICE_NAME ?? roleOf(group),
     PROVIDER_URL: providerUrl,
     ...secrets,
     ...options.env,

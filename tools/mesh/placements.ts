@@ -39,6 +39,11 @@ export function groupsOf(placement: Placement, only?: readonly string[]): Group[
   return [...groups].map(([name, members]) => ({ name, services: members }));
 }
 
+/** What all processes that share a work are called together: further ones have the name of the first. */
+export function roleOf({ name, services, replica }: Group): string {
+  return replica === undefined ? name : services[0]!;
+}
+
 /** Further processes of services that have one each: `replicas` says how many there are in all, by service. */
 export function replicasOf(
   groups: readonly Group[],

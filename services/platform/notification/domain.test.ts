@@ -74,9 +74,9 @@ describe('the texts', () => {
     const body = (reason: string) =>
       textsOf({ kind: 'ORDER_CANCELLED', parameters: { order_id: 'o', reason } }, 'en').body;
     expect(body('PAYMENT_DECLINED')).toBe(
-      'Your order O was cancelled: the card was declined. Nothing stays charged.',
+      'Your order O was cancelled: the card was declined. Whatever was charged will be paid back.',
     );
-    expect(body('SOMETHING_NEW')).toBe('Your order O was cancelled. Nothing stays charged.');
+    expect(body('SOMETHING_NEW')).toBe('Your order O was cancelled. Whatever was charged will be paid back.');
   });
 
   test('are in the language of the tag, or in English', () => {

@@ -58,7 +58,7 @@ const en: Readonly<Record<Kind, Template>> = {
     const why = reasons.en[reason!];
     return {
       title: 'Order cancelled',
-      body: `Your order ${order} was cancelled${why ? `: ${why}` : ''}. Nothing stays charged.`,
+      body: `Your order ${order} was cancelled${why ? `: ${why}` : ''}. Whatever was charged will be paid back.`,
     };
   },
   PAYMENT_REFUNDED: ({ order, amount }) => ({
@@ -85,7 +85,7 @@ const zh: Readonly<Record<Kind, Template>> = {
     const why = reasons.zh[reason!];
     return {
       title: '订单已取消',
-      body: `您的订单 ${order} 已取消${why ? `：${why}` : ''}。不会产生任何费用。`,
+      body: `您的订单 ${order} 已取消${why ? `：${why}` : ''}。如已扣款，款项将退还给您。`,
     };
   },
   PAYMENT_REFUNDED: ({ order, amount }) => ({

@@ -784,7 +784,7 @@ export const OrderStatus = {
   DELIVERED: 5,
 
   /**
-   * ORDER_STATUS_CANCELLED: nothing is held and nothing stays charged. Final.
+   * ORDER_STATUS_CANCELLED: nothing is held, and whatever was charged will be paid back. Final.
    *
    * @generated from enum value: ORDER_STATUS_CANCELLED = 6;
    */
