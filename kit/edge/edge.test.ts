@@ -179,7 +179,7 @@ test('JSON that says what the contract does not know is refused, not read withou
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
-    return { status: answer.status, body: await answer.json() };
+    return { status: answer.status, body: (await answer.json()) as { message?: string } };
   };
   expect(await ask({ text: 'a' })).toEqual({ status: 200, body: { text: 'a' } });
   const refused = await ask({ text: 'a', txet: 'b' });
