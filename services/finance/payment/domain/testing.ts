@@ -49,6 +49,7 @@ export function expectSound(payment: Payment): void {
   expect(given >= 0n && given <= payment.capturedMinor).toBe(true);
   expect(payment.capturedMinor <= payment.authorizedMinor).toBe(true);
   expect(payment.authorizedMinor <= payment.amountMinor).toBe(true);
+  for (const operation of payment.operations) expect(operation.amountMinor > 0n).toBe(true);
 }
 
 export type Card = 'good' | 'declined' | 'capture_declined' | 'refund_refused';
