@@ -11,6 +11,7 @@ import { next } from './reducer.ts';
 import { requestCapture, requestRefund, requestVoid } from './requests.ts';
 import {
   idle,
+  isRefusal,
   isTaken,
   nextStep,
   putToWork,
@@ -149,7 +150,7 @@ export function createWorld(card: Card, intent: 'CHARGE' | 'AUTHORIZE') {
       expect(verdict === 'APPLIED' || verdict === 'STALE').toBe(true);
       after = applied;
     }
-    const isProgress = after !== payment;
+    const isProgress = after !== payment && !facts.some(isRefusal);
     put({ ...after, work: workLeft(after, { now, isProgress, holder }) });
     const { work } = payment;
     const step = nextStep(payment);
