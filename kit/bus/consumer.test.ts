@@ -10,10 +10,12 @@ import {
   test,
 } from 'vitest';
 import { EchoRequestSchema } from '#gen/platform/testing/v1/testing_pb.ts';
-import type { Database, Tx } from '../db/database.ts';
+import { createDatabase, type Database, type Tx } from '../db/database.ts';
+import { RpcError } from '../errors.ts';
 import { uuidv7 } from '../ids.ts';
 import { limits } from '../limits.ts';
 import { createLogger } from '../telemetry/log.ts';
+import { freePort } from '../testing/port.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
 import { type Bus, connectBus } from './bus.ts';
 import { type Consumer, startConsumer, subscription } from './consumer.ts';
@@ -26,12 +28,15 @@ let testing: TestSchema;
 let database: Database;
 let bus: Bus;
 let consumer: Consumer;
+/** A database that nobody serves. */
+let away: Database;
 /** What the handler does beside noting the texts that it was told. */
 let react: (events: IncomingEvent<typeof EchoRequestSchema>[], tx: Tx) => void | Promise<void>;
 
 beforeAll(async () => {
   testing = await createTestSchema(inject('servers').databaseUrl);
   database = testing.open();
+  away = createDatabase({ url: `postgres://127.0.0.1:${await freePort()}/away`, schema: 'away' });
   await database.sql`create table heard (text text not null)`;
   const namespace = `test_${uuidv7().replaceAll('-', '')}`;
   bus = await connectBus({ url: inject('servers').natsUrl, namespace, name: 'test' });
@@ -63,6 +68,7 @@ afterAll(async () => {
   const streams = [publisher, service, `dead.${publisher}`, `dead.${service}`];
   for (const name of streams) await bus.manager.streams.delete(bus.streamOf(name));
   await bus.close();
+  await away.close();
   await testing.stop();
 });
 
@@ -180,6 +186,26 @@ describe('a consumer', () => {
       failure: 'TypeError',
     });
     expect(await deadLetterOf(late.id)).toBeUndefined();
+  });
+
+  test.each([
+    ['the database', () => away.sql`select 1`],
+    [
+      'another service',
+      () => Promise.reject(new RpcError('unavailable', 'the service has no address')),
+    ],
+  ])('puts nothing aside because %s is away, for however long', async (_, ask) => {
+    redeliverAtOnce();
+    let tries = 0;
+    react = async () => {
+      tries += 1;
+      if (tries <= 2 * limits.deliveriesMax) await ask();
+    };
+    const event = eventOf('patience');
+    await bus.send([event]);
+    await idle();
+    expect(await heard()).toEqual(['patience']);
+    expect(await deadLetterOf(event.id)).toBeUndefined();
   });
 
   test('keeps an event that the dead letters have no room for, until they have', async () => {

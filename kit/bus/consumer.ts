@@ -69,7 +69,7 @@ const nanos = (ms: number) => ms * 1_000_000;
 /**
  * Consumes one type of event durably. Processes that host the same service share the consumer, so each event goes to
  * one of them. An event is acknowledged once its effect is committed; one that keeps failing is moved to the dead
- * letters after limits.deliveriesMax attempts.
+ * letters after limits.deliveriesMax attempts, unless what it needs is away.
  */
 export async function startConsumer(options: ConsumerOptions): Promise<Consumer> {
   const { bus, subscription: sub, service, log } = options;
