@@ -41,21 +41,7 @@ beforeAll(async () => {
   const namespace = `test_${uuidv7().replaceAll('-', '')}`;
   bus = await connectBus({ url: inject('servers').natsUrl, namespace, name: 'test' });
   await bus.ensureStreams(service);
-  consumer = await startConsumer({
-    bus,
-    database,
-    service,
-    log: createLogger(service, { level: 'silent' }),
-    subscription: subscription({
-      name: 'texts',
-      schema: EchoRequestSchema,
-      concerns: ({ text }) => text !== 'small talk',
-      async handle(events, tx) {
-        for (const { message } of events) await tx`insert into heard values (${message.text})`;
-        await react(events, tx);
-      },
-    }),
-  });
+  consumer = await start();
 });
 beforeEach(async () => {
   react = (events) => {
@@ -71,6 +57,24 @@ afterAll(async () => {
   await away.close();
   await testing.stop();
 });
+
+function start(): Promise<Consumer> {
+  return startConsumer({
+    bus,
+    database,
+    service,
+    log: createLogger(service, { level: 'silent' }),
+    subscription: subscription({
+      name: 'texts',
+      schema: EchoRequestSchema,
+      concerns: ({ text }) => text !== 'small talk',
+      async handle(events, tx) {
+        for (const { message } of events) await tx`insert into heard values (${message.text})`;
+        await react(events, tx);
+      },
+    }),
+  });
+}
 
 function eventOf(text: string, id = uuidv7()) {
   const payload = toBinary(EchoRequestSchema, create(EchoRequestSchema, { text }));
@@ -162,6 +166,28 @@ describe('a consumer', () => {
     await bus.manager.consumers.delete(bus.streamOf(publisher), info!.name);
     await bus.send([eventOf('after')]);
     await expect.poll(heard, { timeout: 10_000 }).toEqual(['after', 'before']);
+  });
+
+  test('that stops gives back at once what it has not begun', async () => {
+    const open = Promise.withResolvers<void>();
+    let begun = 0;
+    react = () => {
+      begun += 1;
+      return open.promise;
+    };
+    await bus.send([eventOf('first')]);
+    await expect.poll(() => begun).toBe(1);
+    await bus.send([eventOf('second')]);
+    const waiting = async () => {
+      const [info] = await bus.manager.consumers.list(bus.streamOf(publisher)).next();
+      return info!.num_ack_pending;
+    };
+    await expect.poll(waiting).toBe(2);
+    const stopping = consumer.stop();
+    open.resolve();
+    await stopping;
+    consumer = await start();
+    await expect.poll(heard, { timeout: 5_000 }).toEqual(['first', 'second']);
   });
 
   test('puts aside what fails limits.deliveriesMax times, and nothing that fails less often', async () => {

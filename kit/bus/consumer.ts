@@ -92,7 +92,7 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
   const turns = createTurns();
 
   function take(message: JsMsg) {
-    if (stopped) return;
+    if (stopped) return message.nak();
     queue.push(message);
     working ??= work().finally(() => {
       working = undefined;
@@ -167,6 +167,8 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
       await keeping;
       messages.stop();
       await working;
+      // Or they would come to another process only when the server misses their acknowledgement.
+      for (const message of queue) message.nak();
     },
   };
 }
