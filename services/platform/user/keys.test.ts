@@ -1,5 +1,5 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Network } from '#kit/testing/network.ts';
@@ -76,6 +76,15 @@ describe('signing keys', () => {
     await network.settle();
     expect(await published()).toEqual([next]);
     expect(await network.sql`select key_id from platform_user.signing_key`).toHaveLength(1);
+  });
+
+  test('sign also when the clock is put back to before the first of them', async () => {
+    const other = await startNetwork(['platform.user']);
+    onTestFinished(other.stop);
+    other.clock.advance({ hours: -1 });
+    const { headers, userId } = await clientsOf(other).person();
+    const read = clientsOf(other).users.getUser({ userId }, { headers });
+    await expect(read).resolves.toBeDefined();
   });
 
   test('rotate once, however many ask for it at once', async () => {
