@@ -95,13 +95,15 @@ async function* stream(
   const answers = createQueue<Message>();
   let taken = () => {};
   answers.onTake(() => taken());
+  inbound.cancellation.onCancel(() => taken());
   const send = (message: Message) => {
-    answers.push(message);
+    if (inbound.cancellation.cancelled) return Promise.resolve();
     // One answer waits at most: a slow reader slows the handler.
-    return new Promise<void>((resolve) => {
+    const wait = new Promise<void>((resolve) => {
       taken = resolve;
-      inbound.cancellation.onCancel(resolve);
     });
+    answers.push(message);
+    return wait;
   };
   void dispatcher.streamDirect(inbound, requests, send).then((status) => {
     if (status.code === 0) answers.end();
