@@ -32,6 +32,8 @@ export interface RequestKey {
   scope: string;
   /** SHA-256 of the message, keyed where there is a sealer. */
   hash: Buffer;
+  /** The hashes that it had under earlier secrets of the sealer. */
+  formerHashes?: readonly Buffer[];
   /** Keeps the recorded answer unreadable. */
   sealer?: Sealer | undefined;
 }
@@ -58,16 +60,12 @@ export function requestKey(
   const caller = user?.id ?? service ?? 'anonymous';
   // The request message names the method, so an item of a batch and the single call share their records.
   const method = schema.name.replace(/Request$/, '');
-  return {
-    requestId: request.requestId.toLowerCase(),
-    scope: `${caller}/${method}`,
-    hash: hashOf(toBinary(schema, request), sealer),
-    sealer,
-  };
-}
-
-function hashOf(bytes: Uint8Array, sealer: Sealer | undefined): Buffer {
-  return sealer?.digest('request', bytes) ?? hash('sha256', bytes, 'buffer');
+  const requestId = request.requestId.toLowerCase();
+  const scope = `${caller}/${method}`;
+  const bytes = toBinary(schema, request);
+  if (sealer === undefined) return { requestId, scope, hash: hash('sha256', bytes, 'buffer') };
+  const [present, ...formerHashes] = sealer.digests('request', bytes);
+  return { requestId, scope, hash: present, formerHashes, sealer };
 }
 
 /** Whether there is an answer under this key, to this request or to another: work before the transaction may be saved. */
@@ -301,7 +299,8 @@ function toOutcome(
   { key, response }: Omit<Mutation<unknown>, 'item'>,
   found: Recorded,
 ): Outcome<Message> {
-  if (!key.hash.equals(found.hash)) {
+  const isRecorded = (hash: Buffer) => hash.equals(found.hash);
+  if (!isRecorded(key.hash) && !key.formerHashes?.some(isRecorded)) {
     return { error: new RequestIdReused({ request_id: key.requestId }) };
   }
   if (found.message !== undefined) return { value: found.message };
