@@ -18,7 +18,7 @@ import { DomainError } from '../errors.ts';
 import type { Sealer } from '../identity/sealer.ts';
 import { limits } from '../limits.ts';
 import type { Outcome } from '../load/coalesce.ts';
-import { Conflict, RequestIdReused } from '../mesh-errors.ts';
+import { Conflict, isOfTheMoment, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
 import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
 import { byteaArray } from './arrays.ts';
@@ -77,8 +77,9 @@ export async function isAnswered(database: Database, key: RequestKey): Promise<b
 
 /**
  * Does one mutation once: `work` runs in a transaction in which its answer is recorded as well. When `work` throws a
- * DomainError, what it wrote is undone and the refusal is recorded. Concurrent calls with the same key wait for the
- * first and get its answer. Throws RequestIdReused when the recorded request was another one.
+ * DomainError, what it wrote is undone and the refusal is recorded, unless it is one of the moment (kit/mesh-errors.ts).
+ * Concurrent calls with the same key wait for the first and get its answer. Throws RequestIdReused when the recorded
+ * request was another one.
  */
 export async function answerOnce<Response extends DescMessage>(
   database: Database,
@@ -102,8 +103,13 @@ function toValue(value: unknown) {
 }
 
 function toRefusal(error: unknown): { error: DomainError } {
-  if (error instanceof DomainError) return { error };
+  if (isAnswer(error)) return { error };
   throw error;
+}
+
+/** Only what the domain refused is an answer. A deadline that ended in the middle, say, is none: all of it is undone. */
+function isAnswer(error: unknown): error is DomainError {
+  return error instanceof DomainError && !isOfTheMoment(error);
 }
 
 /** One mutation of a batch: its key, the message type of its answer, and what the work needs to know. */
@@ -254,8 +260,8 @@ function toRecord(
     const bytes = toBinary(response, message);
     return { response: key.sealer?.seal(bytes, idOf(key)) ?? bytes, refusal: null, message };
   }
-  // Only what the domain refused is an answer; anything else undoes the batch.
-  if (!(outcome.error instanceof DomainError)) throw outcome.error;
+  // Anything else undoes the batch.
+  if (!isAnswer(outcome.error)) throw outcome.error;
   const status = statusOfDomainError(outcome.error, domain);
   return { response: null, refusal: toBinary(StatusSchema, status) };
 }
