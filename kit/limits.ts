@@ -112,7 +112,10 @@ export const limits = {
   restMsMax: 200,
   outboxPayloadBytesMax: 512 * 1024, // half of what NATS takes
 
-  /** Deliveries of one event before it is a dead letter, and the pauses between them. */
+  /**
+   * Deliveries of one event before it is a dead letter, and the pauses between them. While the database or another service
+   * is away there is no end to them.
+   */
   deliveriesMax: 6,
   redeliveryBackoffMs: [200, 1_000, 5_000, 15_000, 60_000],
   /** Events that one consumer holds at once. */

@@ -99,3 +99,20 @@ export class FieldsInvalid extends DomainError {
     return `${super.message} (${first.field}: ${first.description}${more})`;
   }
 }
+
+/**
+ * Whether a refusal speaks of this moment and not of the request: the same request may be obeyed in the next. It is never
+ * recorded as an answer.
+ */
+export function isOfTheMoment(error: DomainError<Record<string, string>>): boolean {
+  return momentary.some((kind) => error instanceof kind);
+}
+
+const momentary = [
+  RateLimited,
+  Overloaded,
+  DeadlineTooShort,
+  Draining,
+  ServiceUnreachable,
+  Conflict,
+];

@@ -10,10 +10,12 @@ import {
   test,
 } from 'vitest';
 import { EchoRequestSchema } from '#gen/platform/testing/v1/testing_pb.ts';
-import type { Database, Tx } from '../db/database.ts';
+import { createDatabase, type Database, type Tx } from '../db/database.ts';
+import { RpcError } from '../errors.ts';
 import { uuidv7 } from '../ids.ts';
 import { limits } from '../limits.ts';
 import { createLogger } from '../telemetry/log.ts';
+import { freePort } from '../testing/port.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
 import { type Bus, connectBus } from './bus.ts';
 import { type Consumer, startConsumer, subscription } from './consumer.ts';
@@ -26,17 +28,38 @@ let testing: TestSchema;
 let database: Database;
 let bus: Bus;
 let consumer: Consumer;
+/** A database that nobody serves. */
+let away: Database;
 /** What the handler does beside noting the texts that it was told. */
 let react: (events: IncomingEvent<typeof EchoRequestSchema>[], tx: Tx) => void | Promise<void>;
 
 beforeAll(async () => {
   testing = await createTestSchema(inject('servers').databaseUrl);
   database = testing.open();
+  away = createDatabase({ url: `postgres://127.0.0.1:${await freePort()}/away`, schema: 'away' });
   await database.sql`create table heard (text text not null)`;
   const namespace = `test_${uuidv7().replaceAll('-', '')}`;
   bus = await connectBus({ url: inject('servers').natsUrl, namespace, name: 'test' });
   await bus.ensureStreams(service);
-  consumer = await startConsumer({
+  consumer = await start();
+});
+beforeEach(async () => {
+  react = (events) => {
+    if (events.some(({ message }) => message.text === 'poison')) throw new PoisonEvent();
+  };
+  await database.sql`delete from heard`;
+});
+afterAll(async () => {
+  await consumer.stop();
+  const streams = [publisher, service, `dead.${publisher}`, `dead.${service}`];
+  for (const name of streams) await bus.manager.streams.delete(bus.streamOf(name));
+  await bus.close();
+  await away.close();
+  await testing.stop();
+});
+
+function start(): Promise<Consumer> {
+  return startConsumer({
     bus,
     database,
     service,
@@ -51,20 +74,7 @@ beforeAll(async () => {
       },
     }),
   });
-});
-beforeEach(async () => {
-  react = (events) => {
-    if (events.some(({ message }) => message.text === 'poison')) throw new PoisonEvent();
-  };
-  await database.sql`delete from heard`;
-});
-afterAll(async () => {
-  await consumer.stop();
-  const streams = [publisher, service, `dead.${publisher}`, `dead.${service}`];
-  for (const name of streams) await bus.manager.streams.delete(bus.streamOf(name));
-  await bus.close();
-  await testing.stop();
-});
+}
 
 function eventOf(text: string, id = uuidv7()) {
   const payload = toBinary(EchoRequestSchema, create(EchoRequestSchema, { text }));
@@ -158,6 +168,28 @@ describe('a consumer', () => {
     await expect.poll(heard, { timeout: 10_000 }).toEqual(['after', 'before']);
   });
 
+  test('that stops gives back at once what it has not begun', async () => {
+    const open = Promise.withResolvers<void>();
+    let begun = 0;
+    react = () => {
+      begun += 1;
+      return open.promise;
+    };
+    await bus.send([eventOf('first')]);
+    await expect.poll(() => begun).toBe(1);
+    await bus.send([eventOf('second')]);
+    const waiting = async () => {
+      const [info] = await bus.manager.consumers.list(bus.streamOf(publisher)).next();
+      return info!.num_ack_pending;
+    };
+    await expect.poll(waiting).toBe(2);
+    const stopping = consumer.stop();
+    open.resolve();
+    await stopping;
+    consumer = await start();
+    await expect.poll(heard, { timeout: 5_000 }).toEqual(['first', 'second']);
+  });
+
   test('puts aside what fails limits.deliveriesMax times, and nothing that fails less often', async () => {
     redeliverAtOnce();
     let tries = 0;
@@ -180,6 +212,26 @@ describe('a consumer', () => {
       failure: 'TypeError',
     });
     expect(await deadLetterOf(late.id)).toBeUndefined();
+  });
+
+  test.each([
+    ['the database', () => away.sql`select 1`],
+    [
+      'another service',
+      () => Promise.reject(new RpcError('unavailable', 'the service has no address')),
+    ],
+  ])('puts nothing aside because %s is away, for however long', async (_, ask) => {
+    redeliverAtOnce();
+    let tries = 0;
+    react = async () => {
+      tries += 1;
+      if (tries <= 2 * limits.deliveriesMax) await ask();
+    };
+    const event = eventOf('patience');
+    await bus.send([event]);
+    await idle();
+    expect(await heard()).toEqual(['patience']);
+    expect(await deadLetterOf(event.id)).toBeUndefined();
   });
 
   test('keeps an event that the dead letters have no room for, until they have', async () => {

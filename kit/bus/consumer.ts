@@ -69,7 +69,7 @@ const nanos = (ms: number) => ms * 1_000_000;
 /**
  * Consumes one type of event durably. Processes that host the same service share the consumer, so each event goes to
  * one of them. An event is acknowledged once its effect is committed; one that keeps failing is moved to the dead
- * letters after limits.deliveriesMax attempts.
+ * letters after limits.deliveriesMax attempts, unless what it needs is away.
  */
 export async function startConsumer(options: ConsumerOptions): Promise<Consumer> {
   const { bus, subscription: sub, service, log } = options;
@@ -92,7 +92,7 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
   const turns = createTurns();
 
   function take(message: JsMsg) {
-    if (stopped) return;
+    if (stopped) return message.nak();
     queue.push(message);
     working ??= work().finally(() => {
       working = undefined;
@@ -167,6 +167,8 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
       await keeping;
       messages.stop();
       await working;
+      // Or they would come to another process only when the server misses their acknowledgement.
+      for (const message of queue) message.nak();
     },
   };
 }

@@ -1,9 +1,11 @@
 import { type DescMessage, fromBinary, type Message } from '@bufbuild/protobuf';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Tx } from '../db/database.ts';
-import { sqlState } from '../db/errors.ts';
+import { sqlState, translateDriverError } from '../db/errors.ts';
+import { RpcError } from '../errors.ts';
 import { isUuid } from '../ids.ts';
 import { limits } from '../limits.ts';
+import { Conflict } from '../mesh-errors.ts';
 import { detached } from '../scope.ts';
 import { withConsumerSpan } from '../telemetry/consumer-span.ts';
 import { events as eventsTotal } from '../telemetry/metrics.ts';
@@ -105,7 +107,8 @@ async function giveBack(options: ConsumerOptions, message: JsMsg, error: unknown
   const { bus, service, subscription: sub, log } = options;
   const attempts = message.info.deliveryCount;
   const failure = describe(error);
-  if (attempts < limits.deliveriesMax && !(error instanceof PoisonEvent)) {
+  const isGivenUp = error instanceof PoisonEvent || attempts >= limits.deliveriesMax;
+  if (!isGivenUp || isOfOthers(error)) {
     message.nak(pauseMs(attempts));
     log.warn({ consumer: sub.name, attempts, failure }, 'event.retried');
     return;
@@ -119,6 +122,15 @@ async function giveBack(options: ConsumerOptions, message: JsMsg, error: unknown
     message.nak(pauseMs(attempts));
     log.error({ consumer: sub.name, attempts, failure, cause }, 'event.not_put_aside');
   }
+}
+
+/**
+ * Whether a failure says nothing of the event: the database or another service is away, and comes back. To give up then
+ * would put aside all that came meanwhile, for people to bring back.
+ */
+function isOfOthers(error: unknown): boolean {
+  const isServiceAway = error instanceof RpcError && error.code === 'unavailable';
+  return isServiceAway || translateDriverError(error) instanceof Conflict;
 }
 
 function pauseMs(attempts: number): number {

@@ -239,6 +239,13 @@ describe('a rate limit', () => {
     await expect.poll(() => limiter.take('key', quick), { interval: 10 }).toBe(0);
   });
 
+  test('loses nothing when the clock of Redis is put back', async () => {
+    const limiter = limiterOf();
+    expect(await take(limiter, 1)).toBe(1);
+    await direct.hset(`${prefix}:key`, 'at', Date.now() + 10 * rate.periodMs);
+    expect(await take(limiter, rate.calls)).toBe(rate.calls - 1);
+  });
+
   test.each(['cut', 'hush'] as const)(
     'is each process its own while Redis is away (%s), and common again after it',
     async (how) => {

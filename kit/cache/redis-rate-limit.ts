@@ -10,7 +10,7 @@ local calls, period = tonumber(ARGV[1]), tonumber(ARGV[2])
 local stored = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local tokens = tonumber(stored[1]) or calls
 local last = tonumber(stored[2]) or at
-tokens = math.min(calls, tokens + (at - last) * calls / period)
+tokens = math.min(calls, tokens + math.max(0, at - last) * calls / period)
 local wait = 0
 if tokens >= 1 then tokens = tokens - 1 else wait = math.ceil((1 - tokens) * period / calls) end
 redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', at)

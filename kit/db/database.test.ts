@@ -1,10 +1,21 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from 'vitest';
+import { Conflict } from '../mesh-errors.ts';
 import { Cancellation, detached, runInScope } from '../scope.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
-import type { Database, Tx } from './database.ts';
+import { createDatabase, type Database, type Tx } from './database.ts';
+import { translateDriverError } from './errors.ts';
 import { MigrationChanged, migrate } from './migrate.ts';
 
 let testing: TestSchema;
@@ -131,6 +142,18 @@ describe('a service', () => {
     const reading = database.sql`select * from testing_other.outbox`;
     await expect(reading).rejects.toMatchObject({ code: '42501' });
   });
+});
+
+test.each([
+  ['refuses connections', '127.0.0.1:1'],
+  ['has a name that nobody knows now', 'nowhere.invalid'],
+])('a server that %s is one that is away for a while', async (_, host) => {
+  const away = createDatabase({ url: `postgres://${host}/away`, schema: 'away' });
+  onTestFinished(away.close);
+  const error = await away.check().catch((thrown) => thrown);
+  expect(translateDriverError(error)).toBeInstanceOf(Conflict);
+  const unbegun = await away.transaction(async (tx) => tx`select 1`).catch((thrown) => thrown);
+  expect(translateDriverError(unbegun)).toBeInstanceOf(Conflict);
 });
 
 describe('migrations', () => {

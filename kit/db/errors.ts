@@ -6,7 +6,10 @@ import { Conflict, DeadlineTooShort } from '../mesh-errors.ts';
  */
 const transient = new Set(['40001', '40P01', '55P03', '57P01', '57P02', '57P03', '53300']);
 
-/** Errors of the connection, by postgres.js and Node. The statement may or may not have been done. */
+/**
+ * Errors of the connection, by postgres.js and Node. The statement may or may not have been done. The last ones are of a
+ * host that is just being replaced: its name, or the way to it, is gone for a while.
+ */
 const lost = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_ENDED',
@@ -15,6 +18,11 @@ const lost = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
 ]);
 
 /** Failures of a whole transaction that met another one: it was rolled back and may be done anew at once. */

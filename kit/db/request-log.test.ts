@@ -10,8 +10,9 @@ import { type Caller, nobody } from '../identity/caller.ts';
 import { createSealer, type Sealer } from '../identity/sealer.ts';
 import { uuidv7 } from '../ids.ts';
 import { limits } from '../limits.ts';
-import { Conflict, RequestIdReused } from '../mesh-errors.ts';
+import { Conflict, DeadlineTooShort, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
+import { Cancellation, runInScope } from '../scope.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
 import type { Database, Tx } from './database.ts';
 import {
@@ -194,6 +195,23 @@ describe('a request', () => {
     await expect(failing).rejects.toThrow(TypeError);
     expect(await isAnswered(database, key)).toBe(false);
     await answer(database, key, doing('b'));
+    expect(await effects()).toEqual(['b']);
+  });
+
+  test('whose caller goes in the middle is undone, and is done when it comes again', async () => {
+    const key = keyOf(uuidv7());
+    const cancellation = new Cancellation();
+    const scope = { deadlineAt: Date.now() + 60_000, trace: undefined, authorization: undefined };
+    const asked = runInScope({ ...scope, cancellation }, () =>
+      answer(database, key, async (tx) => {
+        await tx`insert into effect values ('begun')`;
+        cancellation.cancel();
+        return doing('a')(tx);
+      }),
+    );
+    await expect(asked).rejects.toThrow(DeadlineTooShort);
+    expect(await effects()).toEqual([]);
+    expect(await answer(other, key, doing('b', 3))).toMatchObject({ replayedCount: 3 });
     expect(await effects()).toEqual(['b']);
   });
 

@@ -18,7 +18,7 @@ import { DomainError } from '../errors.ts';
 import type { Sealer } from '../identity/sealer.ts';
 import { limits } from '../limits.ts';
 import type { Outcome } from '../load/coalesce.ts';
-import { Conflict, RequestIdReused } from '../mesh-errors.ts';
+import { Conflict, isOfTheMoment, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
 import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
 import { byteaArray } from './arrays.ts';
@@ -32,6 +32,8 @@ export interface RequestKey {
   scope: string;
   /** SHA-256 of the message, keyed where there is a sealer. */
   hash: Buffer;
+  /** The hashes that it had under earlier secrets of the sealer. */
+  formerHashes?: readonly Buffer[];
   /** Keeps the recorded answer unreadable. */
   sealer?: Sealer | undefined;
 }
@@ -58,16 +60,12 @@ export function requestKey(
   const caller = user?.id ?? service ?? 'anonymous';
   // The request message names the method, so an item of a batch and the single call share their records.
   const method = schema.name.replace(/Request$/, '');
-  return {
-    requestId: request.requestId.toLowerCase(),
-    scope: `${caller}/${method}`,
-    hash: hashOf(toBinary(schema, request), sealer),
-    sealer,
-  };
-}
-
-function hashOf(bytes: Uint8Array, sealer: Sealer | undefined): Buffer {
-  return sealer?.digest('request', bytes) ?? hash('sha256', bytes, 'buffer');
+  const requestId = request.requestId.toLowerCase();
+  const scope = `${caller}/${method}`;
+  const bytes = toBinary(schema, request);
+  if (sealer === undefined) return { requestId, scope, hash: hash('sha256', bytes, 'buffer') };
+  const [present, ...formerHashes] = sealer.digests('request', bytes);
+  return { requestId, scope, hash: present, formerHashes, sealer };
 }
 
 /** Whether there is an answer under this key, to this request or to another: work before the transaction may be saved. */
@@ -79,8 +77,9 @@ export async function isAnswered(database: Database, key: RequestKey): Promise<b
 
 /**
  * Does one mutation once: `work` runs in a transaction in which its answer is recorded as well. When `work` throws a
- * DomainError, what it wrote is undone and the refusal is recorded. Concurrent calls with the same key wait for the
- * first and get its answer. Throws RequestIdReused when the recorded request was another one.
+ * DomainError, what it wrote is undone and the refusal is recorded, unless it is one of the moment (kit/mesh-errors.ts).
+ * Concurrent calls with the same key wait for the first and get its answer. Throws RequestIdReused when the recorded
+ * request was another one.
  */
 export async function answerOnce<Response extends DescMessage>(
   database: Database,
@@ -104,8 +103,13 @@ function toValue(value: unknown) {
 }
 
 function toRefusal(error: unknown): { error: DomainError } {
-  if (error instanceof DomainError) return { error };
+  if (isAnswer(error)) return { error };
   throw error;
+}
+
+/** Only what the domain refused is an answer. A deadline that ended in the middle, say, is none: all of it is undone. */
+function isAnswer(error: unknown): error is DomainError {
+  return error instanceof DomainError && !isOfTheMoment(error);
 }
 
 /** One mutation of a batch: its key, the message type of its answer, and what the work needs to know. */
@@ -256,8 +260,8 @@ function toRecord(
     const bytes = toBinary(response, message);
     return { response: key.sealer?.seal(bytes, idOf(key)) ?? bytes, refusal: null, message };
   }
-  // Only what the domain refused is an answer; anything else undoes the batch.
-  if (!(outcome.error instanceof DomainError)) throw outcome.error;
+  // Anything else undoes the batch.
+  if (!isAnswer(outcome.error)) throw outcome.error;
   const status = statusOfDomainError(outcome.error, domain);
   return { response: null, refusal: toBinary(StatusSchema, status) };
 }
@@ -301,7 +305,8 @@ function toOutcome(
   { key, response }: Omit<Mutation<unknown>, 'item'>,
   found: Recorded,
 ): Outcome<Message> {
-  if (!key.hash.equals(found.hash)) {
+  const isRecorded = (hash: Buffer) => hash.equals(found.hash);
+  if (!isRecorded(key.hash) && !key.formerHashes?.some(isRecorded)) {
     return { error: new RequestIdReused({ request_id: key.requestId }) };
   }
   if (found.message !== undefined) return { value: found.message };

@@ -7,7 +7,7 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from '@connectrpc/connect-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ErrorInfoSchema } from '#gen/google/rpc/error_details_pb.ts';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { DomainError } from '../errors.ts';
@@ -17,6 +17,7 @@ import type { Listener } from '../rpc/engine.ts';
 import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
 import { createStaticResolver } from '../rpc/resolver.ts';
 import { createChannel } from '../rpc/wire-channel.ts';
+import type { Cancellation } from '../scope.ts';
 import { createEchoServer } from '../testing/echo.ts';
 import { failure, signal } from '../testing/echo-fixture.ts';
 import { createEdgeEngine } from './engine.ts';
@@ -227,4 +228,39 @@ test('a door that goes down answers what it has begun, and waits for no idle con
   const startedAt = performance.now();
   await drained;
   expect(performance.now() - startedAt).toBeLessThan(limits.drainMsMax / 3);
+});
+
+test('a long stream keeps nothing of the answers that were taken', async () => {
+  let listening = 0;
+  let listeningMost = 0;
+  /** Counts who waits for the end of a call. */
+  function count(cancellation: Cancellation): void {
+    const listen = cancellation.onCancel.bind(cancellation);
+    cancellation.onCancel = (listener) => {
+      listening += 1;
+      listeningMost = Math.max(listeningMost, listening);
+      const leave = listen(listener);
+      return () => {
+        listening -= 1;
+        leave();
+      };
+    };
+  }
+  const server = createEchoServer({
+    handlers: {
+      async *echoMany({ text, count: answers }, call) {
+        count(call.cancellation);
+        for (let index = 0; index < answers; index += 1) yield { text, index };
+      },
+    },
+  });
+  const engine = createEdgeEngine([EchoService], { cors: { origins: [] }, routes: {} });
+  const door = await server.listen('127.0.0.1:0', engine);
+  onTestFinished(() => door.close());
+  const transport = createGrpcTransport({ baseUrl: `http://${door.address}` });
+  let seen = 0;
+  for await (const _ of createClient(EchoService, transport).echoMany({ text: 'x', count: 200 }))
+    seen += 1;
+  expect(seen).toBe(200);
+  expect(listeningMost).toBeLessThan(5);
 });

@@ -9,6 +9,7 @@ import { assert, DomainError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { cutPage, decodeNumberToken, encodePageToken } from '../page.ts';
 import { type Implementation, implement } from '../rpc/handlers.ts';
+import { detached } from '../scope.ts';
 
 class DeadLetterNotFound extends DomainError<{ event_id: string }> {
   readonly code = 'not_found';
@@ -101,15 +102,19 @@ export function createOpsHandlers(options: {
     replayDeadLetters: (request, call) =>
       oneAtATime(async () => {
         const key = requestKey(call, request);
-        // Each event has a transaction of its own, so the answer is known after them; recorded, it is final.
+        // Each event has a transaction of its own, so the answer is known after them; recorded, it is final. That is done
+        // also when whoever asked has gone: they could not ask again, for the events are off the list.
         const replayed = (await isAnswered(database, key))
           ? undefined
           : await replayAll(request.eventIds);
-        return answerOnce<typeof ReplayDeadLettersResponseSchema>(database, call, key, async () => {
+        const record = async () => {
           assert(replayed !== undefined, 'what was answered once is answered from the record');
           if (replayed instanceof DeadLetterNotFound) throw replayed;
           return replayed;
-        });
+        };
+        return detached({ timeoutMs: limits.statementMsMax }, () =>
+          answerOnce<typeof ReplayDeadLettersResponseSchema>(database, call, key, record),
+        );
       }),
   });
 }

@@ -24,9 +24,12 @@ describe('the list of revoked sessions', () => {
     expect([list.size, list.isRevoked(user('c'))]).toEqual([1, true]);
   });
 
-  test('ignores what had expired before it was heard of', () => {
+  test('tells of a session whose tokens had expired before it was heard of, and forgets it', () => {
     const list = createRevocations();
+    const told: boolean[] = [];
+    list.onRevoked(() => told.push(list.isRevoked(user('a'))));
     list.revoke(['a'], Date.now() - 1);
+    expect(told).toEqual([true]);
     expect(list.size).toBe(0);
   });
 

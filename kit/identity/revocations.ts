@@ -14,7 +14,7 @@ import type { Revocations } from './access-token.ts';
 export interface RevocationList extends Revocations {
   /** From now on, and until their tokens have expired at `expiresAt`, these sessions do not count. */
   revoke(sessionIds: readonly string[], expiresAt: number): void;
-  /** Calls `listener` after sessions were revoked. The answer unsubscribes. */
+  /** Calls `listener` when sessions are revoked, however late that is heard of. The answer unsubscribes. */
   onRevoked(listener: () => void): () => void;
   readonly size: number;
 }
@@ -41,10 +41,10 @@ export function createRevocations(now: () => number = Date.now): RevocationList 
     },
     isRevoked: ({ sessionId }) => expiries.has(sessionId),
     revoke(sessionIds, expiresAt) {
-      if (expiresAt <= now()) return;
       for (const sessionId of sessionIds) expiries.set(sessionId, expiresAt);
-      forgetOld();
+      // Also of what has expired: a stream outlives the token that opened it, and the bus may have been away for longer.
       for (const listener of listeners) listener();
+      forgetOld();
     },
     onRevoked(listener) {
       listeners.add(listener);

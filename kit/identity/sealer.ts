@@ -23,6 +23,8 @@ export interface Sealer {
   open(sealed: Uint8Array, context: string): Buffer;
   /** 32 bytes that depend on all parts and on the secret: without it nobody can try guesses against them. */
   digest(...parts: (string | Uint8Array)[]): Buffer;
+  /** The same under each secret, the present one first: what a digest was made under before the secret changed. */
+  digests(...parts: (string | Uint8Array)[]): [Buffer, ...Buffer[]];
 }
 
 /** Sealed bytes do not open: a bug, a tampered row, or a lost secret. */
@@ -44,7 +46,7 @@ const secretLengthMin = 32;
 
 /**
  * Makes a sealer from a secret of at least 32 characters. Several, separated by commas, are a rotation: the first seals
- * and digests, all of them open. Sealers of different `purpose` have different keys.
+ * and digests, all of them open and know a digest again. Sealers of different `purpose` have different keys.
  */
 export function createSealer(secrets: string, purpose: string): Sealer {
   const all = secrets.split(',').map((secret) => deriveKeys(secret.trim(), purpose));
@@ -74,21 +76,24 @@ export function createSealer(secrets: string, purpose: string): Sealer {
         throw new SealBroken();
       }
     },
-    digest(...parts) {
-      const mac = createHmac('sha256', first.digest);
-      for (const part of parts) {
-        const bytes = Buffer.from(part as Uint8Array);
-        // The length goes first, so that ("ab", "c") and ("a", "bc") differ.
-        mac.update(`${bytes.length}:`).update(bytes);
-      }
-      return mac.digest();
-    },
+    digest: (...parts) => digestUnder(first, parts),
+    digests: (...parts) => all.map((keys) => digestUnder(keys, parts)) as [Buffer, ...Buffer[]],
   };
 }
 
 /** Compares without telling by its time where two digests differ. */
 export function isSameDigest(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function digestUnder(keys: Keys, parts: readonly (string | Uint8Array)[]): Buffer {
+  const mac = createHmac('sha256', keys.digest);
+  for (const part of parts) {
+    const bytes = Buffer.from(part as Uint8Array);
+    // The length goes first, so that ("ab", "c") and ("a", "bc") differ.
+    mac.update(`${bytes.length}:`).update(bytes);
+  }
+  return mac.digest();
 }
 
 function deriveKeys(secret: string, purpose: string): Keys {

@@ -30,6 +30,16 @@ test('a rest fills the bucket, and no more than that', () => {
   expect(take()).toBe(tokenMs);
 });
 
+test('a clock that is put back takes nothing away', () => {
+  const { clock, take } = createLimiter();
+  take();
+  clock.now -= 10 * rate.periodMs;
+  expect([take(), take()]).toEqual([0, 0]);
+  expect(take()).toBe(tokenMs);
+  clock.now += tokenMs;
+  expect(take()).toBe(0);
+});
+
 test('nobody uses up the limit of another', () => {
   const { take } = createLimiter();
   for (let i = 0; i <= rate.calls; i += 1) take('greedy');

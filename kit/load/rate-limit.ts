@@ -24,7 +24,8 @@ export function createLocalRateLimiter(now: () => number = Date.now): RateLimite
         buckets.set(key, { tokens: rate.calls - 1, at });
         return 0;
       }
-      const refilled = ((at - bucket.at) * rate.calls) / rate.periodMs;
+      // A clock that is put back must not empty the bucket, or people wait until it is where it was.
+      const refilled = (Math.max(0, at - bucket.at) * rate.calls) / rate.periodMs;
       bucket.tokens = Math.min(rate.calls, bucket.tokens + refilled);
       bucket.at = at;
       if (bucket.tokens >= 1) {

@@ -252,7 +252,7 @@ export function next(order: Order, event: OrderEvent, now: number): Order {
     case 'committed':
       return isAt(order, 'PAID', 'COMMIT') ? { ...order, step: 'DONE' } : order;
     case 'reservation_lost':
-      return isAt(order, 'PAID', 'COMMIT')
+      return isAt(order, 'PENDING', 'RESERVE') || isAt(order, 'PAID', 'COMMIT')
         ? cancel(order, now, 'RESERVATION_EXPIRED', '', 'COMPENSATE')
         : order;
     case 'compensated':

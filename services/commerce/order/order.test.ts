@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CancelReason, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductStatus } from '#gen/commerce/product/v1/product_pb.ts';
+import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import type { Person } from '#kit/testing/network.ts';
@@ -232,6 +233,25 @@ describe('expiry against payment', () => {
       status: OrderStatus.CANCELLED,
       cancelReason: CancelReason.RESERVATION_EXPIRED,
     });
+  });
+});
+
+describe('expiry before payment', () => {
+  test('an order whose stock was given away while nobody drove it is not charged', async () => {
+    const sku = await shop.stocked(1n);
+    const available = async () => (await shop.stockOf(sku)).available;
+    const disarm = armDebugPoint('commerce.order.after-reserve', async () => {
+      disarm();
+      shop.network.clock.advance({ minutes: 20 });
+      await expect.poll(available, { timeout: 10_000 }).toBe(1n);
+      throw new Error('the driver dies');
+    });
+    const { order } = await shop.orders.createOrder(shop.wanted(sku), as());
+    expect(order).toMatchObject({
+      status: OrderStatus.CANCELLED,
+      cancelReason: CancelReason.RESERVATION_EXPIRED,
+    });
+    expect(await shop.chargesOf(order!.orderId)).toBe(0);
   });
 });
 

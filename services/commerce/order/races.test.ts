@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
+import { ProductStatus } from '#gen/commerce/product/v1/product_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { holdAt, holdWrites } from '#kit/testing/hold.ts';
-import { countWaiting, joinMsMax, meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
+import { countWaiting, joinMsMax, meetAt, meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { limits } from './domain.ts';
@@ -97,6 +98,31 @@ describe('callers of two processes that meet before either commits', () => {
     expect(refusals).toEqual(Array(63).fill('REQUEST_ID_REUSED'));
     const { quantity } = answers[0]!.order!.lines[0]!;
     expect(await shop.stockOf(sku)).toMatchObject({ onHand: 10_000n - quantity });
+  });
+
+  test.each([
+    ['takes it and the other would refuse it, both hear of the order', false],
+    ['refuses it and the other would take it, both are refused', true],
+  ])('two of them, with one request, of which the first %s', async (_, isRefusedFirst) => {
+    const sku = await shop.stocked(1n);
+    const request = shop.wanted(sku);
+    const customer = await shop.network.person();
+    const status = (isOver: boolean) =>
+      shop.mark(sku, isOver ? ProductStatus.OUT_OF_STOCK : ProductStatus.AVAILABLE);
+    // Staff hold the product back, or release it, between the two looks at the catalogue.
+    const meeting = meetAt(['commerce.order.before-commit'], shop.network.sql);
+    await status(isRefusedFirst);
+    const earlier = Promise.allSettled([create(0, request, customer)]);
+    await meeting.joined(1);
+    await status(!isRefusedFirst);
+    const later = Promise.allSettled([create(1, request, customer)]);
+    await meeting.joined(2);
+    meeting.letAllGo();
+    const [[first], [other]] = await Promise.all([earlier, later]);
+    await Promise.all([shop.settle(), second.settle()]);
+    expect(other).toEqual(first);
+    if (isRefusedFirst) expect(first).toMatchObject({ reason: { reason: 'SKU_NOT_FOR_SALE' } });
+    else expect(first).toMatchObject({ value: { order: { status: OrderStatus.PAID } } });
   });
 
   test('50 of them, who want the last unit, are sold it once, and nobody else is charged', async () => {

@@ -1,5 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { createTestClock } from '#kit/clock.ts';
+import { type Clock, createTestClock } from '#kit/clock.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { limits } from './domain.ts';
@@ -10,7 +12,7 @@ import { pending } from './testing-orders.ts';
 import type { OrderWriter } from './writer.ts';
 
 /** A driver of orders that get nowhere: the service that they need is away. It has rows in memory, for they never change. */
-function driverOfStuckOrders(drivenMax: number) {
+function driverOfStuckOrders(drivenMax: number, clock: Clock = createTestClock()) {
   const sagas = new Map<string, Saga>();
   const taken: number[] = [];
   const waiting: string[] = [];
@@ -32,7 +34,7 @@ function driverOfStuckOrders(drivenMax: number) {
     writer,
     store,
     doStep: () => Promise.reject(new Later('away')),
-    clock: createTestClock(),
+    clock,
     log: createLogger('test', { level: 'silent' }),
     drivenMax,
   });
@@ -71,4 +73,30 @@ test('recovery takes over so many at once', async () => {
   const { driver, taken } = driverOfStuckOrders(limits.drivenMax);
   await driver.recovery.run();
   expect(taken).toEqual([limits.takeoverBatchMax]);
+});
+
+test('an order that waits for long takes no more memory than one that has just come', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  let pauses = 0;
+  const impatient: Clock = {
+    now: Date.now,
+    after(_, run) {
+      pauses += 1;
+      setImmediate(run);
+      return () => {};
+    },
+  };
+  const { driver, make } = driverOfStuckOrders(1, impatient);
+  void driver.drive(make());
+  async function heapMbAfter(count: number): Promise<number> {
+    const end = pauses + count;
+    await expect.poll(() => pauses, { timeout: 20_000 }).toBeGreaterThan(end);
+    collect();
+    return process.memoryUsage().heapUsed / 2 ** 20;
+  }
+  const before = await heapMbAfter(10_000);
+  const grown = (await heapMbAfter(50_000)) - before;
+  await driver.stop();
+  expect(grown).toBeLessThan(4);
 });

@@ -45,11 +45,9 @@ export function createSagaDriver(deps: {
 }): SagaDriver {
   const { writer, store, doStep, clock, log, drivenMax = limits.drivenMax } = deps;
   const driven = new Map<string, { settled: Promise<Settled>; done: Promise<void> }>();
+  /** Each ends one pause. */
+  const pausing = new Set<() => void>();
   let stopping = false;
-  let stop: () => void = () => {};
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
 
   const isFull = () => driven.size >= drivenMax;
 
@@ -114,14 +112,17 @@ export function createSagaDriver(deps: {
     return { saga: written!, answer, begun: isAsExpected ? ahead : undefined };
   }
 
-  function pause(failures: number): Promise<void> {
+  async function pause(failures: number): Promise<void> {
+    if (stopping) return;
     const ms = Math.min(limits.retryMsMax, limits.retryMsMin * 2 ** Math.min(failures - 1, 10));
-    return new Promise((resolve) => {
-      const cancel = clock.after(ms * (0.5 + Math.random() / 2), resolve);
-      void stopped.then(() => {
+    await new Promise<void>((resolve) => {
+      const end = () => {
         cancel();
+        pausing.delete(end);
         resolve();
-      });
+      };
+      const cancel = clock.after(ms * (0.5 + Math.random() / 2), end);
+      pausing.add(end);
     });
   }
 
@@ -153,7 +154,7 @@ export function createSagaDriver(deps: {
     },
     async stop() {
       stopping = true;
-      stop();
+      for (const end of pausing) end();
       await Promise.all([...driven.values()].map(({ done }) => done));
     },
   };

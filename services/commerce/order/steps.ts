@@ -1,9 +1,11 @@
 /** The calls that a saga makes: each asks another service for one step of many orders at once. */
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type {
   InventoryService,
   ReserveStockRequestSchema,
+  ReserveStockResponse,
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import type { Payment, ProcessPaymentRequestSchema } from '#gen/finance/payment/v1/payment_pb.ts';
 import { type PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
@@ -61,11 +63,12 @@ export function createSteps(clients: {
     },
   });
 
-  async function reserve({ order }: Saga): Promise<OrderEvent> {
+  async function reserve({ order }: Saga, now: number): Promise<OrderEvent> {
     const { orderId } = order;
     const lines = order.lines.map(({ sku, quantity }) => ({ sku, quantity }));
+    let reserved: ReserveStockResponse;
     try {
-      await reservations.do({ requestId: orderId, orderId, lines });
+      reserved = await reservations.do({ requestId: orderId, orderId, lines });
     } catch (error) {
       const reason = refusalOf(error);
       if (reason === 'INSUFFICIENT_STOCK' || reason === 'SKU_NOT_FOUND') {
@@ -74,7 +77,10 @@ export function createSteps(clients: {
       throw new Later('reserve', { cause: error });
     }
     await debugPoint('commerce.order.after-reserve');
-    return { kind: 'reserved' };
+    // A step that is repeated hears the first answer again, however long ago that was: nobody is charged for stock that
+    // others may have bought since.
+    const isOver = timestampMs(reserved.reservation!.expireTime!) <= now;
+    return { kind: isOver ? 'reservation_lost' : 'reserved' };
   }
 
   async function pay(saga: Saga, now: number): Promise<OrderEvent> {
@@ -138,7 +144,7 @@ export function createSteps(clients: {
     assert(step !== 'DONE', 'a saga that is done has no step left');
     switch (step) {
       case 'RESERVE':
-        return reserve(saga);
+        return reserve(saga, now);
       case 'PAY':
         return pay(saga, now);
       case 'COMMIT':

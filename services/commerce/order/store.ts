@@ -20,6 +20,12 @@ export interface Saga {
  * epoch.
  */
 export interface Store {
+  /**
+   * Keeps requests from being refused here and obeyed elsewhere at the same moment: orders and refusals lie in two tables,
+   * which share no key. Who begins orders does so beside others, who refuses requests does so alone, each until its
+   * transaction ends; so it comes before all else in it.
+   */
+  admit(tx: Tx, isRefusing: boolean): Promise<void>;
   /** Locks orders by id, in id order, and reads them; unknown ones are left out. */
   lock(tx: Tx, orderIds: readonly string[]): Promise<Map<string, Saga>>;
   /** The orders that these requests of these people began, by "<user> <request>". */
@@ -56,6 +62,12 @@ export function createStore(database: Database): Store {
     version, lease_until, created_at, updated_at`;
 
   return {
+    async admit(tx, isRefusing) {
+      const key = `requests ${database.schema}`;
+      if (isRefusing) await tx`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`;
+      else await tx`select pg_advisory_xact_lock_shared(hashtextextended(${key}, 0))`;
+    },
+
     async lock(tx, orderIds) {
       if (orderIds.length === 0) return new Map();
       const rows = await tx<Row[]>`

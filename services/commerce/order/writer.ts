@@ -132,13 +132,16 @@ interface Known {
 
 async function readBatch(store: Store, tx: Tx, commands: readonly Command[]): Promise<Known> {
   const requests = commands.flatMap((command) => ('request' in command ? [command.request] : []));
-  const begun = commands.flatMap((command) =>
-    command.kind === 'create'
-      ? [{ userId: userOf(command.request), requestId: command.request.key.requestId }]
-      : [],
-  );
+  const creating = commands.filter((command) => command.kind === 'create');
+  const begun = creating.map(({ request }) => ({
+    userId: userOf(request),
+    requestId: request.key.requestId,
+  }));
+  const isRefusing = creating.some(({ begin }) => 'refusal' in begin);
   const orderIds = commands.flatMap((command) => ('orderId' in command ? [command.orderId] : []));
-  const [found, byRequest, byOrder] = await Promise.all([
+  // Sent together: the connection keeps their order.
+  const [, found, byRequest, byOrder] = await Promise.all([
+    creating.length === 0 ? undefined : store.admit(tx, isRefusing),
     requests.length === 0 ? [] : findAnswers(tx, requests),
     store.findByRequest(tx, begun),
     store.lock(tx, orderIds),

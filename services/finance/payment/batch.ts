@@ -6,7 +6,7 @@ import type { Outcome } from '#kit/load/coalesce.ts';
 import { Conflict, RequestIdReused } from '#kit/mesh-errors.ts';
 import type { PaymentRecord, StoredFact } from './domain/record.ts';
 import { next } from './domain/reducer.ts';
-import { isTaken, workLeft } from './domain/work.ts';
+import { isRefusal, isTaken, workLeft } from './domain/work.ts';
 import { paymentToProto } from './proto.ts';
 import type { OwnedOperation } from './store.ts';
 import type { Change, PaymentRequest, Written } from './writer.ts';
@@ -60,10 +60,11 @@ export function openBatch(read: {
       note({ ...fact, verdict });
       record = told;
     }
-    const isProgress = record !== before;
+    const isChanged = record !== before;
+    const isProgress = isChanged && !change.facts!.some(isRefusal);
     const work = workLeft(record, { now, isProgress, holder: change.holder });
-    const updatedAt = isProgress ? now : record.updatedAt;
-    if (isProgress || work !== record.work) put({ ...record, work, updatedAt });
+    const updatedAt = isChanged ? now : record.updatedAt;
+    if (isChanged || work !== record.work) put({ ...record, work, updatedAt });
   }
 
   function note(fact: StoredFact): void {

@@ -150,6 +150,29 @@ describe('a driver that fails', () => {
   );
 });
 
+test('a fact that cannot be applied keeps no payment from being recovered', async () => {
+  const { sql } = paid.network;
+  const refund = async (amountMinor: bigint) => {
+    const { payment } = await paid.payments().processPayment(paid.asked());
+    const request = { requestId: uuidv7(), paymentId: payment!.paymentId, amountMinor };
+    await paid.payments().refundPayment(request);
+    return request.paymentId;
+  };
+  const [one, other] = [await refund(400n), await refund(300n)];
+  // A provider that says of the refund of one payment that it was another's.
+  await sql`
+    insert into finance_payment.provider_fact
+    select ${one}, operation, kind, 1, currency, code, source, null, 'WAITING', now()
+    from finance_payment.provider_fact where payment_id = ${other} and kind = 'refunded'`;
+  failAt('before-charge', 1);
+  const request = paid.asked();
+  await expect(paid.payments().processPayment(request)).rejects.toThrow();
+  outlivePause();
+  const statusOf = async () => (await paid.paymentOf(request.orderId)).status;
+  await expect.poll(statusOf, { timeout: 10_000 }).toBe(PaymentStatus.CAPTURED);
+  await sql`delete from finance_payment.provider_fact where payment_id = ${one} and amount_minor = 1`;
+});
+
 describe('two processes that recover', () => {
   test('never both drive one payment', async () => {
     const other = await startOther();

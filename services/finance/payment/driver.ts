@@ -133,7 +133,6 @@ export function createDriver(deps: {
       // It does not wait for the provider: one slow payment must not hold up the others.
       async run() {
         if (driven.size >= limits.recoveriesMax) return 0;
-        await retell();
         const taken = await store.claim(clock.now());
         for (const record of taken) {
           const { paymentId } = record;
@@ -141,6 +140,8 @@ export function createDriver(deps: {
             log.error({ error, paymentId }, 'payment.drive_failed'),
           );
         }
+        // Last, for it may fail: what the provider said of one payment keeps no other waiting.
+        await retell();
         return taken.length;
       },
       pending: () => store.countDue(),

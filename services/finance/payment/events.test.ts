@@ -110,6 +110,32 @@ describe('an event', () => {
       delete from finance_payment.provider_fact where verdict = 'ILLEGAL'`;
   });
 
+  test.each([
+    ['in another currency', { amount_minor: '500', currency: 'JPY' }],
+    ['of nothing', { amount_minor: '0' }],
+  ])('of a refund %s is kept and changes nothing', async (_, said) => {
+    const { payment } = await paid.payments().processPayment(paid.asked());
+    const { paymentId, orderId } = payment!;
+    await send(eventOf({ key: `${paymentId}:refund:${uuidv7()}`, state: 'refunded', ...said }));
+    expect(await paid.paymentOf(orderId)).toEqual(payment);
+    expect(await factsOf(paymentId)).toEqual(['captured APPLIED', 'refunded ILLEGAL']);
+    await paid.network.sql`
+      delete from finance_payment.provider_fact where verdict = 'ILLEGAL'`;
+  });
+
+  test('with a text that cannot be stored is kept without what cannot', async () => {
+    const { payment } = await paid.payments().processPayment(paid.asked('tok_expired_card'));
+    const { paymentId } = payment!;
+    const data = { key: `${paymentId}:charge`, state: 'voided', amount_minor: '0' };
+    const texts = { currency: 'EU\0R', code: 'a\0b' };
+    await send(Buffer.from(JSON.stringify({ id: 'evt\0_1', data: { ...data, ...texts } })));
+    expect(
+      await paid.network.sql`
+        select event_id, currency, code from finance_payment.provider_fact
+        where payment_id = ${paymentId} and kind = 'voided'`,
+    ).toEqual([{ event_id: 'evt_1', currency: 'EUR', code: 'ab' }]);
+  });
+
   test('of a charge in spite of a void is kept, and the money given back', async () => {
     const { payment } = await paid.payments().authorizePayment(paid.asked());
     const { paymentId, orderId } = payment!;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { limits } from './domain.ts';
 import { type PaidNetwork, startPaidNetwork } from './sandbox/testing.ts';
 
 let paid: PaidNetwork;
@@ -359,5 +360,29 @@ describe('a void', () => {
     // What was answered once is answered for ever.
     const again = await payments().processPayment(request);
     expect(again.payment!.status).toBe(PaymentStatus.CAPTURED);
+  });
+
+  test('whose refund the provider refuses asks again after a pause, until it does not', async () => {
+    const paymentToken = 'tok_refund_refused-for-now';
+    const request = asked(paymentToken);
+    const { orderId } = request;
+    const { paymentId } = (await payments().processPayment(request)).payment!;
+    await payments().voidPayment({ requestId: uuidv7(), orderId });
+    // Its driver has let go of it.
+    const refused = async () => {
+      const [row] = await paid.network.sql`
+        select operation_count from finance_payment.payment
+        where payment_id = ${paymentId} and leased_until is null`;
+      return row?.operation_count;
+    };
+    await expect.poll(refused, { timeout: 10_000 }).toBeGreaterThan(1);
+    expect(await refused()).toBeLessThan(limits.retryBackoffMs.length);
+    await paid.network.sql`
+      update sandbox_provider.operation set token = 'tok_visa' where token = ${paymentToken}`;
+    await paid.settle();
+    expect(await paymentOf(orderId)).toMatchObject({
+      status: PaymentStatus.REFUNDED,
+      refundConfirmedMinor: 1999n,
+    });
   });
 });

@@ -34,8 +34,8 @@ export function factOf(operation: Partial<WireOperation> | null | undefined): Fa
     operation: name,
     kind,
     amountMinor: BigInt(amount_minor!),
-    currency: String(currency),
-    code: String(code ?? '').slice(0, limits.providerTextMax),
+    currency: textOf(currency),
+    code: textOf(code),
   };
 }
 
@@ -53,13 +53,20 @@ export function readEvent(
   const fact = factOf(event?.data);
   const eventId = event?.id;
   if (fact === undefined || typeof eventId !== 'string') throw new EventMalformed();
-  return { eventId: eventId.slice(0, limits.providerTextMax), fact };
+  return { eventId: textOf(eventId), fact };
 }
 
 /** The signature of an event sent at `now`: "t=<unix seconds>,v1=<hex HMAC-SHA256 of 't.payload'>". */
 export function signEvent(payload: Uint8Array, secret: string, now: number): string {
   const seconds = String(Math.floor(now / 1000));
   return `t=${seconds},v1=${hmacOf(payload, seconds, secret).toString('hex')}`;
+}
+
+/** As much as is kept of a text. PostgreSQL stores no U+0000: one would fail the batch of everybody's payments. */
+function textOf(text: unknown): string {
+  return String(text ?? '')
+    .slice(0, limits.providerTextMax)
+    .replaceAll('\0', '');
 }
 
 function hmacOf(payload: Uint8Array, seconds: string, secret: string): Buffer {

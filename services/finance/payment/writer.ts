@@ -120,9 +120,11 @@ export function createPaymentWriter(deps: {
         }),
       );
       tell([...batch.inserted(), ...batch.changed()]);
-      for (const { paymentId, operation, kind, verdict } of batch.facts()) {
+      for (const { paymentId, operation, kind, code, verdict } of batch.facts()) {
         if (verdict === 'ILLEGAL') {
           log.error({ paymentId, operation, kind }, 'payment.fact_contradicts');
+        } else if (kind === 'refused' && verdict === 'APPLIED') {
+          log.warn({ paymentId, operation, code }, 'payment.refund_refused');
         }
       }
       return outcomes.map((value) => ({ value }));

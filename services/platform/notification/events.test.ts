@@ -3,7 +3,8 @@ import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
 import { PoisonEvent } from '#kit/bus/event.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { CallOptions, Client } from '#kit/rpc/client.ts';
+import { holdAt } from '#kit/testing/hold.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import {
@@ -47,8 +48,8 @@ async function operator() {
   ) as [Client<typeof OpsService>, Client<typeof OpsService>];
   return {
     list: async () => (await ops.listDeadLetters({}, { headers })).deadLetters,
-    replay: (eventIds: string[], requestId = uuidv7()) =>
-      ops.replayDeadLetters({ requestId, eventIds }, { headers }),
+    replay: (eventIds: string[], requestId = uuidv7(), more: CallOptions = {}) =>
+      ops.replayDeadLetters({ requestId, eventIds }, { headers, ...more }),
     /** The same by another process of the service. */
     replayElsewhere: (eventIds: string[], requestId: string) =>
       elsewhere.replayDeadLetters({ requestId, eventIds }, { headers }),
@@ -191,6 +192,29 @@ describe('an event that nobody can do', () => {
     // The bus may still have it: replayed is done.
     await bus.send(event);
     await network.settle();
+    expect(await person.titles()).toEqual(['Order confirmed']);
+  });
+
+  test('is replayed once also when whoever asked leaves meanwhile, who hears of it later', async () => {
+    const person = await personOf(network);
+    const ops = await operator();
+    const poison = armDebugPoint('platform.notification.before-commit', () => {
+      throw new PoisonEvent();
+    });
+    const event = orderChanged(orderOf(person.id, PAID));
+    await bus.send(event);
+    await network.settle();
+    poison();
+    const hold = holdAt('platform.notification.before-commit', 1);
+    const requestId = uuidv7();
+    const leaving = new AbortController();
+    const asked = ops.replay([event.id], requestId, { signal: leaving.signal });
+    const refused = expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+    await hold.reached;
+    leaving.abort();
+    await refused;
+    hold.letGo();
+    expect(await ops.replay([event.id], requestId)).toMatchObject({ replayedCount: 1 });
     expect(await person.titles()).toEqual(['Order confirmed']);
   });
 

@@ -1,11 +1,11 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { limits } from './domain.ts';
-import { clientsOf } from './testing.ts';
+import { clientsOf, newEmail, password } from './testing.ts';
 
 let network: Network;
 let clients: ReturnType<typeof clientsOf>;
@@ -78,6 +78,15 @@ describe('signing keys', () => {
     expect(await network.sql`select key_id from platform_user.signing_key`).toHaveLength(1);
   });
 
+  test('sign also when the clock is put back to before the first of them', async () => {
+    const other = await startNetwork(['platform.user']);
+    onTestFinished(other.stop);
+    other.clock.advance({ hours: -1 });
+    const { headers, userId } = await clientsOf(other).person();
+    const read = clientsOf(other).users.getUser({ userId }, { headers });
+    await expect(read).resolves.toBeDefined();
+  });
+
   test('rotate once, however many ask for it at once', async () => {
     const asked = await Promise.all(Array.from({ length: 8 }, () => rotate()));
     expect(new Set(asked).size).toBe(1);
@@ -126,5 +135,42 @@ describe('signing keys', () => {
     } finally {
       await second.stop();
     }
+  });
+});
+
+describe('a new secret, given before the one so far', () => {
+  const secrets = [
+    'a secret that has been known for too long',
+    'a secret that nobody has heard of before',
+  ];
+  const start = (secret: string, joins?: Network) =>
+    startNetwork(['platform.user'], {
+      ...(joins === undefined ? {} : { joins }),
+      settings: { 'platform.user': { SIGNING_KEY_SECRET: secret } },
+    });
+
+  test('changes no answer, and no token that was used passes for a forged one', async () => {
+    const before = await start(secrets[0]!);
+    onTestFinished(before.stop);
+    const there = clientsOf(before);
+    const request = { requestId: uuidv7(), email: newEmail(), password, name: 'Ada' };
+    const signedUp = await there.users.createUser(request);
+    const first = await there.signIn(request.email);
+    const next = await there.refresh((await there.refresh(first.refreshToken)).refreshToken);
+
+    const after = await start(secrets.toReversed().join(), before);
+    onTestFinished(after.stop);
+    const here = clientsOf(after);
+    expect(await here.users.createUser(request)).toEqual(signedUp);
+    const other = { ...request, name: 'Bob' };
+    await expect(here.users.createUser(other)).rejects.toMatchObject({
+      reason: 'REQUEST_ID_REUSED',
+    });
+    await expect(here.refresh(first.refreshToken)).rejects.toMatchObject({
+      reason: 'REFRESH_TOKEN_REUSED',
+    });
+    await expect(here.refresh(next.refreshToken)).rejects.toMatchObject({
+      reason: 'REFRESH_TOKEN_INVALID',
+    });
   });
 });

@@ -18,13 +18,14 @@ const randomPartBytes = 32;
 const markBytes = 16;
 
 export function createRefreshTokens(sealer: Sealer): RefreshTokens {
-  const markOf = (body: Buffer) => sealer.digest('refresh token', body).subarray(0, markBytes);
+  const marksOf = (body: Buffer) =>
+    sealer.digests('refresh token', body).map((digest) => digest.subarray(0, markBytes));
 
   return {
     make(sessionId) {
       const id = Buffer.from(sessionId.replaceAll('-', ''), 'hex');
       const body = Buffer.concat([id, randomBytes(randomPartBytes)]);
-      const token = Buffer.concat([body, markOf(body)]).toString('base64url');
+      const token = Buffer.concat([body, marksOf(body)[0]!]).toString('base64url');
       return { token, digest: digestOf(token) };
     },
     read(token) {
@@ -35,7 +36,7 @@ export function createRefreshTokens(sealer: Sealer): RefreshTokens {
       return {
         sessionId: toUuid(bytes.subarray(0, idBytes)),
         digest: digestOf(token),
-        isGenuine: isSameDigest(bytes.subarray(body.length), markOf(body)),
+        isGenuine: marksOf(body).some((mark) => isSameDigest(bytes.subarray(body.length), mark)),
       };
     },
   };

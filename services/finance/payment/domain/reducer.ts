@@ -97,6 +97,7 @@ function voided<P extends Payment>(payment: P): Applied<P> {
 
 function refunded<P extends Payment>(payment: P, fact: Fact): Applied<P> {
   const { operationId, amountMinor } = refundOf(fact);
+  if (fact.currency !== payment.currency || amountMinor === 0n) return [payment, 'ILLEGAL'];
   const known = payment.operations.find((operation) => operation.operationId === operationId);
   if (known?.state === 'DONE') return [payment, 'STALE'];
   // The capture that it gives back was not told yet.

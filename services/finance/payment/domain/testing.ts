@@ -11,6 +11,7 @@ import { next } from './reducer.ts';
 import { requestCapture, requestRefund, requestVoid } from './requests.ts';
 import {
   idle,
+  isRefusal,
   isTaken,
   nextStep,
   putToWork,
@@ -49,6 +50,7 @@ export function expectSound(payment: Payment): void {
   expect(given >= 0n && given <= payment.capturedMinor).toBe(true);
   expect(payment.capturedMinor <= payment.authorizedMinor).toBe(true);
   expect(payment.authorizedMinor <= payment.amountMinor).toBe(true);
+  for (const operation of payment.operations) expect(operation.amountMinor > 0n).toBe(true);
 }
 
 export type Card = 'good' | 'declined' | 'capture_declined' | 'refund_refused';
@@ -148,7 +150,7 @@ export function createWorld(card: Card, intent: 'CHARGE' | 'AUTHORIZE') {
       expect(verdict === 'APPLIED' || verdict === 'STALE').toBe(true);
       after = applied;
     }
-    const isProgress = after !== payment;
+    const isProgress = after !== payment && !facts.some(isRefusal);
     put({ ...after, work: workLeft(after, { now, isProgress, holder }) });
     const { work } = payment;
     const step = nextStep(payment);

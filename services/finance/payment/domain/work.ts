@@ -1,5 +1,5 @@
 /** What is still to be done about a payment, and who does it until when. Pure. */
-import { limits, mustBeUndone, type Payment } from '../domain.ts';
+import { type Fact, limits, mustBeUndone, type Payment } from '../domain.ts';
 
 /** The one thing that the provider must be asked next. */
 export type Step =
@@ -57,6 +57,14 @@ export function taken(work: Work, now: number): Work {
 
 export function isTaken({ leasedUntil }: Work, now: number): boolean {
   return leasedUntil !== undefined && leasedUntil > now;
+}
+
+/**
+ * A refund that was refused is no progress, although it changes the payment: one that we owe is promised anew, under
+ * another key, and would be refused as often as it is asked for in a row.
+ */
+export function isRefusal({ kind }: Fact): boolean {
+  return kind === 'refused';
 }
 
 /**

@@ -7,12 +7,15 @@ export interface KeyTimes {
   readonly signsFrom: number;
 }
 
-/** The key that signs now: the newest whose time has come. */
+/**
+ * The key that signs now: the newest whose time has come. On a clock that is behind the one by which the first was made
+ * none has come, and then it is that one: nobody goes by an older.
+ */
 export function signingKeyOf<Key extends KeyTimes>(
   keys: readonly Key[],
   now: number,
 ): Key | undefined {
-  return newest(keys.filter(({ signsFrom }) => signsFrom <= now));
+  return newest(keys.filter(({ signsFrom }) => signsFrom <= now)) ?? newestFirst(keys).at(-1);
 }
 
 /** The key that is published and will sign, while a rotation is under way. */
@@ -39,5 +42,9 @@ export function retiredKeys<Key extends KeyTimes>(keys: readonly Key[], now: num
 }
 
 function newest<Key extends KeyTimes>(keys: readonly Key[]): Key | undefined {
-  return keys.toSorted((a, b) => b.signsFrom - a.signsFrom)[0];
+  return newestFirst(keys)[0];
+}
+
+function newestFirst<Key extends KeyTimes>(keys: readonly Key[]): Key[] {
+  return keys.toSorted((a, b) => b.signsFrom - a.signsFrom);
 }
