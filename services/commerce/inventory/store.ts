@@ -1,6 +1,6 @@
+import { asCollision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import { asCollision } from '#kit/db/request-log.ts';
 import type { RowOf } from '#kit/db/row.ts';
 import {
   type Author,

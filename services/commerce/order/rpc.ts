@@ -7,7 +7,7 @@ import {
   ShipOrderResponseSchema,
 } from '#gen/commerce/order/v1/order_pb.ts';
 import type { Clock } from '#kit/clock.ts';
-import { requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
 import { DomainError } from '#kit/errors.ts';
 import { isStaff, type User } from '#kit/identity/caller.ts';
 import { uuidv7 } from '#kit/ids.ts';

@@ -1,5 +1,5 @@
+import { asCollision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
-import { asCollision } from '#kit/db/request-log.ts';
 import type { RowOf } from '#kit/db/row.ts';
 import { type Line, limits, type Order } from './domain.ts';
 import type { customerOrder, LineRow } from './schema.ts';

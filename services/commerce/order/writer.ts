@@ -6,16 +6,12 @@ import {
 } from '#gen/commerce/order/v1/order_pb.ts';
 import type { OutgoingEvent } from '#kit/bus/event.ts';
 import type { Clock } from '#kit/clock.ts';
+import { retryCollisions } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import {
-  type Answer,
-  findAnswers,
-  type Mutation,
-  type RequestKey,
-  recordAnswers,
-  retryCollisions,
-} from '#kit/db/request-log.ts';
+import type { RequestKey } from '#kit/db/request-key.ts';
+import { findAnswers, recordAnswers } from '#kit/db/request-log.ts';
+import type { Answer, KeyedRequest } from '#kit/db/request-records.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { assert, DomainError } from '#kit/errors.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
@@ -32,14 +28,12 @@ import { orderChanged } from './events.ts';
 import { orderToProto } from './proto.ts';
 import type { Saga, Store } from './store.ts';
 
-type Request = Omit<Mutation<unknown>, 'item'>;
-
 /** What a request for an order comes to; with `notNow` it may be asked again. */
 export type Beginning = { saga: Saga } | { refusal: DomainError } | { notNow: DomainError };
 
 export type Command =
   /** Begins an order, unless its request has begun one or was answered; `refusal` is recorded as the answer. */
-  | { kind: 'create'; request: Request; begin: Beginning }
+  | { kind: 'create'; request: KeyedRequest; begin: Beginning }
   /** The saga tells what happened. */
   | { kind: 'tell'; orderId: string; event: OrderEvent }
   /** The saga is still at work on a step: keeps the lease, and answers how the order stands. */
@@ -50,7 +44,7 @@ export type Command =
       orderId: string;
       userId: string | undefined;
       event: OrderEvent;
-      request: Request;
+      request: KeyedRequest;
     };
 
 /** How the order stands after the command; `answer` where the command has one to give, now or from before. */
@@ -61,7 +55,7 @@ export interface Written {
 
 export interface OrderWriter extends Pick<Coalescer<Command, Written>, 'do' | 'idle'> {
   /** The answer that was recorded for a request, by whichever process. Throws the refusal when it was one. */
-  recorded(request: Request): Promise<Message>;
+  recorded(request: KeyedRequest): Promise<Message>;
 }
 
 /** The key under which CreateOrder's answer is recorded, whoever finds it out. */
@@ -151,11 +145,11 @@ async function readBatch(store: Store, tx: Tx, commands: readonly Command[]): Pr
   return { answers, byRequest, byOrder };
 }
 
-function userOf({ key }: Request): string {
+function userOf({ key }: KeyedRequest): string {
   return key.scope.slice(0, key.scope.indexOf('/'));
 }
 
-function idOf({ key }: Request): string {
+function idOf({ key }: KeyedRequest): string {
   return `${key.scope} ${key.requestId} ${key.hash.toString('base64')}`;
 }
 
@@ -164,10 +158,10 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
   const fresh = new Set<string>();
   const changed = new Set<string>();
   const events: OutgoingEvent[] = [];
-  const toRecord: (Request & { outcome: Outcome<Answer> })[] = [];
+  const toRecord: (KeyedRequest & { outcome: Outcome<Answer> })[] = [];
   const answeredNow = new Set<string>();
 
-  function answerOnce(request: Request, outcome: Outcome<Answer>): Outcome<Message> {
+  function answerOnce(request: KeyedRequest, outcome: Outcome<Answer>): Outcome<Message> {
     toRecord.push({ ...request, outcome });
     answeredNow.add(`${request.key.scope} ${request.key.requestId}`);
     // What goes out now is what a replay will read: the message, or the refusal itself.
@@ -176,7 +170,7 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
   }
 
   /** The answer that a request has already, or its refusal when the batch answered another one under its id. */
-  function earlier(request: Request): Outcome<Message> | undefined {
+  function earlier(request: KeyedRequest): Outcome<Message> | undefined {
     const answered = answers.get(idOf(request));
     if (answered) return answered;
     const isTaken = answeredNow.has(`${request.key.scope} ${request.key.requestId}`);
@@ -263,6 +257,6 @@ function withSaga(outcome: Outcome<Message>, saga: Saga | undefined): Outcome<Wr
   return 'error' in outcome ? outcome : { value: { saga, answer: outcome.value } };
 }
 
-function reused({ key }: Request): RequestIdReused {
+function reused({ key }: KeyedRequest): RequestIdReused {
   return new RequestIdReused({ request_id: key.requestId });
 }

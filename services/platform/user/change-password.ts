@@ -3,7 +3,8 @@ import {
   ChangePasswordRequestSchema,
   type ChangePasswordResponseSchema,
 } from '#gen/platform/user/v1/user_pb.ts';
-import { answerOnce, isAnswered, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce, isAnswered } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import { endSessions, writeChange } from './changes.ts';

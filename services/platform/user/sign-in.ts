@@ -5,7 +5,8 @@ import {
 } from '#gen/platform/user/v1/session_pb.ts';
 import type { Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import { answerOnce, isAnswered, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce, isAnswered } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Call } from '#kit/rpc/call.ts';

@@ -4,7 +4,8 @@ import {
   type CreateUserResponseSchema,
 } from '#gen/platform/user/v1/user_pb.ts';
 import { publish } from '#kit/db/outbox.ts';
-import { answerOnce, isAnswered, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce, isAnswered } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Call } from '#kit/rpc/call.ts';
