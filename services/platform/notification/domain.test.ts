@@ -76,7 +76,9 @@ describe('the texts', () => {
     expect(body('PAYMENT_DECLINED')).toBe(
       'Your order O was cancelled: the card was declined. Whatever was charged will be paid back.',
     );
-    expect(body('SOMETHING_NEW')).toBe('Your order O was cancelled. Whatever was charged will be paid back.');
+    expect(body('SOMETHING_NEW')).toBe(
+      'Your order O was cancelled. Whatever was charged will be paid back.',
+    );
   });
 
   test('are in the language of the tag, or in English', () => {
