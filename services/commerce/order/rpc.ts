@@ -19,16 +19,16 @@ import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { WatchHub } from '#kit/streams/watch.ts';
 import { within } from '#kit/within.ts';
 import type { Catalogue } from './catalogue.ts';
+import { priceLines } from './domain/pricing.ts';
+import type { OrderEvent } from './domain/reducer.ts';
 import {
   countThatFit,
   isFinal,
   limits,
   NotYourOrders,
   type Order,
-  type OrderEvent,
   OrderInProgress,
   OrderNotFound,
-  priceLines,
 } from './domain.ts';
 import { orderToProto } from './proto.ts';
 import type { SagaDriver } from './saga.ts';

@@ -16,14 +16,8 @@ import { debugPoint } from '#kit/debug.ts';
 import { assert, DomainError } from '#kit/errors.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
-import {
-  isLeaseToRenew,
-  isSettled,
-  limits,
-  next,
-  type OrderEvent,
-  OrderNotFound,
-} from './domain.ts';
+import { next, type OrderEvent } from './domain/reducer.ts';
+import { isLeaseToRenew, isSettled, limits, OrderNotFound } from './domain.ts';
 import { orderChanged } from './events.ts';
 import { orderToProto } from './proto.ts';
 import type { Saga, Store } from './store.ts';
