@@ -14,8 +14,7 @@ export const limits = {
   callMsMax: 5_000,
   stepMsMax: 10_000, // a step with the writing of what came of it
   drivenMax: 5_000, // orders in hand, at 10 KB each: ten seconds of the busiest shop whose payment is away
-  // A driver renews its lease with a step or a repeat when half of it is over; a dead one's orders are taken over after it.
-  leaseMs: 5_000,
+  leaseMs: 5_000, // a driver that lives renews it, see leaseOf; a dead one's orders are taken over after it
   takeoverBatchMax: 200,
   takeoverEveryMs: 1_000,
   // After the stock is held, a payment that is not settled by then is given up: well before the hold expires (15 minutes).
@@ -147,9 +146,17 @@ export const transitions: Readonly<Record<Status, readonly Status[]>> = {
   CANCELLED: [],
 };
 
-/** Whether half of a lease is over, which is when it is renewed. */
-export function isLeaseToRenew(leaseUntil: number | undefined, now: number): boolean {
-  return leaseUntil === undefined || leaseUntil <= now + limits.leaseMs / 2;
+/**
+ * Until when the driver of an order that is written now keeps it, in milliseconds since the epoch. Half of a lease must
+ * be over before it is renewed, so that most writes change nothing that an index holds; a saga that is done has none.
+ */
+export function leaseOf(
+  { order, leaseUntil }: { order: Pick<Order, 'step'>; leaseUntil?: number | undefined },
+  now: number,
+): number | undefined {
+  if (order.step === 'DONE') return undefined;
+  const isKept = leaseUntil !== undefined && leaseUntil > now + limits.leaseMs / 2;
+  return isKept ? leaseUntil : now + limits.leaseMs;
 }
 
 /** Whether the saga has waited for the payment long enough; `updatedAt` is when the stock was held. */

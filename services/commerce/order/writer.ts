@@ -17,7 +17,7 @@ import { assert, DomainError } from '#kit/errors.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import { next, type OrderEvent } from './domain/reducer.ts';
-import { isLeaseToRenew, isSettled, limits, OrderNotFound } from './domain.ts';
+import { isSettled, leaseOf, limits, OrderNotFound } from './domain.ts';
 import { orderChanged } from './events.ts';
 import { orderToProto } from './proto.ts';
 import type { Saga, Store } from './store.ts';
@@ -102,8 +102,8 @@ async function writeBatch(
   const known = await readBatch(store, tx, commands);
   const batch = openBatch(known, now);
   const outcomes = commands.map((command) => batch.apply(command));
-  store.insert(tx, batch.inserted(), now);
-  store.update(tx, batch.updated(), now);
+  store.insert(tx, batch.inserted());
+  store.update(tx, batch.updated());
   publish(database, tx, batch.events);
   recordAnswers(database, tx, OrderService.typeName, batch.answers);
   await debugPoint('commerce.order.before-commit');
@@ -187,7 +187,7 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
     if ('refusal' in begin) {
       return withSaga(answerOnce(request, { error: begin.refusal }), undefined);
     }
-    const { saga } = begin;
+    const saga = { ...begin.saga, leaseUntil: leaseOf(begin.saga, now) };
     byRequest.set(key, saga);
     byOrder.set(saga.order.orderId, saga);
     fresh.add(saga.order.orderId);
@@ -200,7 +200,12 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
     const order = next(saga.order, event, now);
     if (order === saga.order) return { saga, answer: undefined };
     const isPaid = order.step !== 'RESERVE' && order.step !== 'PAY';
-    const moved: Saga = { ...saga, order, paymentToken: isPaid ? undefined : saga.paymentToken };
+    const moved: Saga = {
+      ...saga,
+      order,
+      paymentToken: isPaid ? undefined : saga.paymentToken,
+      leaseUntil: leaseOf({ ...saga, order }, now),
+    };
     byOrder.set(order.orderId, moved);
     changed.add(order.orderId);
     if (order.version !== saga.order.version) events.push(orderChanged(order));
@@ -209,6 +214,15 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
     const request = { key, response: CreateOrderResponseSchema };
     const outcome = answerOnce(request, { value: { order: orderToProto(order) } });
     return { saga: moved, answer: 'value' in outcome ? outcome.value : undefined };
+  }
+
+  function renew(saga: Saga): Saga {
+    const leaseUntil = leaseOf(saga, now);
+    if (leaseUntil === saga.leaseUntil) return saga;
+    const renewed = { ...saga, leaseUntil };
+    byOrder.set(saga.order.orderId, renewed);
+    changed.add(saga.order.orderId);
+    return renewed;
   }
 
   function ask(command: Extract<Command, { kind: 'ask' }>): Outcome<Written> {
@@ -241,8 +255,7 @@ function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
       const saga = byOrder.get(command.orderId);
       if (saga === undefined) return { error: new OrderNotFound({ order_id: command.orderId }) };
       if (command.kind === 'tell') return { value: advance(saga, command.event) };
-      if (isLeaseToRenew(saga.leaseUntil, now)) changed.add(command.orderId);
-      return { value: { saga, answer: undefined } };
+      return { value: { saga: renew(saga), answer: undefined } };
     },
   };
 }
