@@ -8,7 +8,9 @@ import { debugPoint } from '#kit/debug.ts';
 import { DomainError } from '#kit/errors.ts';
 import { limits as kitLimits } from '#kit/limits.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
-import { type Book, type Command, limits, type Result } from './domain.ts';
+import type { Book } from './domain/book.ts';
+import { applyCommand } from './domain/commands.ts';
+import { type Command, limits, type Result } from './domain.ts';
 import { reservationToProto, stockToProto } from './proto.ts';
 import type { Store } from './store.ts';
 
@@ -49,7 +51,7 @@ export function createStockWriter(deps: {
 
 function tryApply(book: Book, command: Command): Outcome<Answer> {
   try {
-    return { value: toResponse(book.apply(command)) };
+    return { value: toResponse(applyCommand(book, command)) };
   } catch (error) {
     if (error instanceof DomainError) return { error };
     throw error;
