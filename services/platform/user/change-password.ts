@@ -26,7 +26,7 @@ export async function changePassword(deps: UserDeps, request: ChangePasswordRequ
   const account = await users.findById(userId);
   if (account === undefined) throw new UserNotFound({ user_id: userId });
   const { email } = account.user;
-  checkPassword(request.newPassword, email);
+  checkPassword({ password: request.newPassword, email });
   const key = requestKey(call, request, ChangePasswordRequestSchema, sealer);
   await attempts.take(email);
   const isRepeat = await isAnswered(database, key);

@@ -30,7 +30,7 @@ export async function signIn(deps: UserDeps, request: AuthenticateRequest, call:
   await attempts.take(email);
   await debugPoint('platform.user.attempt-taken');
   const isRepeat = await isAnswered(database, key);
-  const proven = isRepeat ? undefined : await prove(deps, email, request.password);
+  const proven = isRepeat ? undefined : await prove(deps, { email, password: request.password });
   await debugPoint('platform.user.password-proven');
   // Not inside the transaction: reading the keys takes a connection of its own.
   const signer = await keyring.signer();
@@ -71,7 +71,10 @@ function throwRefusal(error: unknown): never {
 }
 
 /** Throws CredentialsWrong, after the same work whoever's address it is. */
-async function prove(deps: UserDeps, email: string, password: string): Promise<Account> {
+async function prove(
+  deps: UserDeps,
+  { email, password }: { email: string; password: string },
+): Promise<Account> {
   const account = await deps.users.findByEmail(email);
   const fits = await deps.passwords.verify(account?.passwordHash, password);
   if (account === undefined || !fits) throw new CredentialsWrong();

@@ -22,7 +22,7 @@ import { userToProto } from './proto.ts';
 export async function signUp(deps: UserDeps, request: CreateUserRequest, call: Call) {
   const { database, users, passwords, attempts, sealer, clock } = deps;
   const email = normalizeEmail(request.email);
-  checkPassword(request.password, email);
+  checkPassword({ password: request.password, email });
   const key = requestKey(call, request, CreateUserRequestSchema, sealer);
   const isRepeat = await isAnswered(database, key);
   if (isRepeat) await attempts.take(email);
