@@ -104,10 +104,11 @@ async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
     const inProcesses = groups.length === 1 ? 'one process' : `${groups.length} processes`;
     onProgress(`starting ${services.length} services in ${inProcesses}`);
     const started = await Promise.allSettled(groups.map((group) => startGroup(parts, group)));
-    if (services.includes('finance.payment')) processes.push(await startSandbox(parts));
     for (const result of started) if (result.status === 'fulfilled') processes.push(result.value);
     const failed = started.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
+    // First in the list, and so the last to stop: the payment service calls it to the end.
+    if (services.includes('finance.payment')) processes.unshift(await startSandbox(parts));
   } catch (error) {
     await stop();
     throw error;
