@@ -23,16 +23,6 @@ interface Replayed {
   failedEventIds: string[];
 }
 
-/** Runs one piece of work after the other. */
-function createSerial(): <Result>(work: () => Promise<Result>) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
-    return turn;
-  };
-}
-
 /** What every service offers its operators: the events that it gave up on, and another try. */
 export function createOpsHandlers(options: {
   bus: Bus;
@@ -123,5 +113,15 @@ function toProto(letter: DeadLetter) {
     attemptCount: letter.attempts,
     failure: letter.failure,
     failTime: timestampFromMs(letter.failedAt),
+  };
+}
+
+/** Runs one piece of work after the other. */
+function createSerial(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
   };
 }
