@@ -169,7 +169,8 @@ describe('a session', () => {
   test('outlives its access tokens, and ends after its longest life', () => {
     expect(accessExpiry({ expiresAt: 5 }, 0)).toBe(5);
     expect(accessExpiry({ expiresAt: limits.sessionMsMax }, 0)).toBe(limits.accessTokenMs);
-    expect(sessionExpiry(0, limits.sessionMsMax - 1)).toBe(limits.sessionMsMax);
+    const usedAt = limits.sessionMsMax - 1;
+    expect(sessionExpiry({ startedAt: 0, usedAt })).toBe(limits.sessionMsMax);
   });
 
   test('makes room for a new one when it was not used for longest', () => {

@@ -101,7 +101,7 @@ async function startSession(deps: UserDeps, tx: Tx, user: User, deviceName: stri
     deviceName,
     startedAt: now,
     usedAt: now,
-    expiresAt: sessionExpiry(now, now),
+    expiresAt: sessionExpiry({ startedAt: now, usedAt: now }),
     isEnded: false,
     tokenDigest: digest,
     previous: undefined,
