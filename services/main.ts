@@ -1,7 +1,7 @@
 // Hosts the services named on the command line in one process: node services/main.ts commerce.order commerce.product
 
 import { systemClock } from '#kit/clock.ts';
-import { ConfigError, type ProcessConfig, readConfig, readSettings } from '#kit/config.ts';
+import { ConfigError, readConfig, readSettings } from '#kit/config.ts';
 import { MigrationFailed } from '#kit/db/migrate.ts';
 import { armDebugPointsFromEnv } from '#kit/debug.ts';
 import { afterStart } from '#kit/host/after-start.ts';
@@ -19,15 +19,16 @@ import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { startMetricsServer } from '#kit/telemetry/metrics-server.ts';
 import { startTracing } from '#kit/telemetry/setup.ts';
-import { issuer, registrationOf, registry } from './registry.ts';
+import { issuer, type Registration, registrationOf, registry } from './registry.ts';
 
-const registrations = process.argv.slice(2).map(registrationOf);
-const services = registrations.map(({ name }) => name);
+const services = process.argv.slice(2);
 const allServices = registry.map(({ name }) => name);
 /** What the end of this process undoes, last first. */
 const undo: (() => unknown)[] = [];
 
-async function start(config: ProcessConfig): Promise<Host> {
+async function start(): Promise<Host> {
+  const registrations = readServices();
+  const config = readConfig(process.env, allServices);
   const { identity, publicTls } = config;
   armDebugPointsFromEnv(config.debugPoints);
   if (config.traces) undo.push(await startTracing(config.traces, services));
@@ -93,6 +94,14 @@ async function start(config: ProcessConfig): Promise<Host> {
   return host;
 }
 
+function readServices(): Registration[] {
+  const known = `some of ${allServices.join(', ')}`;
+  if (services.length === 0) throw new ConfigError(`name the services to host: ${known}`);
+  const unknown = services.find((name) => !allServices.includes(name));
+  if (unknown !== undefined) throw new ConfigError(`"${unknown}" is no service; name ${known}`);
+  return services.map(registrationOf);
+}
+
 function settingsOf(service: string): Record<string, string> {
   try {
     return readSettings(process.env, registrationOf(service).settings);
@@ -133,7 +142,7 @@ process.on('SIGINT', stop);
 process.on('disconnect', stop);
 
 try {
-  const host = await start(readConfig(process.env, allServices));
+  const host = await start();
   const started = [...host.services.values()];
   afterStart();
   // Asked to stop before there was anything to stop.

@@ -40,6 +40,7 @@ await runTool(usage, { options }, async ({ values }) => {
     stopWatching();
     await restarter.stop();
     await mesh.stop();
+    say('stopped');
     process.exit(0);
   }
 });

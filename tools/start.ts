@@ -1,4 +1,5 @@
 // Starts the whole platform on this machine and stays until Ctrl-C: npm start [-- --placement service --port-base 9000]
+import { join } from 'node:path';
 import { type Mesh, startMesh } from './mesh/mesh.ts';
 import { placements, readPlacement } from './mesh/placements.ts';
 import { portBaseText, readPortBase } from './mesh/ports.ts';
@@ -42,6 +43,7 @@ await runTool(usage, { options }, async ({ values }) => {
   if (!values.empty) await seed(mesh, { dataDir, onProgress });
   const commands = await commandsToTry(mesh, dataDir);
   for (const line of ['', ...tableOf(mesh), '', ...commands, '']) say(line);
+  say(`Ctrl-C stops it; logs are in ${join(dataDir, 'logs')}`);
   say(`ready in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 });
 

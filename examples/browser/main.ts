@@ -1,6 +1,6 @@
 // Signs in, shows the shop, buys, and shows live what the buyer is told.
 import { Code, ConnectError } from '@connectrpc/connect';
-import { OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
+import { CancelReasonSchema, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import type { Notification } from '#gen/platform/notification/v1/notification_pb.ts';
 import { forgetToken, notifications, orders, products, signIn } from './mesh.ts';
 
@@ -46,7 +46,9 @@ async function buy(sku: string): Promise<void> {
     const lines = [{ sku, quantity: 1n }];
     const request = { requestId: crypto.randomUUID(), lines, shippingAddress };
     const { order } = await orders.createOrder({ ...request, paymentToken: 'tok_visa' });
-    const status = order!.status === OrderStatus.PAID ? 'paid' : order!.cancelDetail;
+    const reason = CancelReasonSchema.value[order!.cancelReason]!.localName;
+    const status =
+      order!.status === OrderStatus.PAID ? 'paid' : `cancelled, ${reason} ${order!.cancelDetail}`;
     element('status').textContent = `Order ${order!.orderId}: ${status}.`;
   });
 }

@@ -159,7 +159,7 @@ export async function startConsumer(options: ConsumerOptions): Promise<Consumer>
       return info.num_pending + info.num_ack_pending;
     },
     async replay(event) {
-      await handleEvents(options, [event]);
+      await handleEvents(options, [{ payload: event.payload, read: () => event }]);
     },
     async stop() {
       stopped = true;

@@ -21,7 +21,10 @@ export async function handleAll(options: ConsumerOptions, messages: JsMsg[]): Pr
   try {
     await handleEvents(
       options,
-      messages.map((message) => fromHeaders(message.headers, message.data)),
+      messages.map((message) => ({
+        payload: message.data,
+        read: () => fromHeaders(message.headers, message.data),
+      })),
     );
     for (const message of messages) message.ack();
     count('ok', messages.length);
@@ -36,22 +39,32 @@ export async function handleAll(options: ConsumerOptions, messages: JsMsg[]): Pr
   for (const message of messages) await handleAll(options, [message]);
 }
 
+/** An event as it was delivered. To read its headers costs more than all that is done about one of no concern. */
+export interface Delivery {
+  payload: Uint8Array;
+  read(): WireEvent;
+}
+
 /** Handles in one transaction the events that concern the subscription and that were not taken before. */
-export async function handleEvents(options: ConsumerOptions, events: WireEvent[]): Promise<void> {
+export async function handleEvents(
+  options: ConsumerOptions,
+  deliveries: readonly Delivery[],
+): Promise<void> {
   const { database, subscription: sub, service } = options;
   const consumer = `${service}/${sub.name}`;
+  const events = deliveries.flatMap(({ payload, read }) => {
+    const message = parse(sub.schema, payload);
+    return (sub.concerns?.(message) ?? true) ? [{ ...read(), message }] : [];
+  });
+  if (events.length === 0) return;
   const traces = events.flatMap(({ traceparent }) => parseTraceparent(traceparent) ?? []);
   await withConsumerSpan(sub.schema.typeName, traces, (trace) =>
-    detached({ timeoutMs: limits.statementMsMax, trace }, async () => {
-      const concerning = events
-        .map((event) => read(sub.schema, event))
-        .filter(({ message }) => sub.concerns?.(message) ?? true);
-      if (concerning.length === 0) return;
-      await database.transaction(async (tx) => {
-        const fresh = await takeNew(tx, consumer, concerning);
+    detached({ timeoutMs: limits.statementMsMax, trace }, () =>
+      database.transaction(async (tx) => {
+        const fresh = await takeNew(tx, consumer, events);
         if (fresh.length > 0) await sub.handle(fresh, tx);
-      });
-    }),
+      }),
+    ),
   );
 }
 
@@ -78,11 +91,6 @@ async function takeNew(
   const fresh = new Set(rows.map((row) => row.event_id));
   // Within one batch too, the second delivery of an event finds the first.
   return events.filter((event) => fresh.delete(event.id));
-}
-
-function read(schema: DescMessage, event: WireEvent): IncomingEvent {
-  const { id, type, key, payload } = event;
-  return { id, type, key, message: parse(schema, payload) } as IncomingEvent;
 }
 
 function parse(schema: DescMessage, payload: Uint8Array): Message {

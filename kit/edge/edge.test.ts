@@ -172,6 +172,21 @@ test('plain JSON is served beside the RPCs', async () => {
   expect(await answer.json()).toEqual({ answer: 42 });
 });
 
+test('JSON that says what the contract does not know is refused, not read without it', async () => {
+  const ask = async (body: object) => {
+    const answer = await fetch(`${url()}/${EchoService.typeName}/Echo`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, body: (await answer.json()) as { message?: string } };
+  };
+  expect(await ask({ text: 'a' })).toEqual({ status: 200, body: { text: 'a' } });
+  const refused = await ask({ text: 'a', txet: 'b' });
+  expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_argument' } });
+  expect(refused.body.message).toContain('txet');
+});
+
 test('a port in use is an error and not a second listener', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));

@@ -144,6 +144,8 @@ function rpcHandler(options: EdgeOptions): (request: Request, response: Response
     writeMaxBytes: options.messageBytesMax,
     maxTimeoutMs: limits.streamMsMax,
     acceptCompression: [compressionGzip],
+    // The usual leniency would also take an enum value that nobody knows for the default, and do what nobody asked for.
+    jsonOptions: { ignoreUnknownFields: false },
   });
   mountServices(router, options.services, options.dispatcher);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));

@@ -13,7 +13,7 @@ import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
 import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { Inbound, Metadata, ReplyStatus } from '../rpc/engine.ts';
 import { pathOf } from '../rpc/policy.ts';
-import { createQueue } from '../rpc/queue.ts';
+import { createQueue, sendInto } from '../rpc/queue.ts';
 import { Cancellation } from '../scope.ts';
 
 /** Where a request came from, for rate limits: "192.0.2.1:0". Set by the listener. */
@@ -93,16 +93,7 @@ async function* stream(
   requests: AsyncIterable<Message>,
 ): AsyncGenerator<Message> {
   const answers = createQueue<Message>();
-  let taken = () => {};
-  answers.onTake(() => taken());
-  const send = (message: Message) => {
-    answers.push(message);
-    // One answer waits at most: a slow reader slows the handler.
-    return new Promise<void>((resolve) => {
-      taken = resolve;
-      inbound.cancellation.onCancel(resolve);
-    });
-  };
+  const send = sendInto(answers, inbound.cancellation);
   void dispatcher.streamDirect(inbound, requests, send).then((status) => {
     if (status.code === 0) answers.end();
     else answers.fail(toConnectError(status));

@@ -6,7 +6,7 @@ import type { Channel, OutgoingCall } from './channel.ts';
 import { onDeadline } from './deadline-timer.ts';
 import type { MessageDispatcher } from './dispatcher.ts';
 import type { Inbound, Metadata, Peer, ReplyStatus } from './engine.ts';
-import { createQueue } from './queue.ts';
+import { createQueue, sendInto } from './queue.ts';
 import { rpcErrorOfWire } from './status.ts';
 
 /**
@@ -42,21 +42,11 @@ export function createDirectChannel(options: {
   async function* stream(call: OutgoingCall, requests: AsyncIterable<Message>) {
     const answers = createQueue<Message>();
     const inbound = begin(call, peer, (error) => answers.fail(error));
-    let taken: (() => void) | undefined;
-    // One answer waits at most: a slow reader slows the handler, as on the wire.
-    answers.onTake(() => taken?.());
-    const send = (message: Message) => {
-      const wait = new Promise<void>((resolve) => {
-        taken = resolve;
-      });
-      answers.push(clone(call.method.output, message));
-      return wait;
-    };
     if (inbound !== undefined) {
-      inbound.cancellation.onCancel(() => taken?.());
+      const send = sendInto(answers, inbound.cancellation);
       const bodies = sent(call, requests, (error) => inbound.end(error));
       void dispatcher()
-        .streamDirect(inbound, bodies, send)
+        .streamDirect(inbound, bodies, (answer) => send(clone(call.method.output, answer)))
         .then((status) => {
           if (status.code === 0) answers.end();
           else answers.fail(errorOf(status));

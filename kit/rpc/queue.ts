@@ -1,3 +1,5 @@
+import type { Cancellation } from '../scope.ts';
+
 /** A single-reader queue that is read with `for await`. */
 export interface Queue<Item> extends AsyncIterable<Item> {
   push(item: Item): void;
@@ -59,5 +61,25 @@ export function createQueue<Item>(): Queue<Item> {
         }
       }
     },
+  };
+}
+
+/**
+ * Sends into a queue in which at most one item waits, so that a slow reader slows the sender. What it answers resolves
+ * when the reader took the item, and at once when nobody waits for the call any more.
+ */
+export function sendInto<Item>(
+  queue: Queue<Item>,
+  cancellation: Cancellation,
+): (item: Item) => Promise<void> {
+  let taken = () => {};
+  queue.onTake(() => taken());
+  cancellation.onCancel(() => taken());
+  return (item) => {
+    if (cancellation.cancelled) return Promise.resolve();
+    return new Promise((resolve) => {
+      taken = resolve;
+      queue.push(item);
+    });
   };
 }

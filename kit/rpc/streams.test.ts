@@ -41,6 +41,36 @@ describe.each(transports)('over $name', (transport) => {
     await closed.promise;
   });
 
+  // Negative: after there was more.
+  test.each([-3, -2, -1, 0, 1, 2, 3])(
+    'a reader that stops %i microtasks before there is more ends the handler',
+    async (microtasks) => {
+      const [more, closed] = [signal(), signal()];
+      const { client, server } = await startEcho(transport, {
+        handlers: {
+          async *echoMany() {
+            try {
+              yield {};
+              await more.promise;
+              for (;;) yield {};
+            } finally {
+              closed.fire();
+            }
+          },
+        },
+      });
+      const answers = client.echoMany({})[Symbol.asyncIterator]();
+      await answers.next();
+      const acts = [() => void answers.return!(), () => more.fire()];
+      if (microtasks < 0) acts.reverse();
+      acts[0]!();
+      for (let i = 0; i < Math.abs(microtasks); i += 1) await undefined;
+      acts[1]!();
+      await closed.promise;
+      await server.dispatcher.idle();
+    },
+  );
+
   test('a handler that ends early ends the call, and closes what the caller sends', async () => {
     const closed = signal();
     const { client } = await startEcho(transport, {

@@ -110,7 +110,6 @@ describe.each(placements)('placement %s', (placement) => {
       pay,
       commit,
       [...order, at('platform.notification', 'commerce.order.v1.OrderChanged')],
-      [...pay, at('platform.notification', 'finance.payment.v1.PaymentChanged')],
       [...reserve, at('commerce.product', 'commerce.inventory.v1.StockChanged')],
     ];
     await eventually(ways).toEqual(expect.arrayContaining(expected));

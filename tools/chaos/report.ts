@@ -44,7 +44,7 @@ export function verdictLines(result: ChaosResult, asked: Asked): string[] {
   );
   const { recoveryMsP50 = Number.NaN } = figures;
   const recovery = `it sold again after ${seconds(recoveryMsP50)} at the median`;
-  const story = `${deaths} kills under ${acknowledged} answers; ${recovery}`;
+  const story = `${deaths} ${deaths === 1 ? 'kill' : 'kills'} under ${acknowledged} answers; ${recovery}`;
   if (violations === 0) {
     return ['', ...invariants, '', `${story}; all ${findings.length} invariants hold`];
   }

@@ -1,6 +1,7 @@
 // Plays a story through the gateway of a running mesh: npm run demo
 import { RpcError } from '#kit/errors.ts';
 import { createWays } from '#kit/host/placement.ts';
+import { parseAddress } from '#kit/rpc/address.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { portBaseText } from '../mesh/ports.ts';
 import { say } from '../run.ts';
@@ -19,6 +20,9 @@ await runTool(usage, { allowPositionals: true, options }, async ({ values, posit
   const story = stories[name as keyof typeof stories];
   if (story === undefined || more.length > 0) {
     throw new UsageError(`"${positionals.join(' ')}" is no story`);
+  }
+  if (parseAddress(values.gateway) === undefined) {
+    throw new UsageError(`--gateway must be host:port, not "${values.gateway}"`);
   }
   const ways = createWays({
     transport: 'wire',

@@ -85,7 +85,11 @@ export async function playShop(gateway: Channel, say: Say): Promise<void> {
   say(`   ${await stockLine()}`);
 
   say(`4. tries a card without funds: ${tell((await buy('tok_insufficient_funds', 1n)).order!)}`);
-  say(`5. wants more than there is: ${tell((await buy('tok_visa', 5_000n)).order!)}`);
+  const { stock } = await inventory.getStock({ sku });
+  const tooMany = stock!.available + 1n;
+  say(
+    `5. wants ${tooMany}, one more than there is: ${tell((await buy('tok_visa', tooMany)).order!)}`,
+  );
 
   const cancel = { requestId: uuidv7(), orderId: bought.orderId };
   say(`6. changes her mind: ${tell((await orders.cancelOrder(cancel, as)).order!)}`);
@@ -98,7 +102,7 @@ export async function playShop(gateway: Channel, say: Say): Promise<void> {
   say(`   payment ${name(PaymentStatus, refunded.status)}: ${moneyText(refund, 'en')}`);
   say(`   ${await stockLine()}`);
 
-  say('7. was told meanwhile, by event and stream:');
+  say('7. was told meanwhile, by event and stream, in the order of arrival:');
   // Paid, declined, out of stock, cancelled, refunded.
   for (const { title, body } of await inbox.read(5)) say(`   ${title}. ${body}`);
   const { unreadCount } = await notifications.getUnreadCount({}, as);

@@ -16,7 +16,7 @@ const attemptsMax = 5;
  * died has taken is free. Throws MeshStartError when a mesh runs on it.
  */
 export function lockData(dataDir: string, address: string): () => void {
-  mkdirSync(dataDir, { recursive: true });
+  makeFolder(dataDir);
   const file = join(dataDir, 'platform.lock');
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const mine: Holder = { ...processId(process.pid), address };
@@ -26,6 +26,15 @@ export function lockData(dataDir: string, address: string): () => void {
     if (holder !== undefined) throw new MeshStartError(taken(dataDir, holder));
   }
   throw new MeshStartError(`${file} cannot be read; remove it, if no platform runs on ${dataDir}`);
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new MeshStartError(`${path} cannot be a folder (${code}); name another by --data-dir`);
+  }
 }
 
 function taken(dataDir: string, { pid, address }: Holder): string {

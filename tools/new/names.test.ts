@@ -50,6 +50,7 @@ test.each([
   'social/kit',
   'google/story',
   'pg/page',
+  'kit/page',
 ])('%s is taken by the mesh', (text) => {
   expect(() => readNames(text, [])).toThrow('means something else in the mesh');
 });

@@ -23,10 +23,11 @@ export const wordsOfSql = wordsOf(`
 /** First parts of the packages that every contract refers to: a domain cannot be one, nor hide one. */
 const packages = ['buf', 'common', 'google', 'grpc'];
 
-/** Domains whose schemas, or whose processes' logs, would be those of somebody else. */
+/** Domains whose schemas, or whose processes' logs, would be those of somebody else, and the folders of this repository. */
 export const takenDomains = new Set([
   ...packages,
   ...['information', 'pg', 'nats', 'postgres', 'redis', 'sandbox', 'testing'],
+  ...['deploy', 'examples', 'gen', 'kit', 'proto', 'services', 'tests', 'tools'],
 ]);
 
 /**

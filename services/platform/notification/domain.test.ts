@@ -74,7 +74,7 @@ describe('the texts', () => {
     const body = (reason: string) =>
       textsOf({ kind: 'ORDER_CANCELLED', parameters: { order_id: 'o', reason } }, 'en').body;
     expect(body('PAYMENT_DECLINED')).toBe(
-      'Your order O was cancelled: the card was declined. Whatever was charged will be paid back.',
+      'Your order O was cancelled: the card was declined. Nothing was charged.',
     );
     expect(body('SOMETHING_NEW')).toBe(
       'Your order O was cancelled. Whatever was charged will be paid back.',

@@ -40,6 +40,9 @@ const reasons: Readonly<Record<'en' | 'zh', Readonly<Record<string, string>>>> =
   },
 };
 
+/** Reasons for which an order ends before its card is charged. */
+const unchargedReasons = new Set(['OUT_OF_STOCK', 'PAYMENT_DECLINED']);
+
 const en: Readonly<Record<Kind, Template>> = {
   ANNOUNCEMENT: announcement,
   ORDER_CONFIRMED: ({ order, amount }) => ({
@@ -56,9 +59,12 @@ const en: Readonly<Record<Kind, Template>> = {
   }),
   ORDER_CANCELLED: ({ order, parameters: { reason } }) => {
     const why = reasons.en[reason!];
+    const money = unchargedReasons.has(reason!)
+      ? 'Nothing was charged.'
+      : 'Whatever was charged will be paid back.';
     return {
       title: 'Order cancelled',
-      body: `Your order ${order} was cancelled${why ? `: ${why}` : ''}. Whatever was charged will be paid back.`,
+      body: `Your order ${order} was cancelled${why ? `: ${why}` : ''}. ${money}`,
     };
   },
   PAYMENT_REFUNDED: ({ order, amount }) => ({
@@ -83,9 +89,10 @@ const zh: Readonly<Record<Kind, Template>> = {
   }),
   ORDER_CANCELLED: ({ order, parameters: { reason } }) => {
     const why = reasons.zh[reason!];
+    const money = unchargedReasons.has(reason!) ? '未产生扣款。' : '如已扣款，款项将退还给您。';
     return {
       title: '订单已取消',
-      body: `您的订单 ${order} 已取消${why ? `：${why}` : ''}。如已扣款，款项将退还给您。`,
+      body: `您的订单 ${order} 已取消${why ? `：${why}` : ''}。${money}`,
     };
   },
   PAYMENT_REFUNDED: ({ order, amount }) => ({
