@@ -14,16 +14,15 @@ import { Conflict, DeadlineTooShort, RequestIdReused } from '../mesh-errors.ts';
 import type { Call } from '../rpc/call.ts';
 import { Cancellation, runInScope } from '../scope.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
+import { asCollision, Collision } from './collision.ts';
 import type { Database, Tx } from './database.ts';
+import { requestKey } from './request-key.ts';
 import {
   answerBatchOnce,
   answerOnce,
-  asCollision,
-  Collision,
   findAnswers,
   isAnswered,
   recordAnswers,
-  requestKey,
 } from './request-log.ts';
 
 type Response = MessageInitShape<typeof ReplayDeadLettersResponseSchema>;

@@ -16,8 +16,9 @@ import {
 } from '@connectrpc/connect-node';
 import type { TlsFiles, TlsSource } from '../identity/tls-files.ts';
 import { limits } from '../limits.ts';
-import { type MessageDispatcher, unimplemented } from '../rpc/dispatcher.ts';
+import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { EngineOptions, Listener } from '../rpc/engine.ts';
+import { unimplemented } from '../rpc/status.ts';
 import { type CorsOptions, withCors } from './cors.ts';
 import { boundExchange } from './exchange.ts';
 import { withPlainMessage } from './grpc-message.ts';

@@ -16,8 +16,9 @@ import type { ServiceModule, ServiceParts } from '../service.ts';
 import { echoHandlers } from '../testing/echo.ts';
 import { freePort } from '../testing/port.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
-import { type Host, type Surroundings, startHost } from './host.ts';
+import { type Host, startHost } from './host.ts';
 import { createWays } from './placement.ts';
+import type { Surroundings } from './surroundings.ts';
 
 const names = ['platform.testing', 'testing.second', 'testing.third'];
 let testing: TestSchema;

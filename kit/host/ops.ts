@@ -4,7 +4,8 @@ import type { Bus } from '../bus/bus.ts';
 import type { Consumer } from '../bus/consumer.ts';
 import { type DeadLetter, readDeadLetters, removeDeadLetter } from '../bus/dead-letters.ts';
 import type { Database } from '../db/database.ts';
-import { answerOnce, isAnswered, requestKey } from '../db/request-log.ts';
+import { requestKey } from '../db/request-key.ts';
+import { answerOnce, isAnswered } from '../db/request-log.ts';
 import { assert, DomainError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { cutPage, decodeNumberToken, encodePageToken } from '../page.ts';
@@ -21,16 +22,6 @@ const pageSizeDefault = 50;
 interface Replayed {
   replayedCount: number;
   failedEventIds: string[];
-}
-
-/** Runs one piece of work after the other. */
-function createSerial(): <Result>(work: () => Promise<Result>) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = last.then(work);
-    last = turn.catch(() => {});
-    return turn;
-  };
 }
 
 /** What every service offers its operators: the events that it gave up on, and another try. */
@@ -127,5 +118,15 @@ function toProto(letter: DeadLetter) {
     attemptCount: letter.attempts,
     failure: letter.failure,
     failTime: timestampFromMs(letter.failedAt),
+  };
+}
+
+/** Runs one piece of work after the other. */
+function createSerial(): <Result>(work: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work);
+    last = turn.catch(() => {});
+    return turn;
   };
 }

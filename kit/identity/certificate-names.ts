@@ -1,6 +1,3 @@
-/** One name of a certificate as Node writes them: `URI:spiffe://…, DNS:…`, and quoted when it holds anything odd. */
-const entry = /(?:^|, )(?<kind>[^:,"]+):(?<name>"(?:[^"\\]|\\.)*"|[^,"]*)/gy;
-
 /**
  * The URIs among a certificate's subject alternative names, given as Node gives them (`subjectaltname`). A name that had
  * to be quoted is left out, for no SPIFFE id needs that; of a text that cannot be read whole, nothing is believed.
@@ -16,3 +13,6 @@ export function uriNamesOf(subjectAltName: string | undefined): string[] {
   }
   return end === subjectAltName.length ? names : [];
 }
+
+/** One name of a certificate as Node writes them: `URI:spiffe://…, DNS:…`, and quoted when it holds anything odd. */
+const entry = /(?:^|, )(?<kind>[^:,"]+):(?<name>"(?:[^"\\]|\\.)*"|[^,"]*)/gy;

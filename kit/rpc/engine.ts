@@ -104,7 +104,7 @@ export interface ReplyStatus {
 }
 
 /** The answer of a unary call, or its refusal. */
-export type Reply = { body: Uint8Array; status?: undefined } | { status: ReplyStatus };
+export type Reply<Body = Uint8Array> = { body: Body; status?: undefined } | { status: ReplyStatus };
 
 /** What a listener hands its calls to. Neither ever rejects. */
 export interface Dispatcher {

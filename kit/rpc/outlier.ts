@@ -56,102 +56,114 @@ export interface OutlierDetector {
  * probation counts as a probe: it says as much about the address.
  */
 export function createOutlierDetector(options: { target: string; clock: Clock }): OutlierDetector {
-  const { clock } = options;
-  const counter = ejections.labels({ target: options.target });
-  let joined = 0;
-  let ejected = 0;
+  const { target: name, clock } = options;
+  const target: Target = {
+    clock,
+    ejections: ejections.labels({ target: name }),
+    joined: 0,
+    ejected: 0,
+  };
+  return { join: () => watchAddress(target) };
+}
 
-  function join(): Suspicion {
-    let state: 'in' | 'out' | 'probation' = 'in';
-    let inRow = 0;
-    let windowEndsAt = clock.now() + limits.faultWindowMs;
-    let windowCalls = 0;
-    let windowFaults = 0;
-    /** Ejections in recent time; each doubles the next. */
-    let strikes = 0;
-    let outUntil = 0;
-    let probing = 0;
-    let probesPassed = 0;
-    joined += 1;
+/** All addresses of one target. */
+interface Target {
+  readonly clock: Clock;
+  readonly ejections: { inc(): void };
+  joined: number;
+  ejected: number;
+}
 
-    function newWindow() {
-      const now = clock.now();
-      if (now < windowEndsAt) return;
-      // Each whole window that passed without an ejection counts, also one without calls.
-      strikes = Math.max(0, strikes - 1 - Math.floor((now - windowEndsAt) / limits.faultWindowMs));
-      restartWindow();
-    }
+/** Begins to watch one address, which counts until it leaves. */
+function watchAddress(target: Target): Suspicion {
+  const { clock } = target;
+  let state: 'in' | 'out' | 'probation' = 'in';
+  let inRow = 0;
+  let windowEndsAt = clock.now() + limits.faultWindowMs;
+  let windowCalls = 0;
+  let windowFaults = 0;
+  /** Ejections in recent time; each doubles the next. */
+  let strikes = 0;
+  let outUntil = 0;
+  let probing = 0;
+  let probesPassed = 0;
+  target.joined += 1;
 
-    function restartWindow() {
-      windowEndsAt = clock.now() + limits.faultWindowMs;
-      windowCalls = 0;
-      windowFaults = 0;
-    }
-
-    function eject() {
-      if (state === 'in') {
-        if (ejected + 1 > Math.floor(joined / 2)) return;
-        ejected += 1;
-      }
-      state = 'out';
-      outUntil = clock.now() + Math.min(limits.ejectionMsMax, limits.ejectionMsMin * 2 ** strikes);
-      strikes += 1;
-      counter.inc();
-    }
-
-    function readmit() {
-      ejected -= 1;
-      state = 'in';
-      inRow = 0;
-      restartWindow();
-    }
-
-    function settleIn(outcome: Outcome) {
-      newWindow();
-      windowCalls += 1;
-      if (outcome === 'success') {
-        inRow = 0;
-        return;
-      }
-      inRow += 1;
-      windowFaults += 1;
-      const isMostlyFaulty =
-        windowCalls >= limits.faultWindowCallsMin &&
-        windowFaults >= windowCalls * limits.faultShareMax;
-      if (inRow >= limits.faultsInRowMax || isMostlyFaulty) eject();
-    }
-
-    function settleProbe(outcome: Outcome) {
-      probing = Math.max(0, probing - 1);
-      if (outcome === 'fault') return eject();
-      if (outcome === 'success') probesPassed += 1;
-      if (probesPassed >= limits.probesMin) readmit();
-    }
-
-    return {
-      admits() {
-        if (state === 'in') return true;
-        if (state === 'out') {
-          if (clock.now() < outUntil) return false;
-          state = 'probation';
-          probing = 0;
-          probesPassed = 0;
-        }
-        return probing === 0;
-      },
-      begin() {
-        if (state === 'probation') probing += 1;
-      },
-      settle(outcome) {
-        if (state === 'probation') settleProbe(outcome);
-        else if (state === 'in' && outcome !== 'neutral') settleIn(outcome);
-      },
-      leave() {
-        joined -= 1;
-        if (state !== 'in') ejected -= 1;
-      },
-    };
+  function newWindow() {
+    const now = clock.now();
+    if (now < windowEndsAt) return;
+    // Each whole window that passed without an ejection counts, also one without calls.
+    strikes = Math.max(0, strikes - 1 - Math.floor((now - windowEndsAt) / limits.faultWindowMs));
+    restartWindow();
   }
 
-  return { join };
+  function restartWindow() {
+    windowEndsAt = clock.now() + limits.faultWindowMs;
+    windowCalls = 0;
+    windowFaults = 0;
+  }
+
+  function eject() {
+    if (state === 'in') {
+      if (target.ejected + 1 > Math.floor(target.joined / 2)) return;
+      target.ejected += 1;
+    }
+    state = 'out';
+    outUntil = clock.now() + Math.min(limits.ejectionMsMax, limits.ejectionMsMin * 2 ** strikes);
+    strikes += 1;
+    target.ejections.inc();
+  }
+
+  function readmit() {
+    target.ejected -= 1;
+    state = 'in';
+    inRow = 0;
+    restartWindow();
+  }
+
+  function settleIn(outcome: Outcome) {
+    newWindow();
+    windowCalls += 1;
+    if (outcome === 'success') {
+      inRow = 0;
+      return;
+    }
+    inRow += 1;
+    windowFaults += 1;
+    const isMostlyFaulty =
+      windowCalls >= limits.faultWindowCallsMin &&
+      windowFaults >= windowCalls * limits.faultShareMax;
+    if (inRow >= limits.faultsInRowMax || isMostlyFaulty) eject();
+  }
+
+  function settleProbe(outcome: Outcome) {
+    probing = Math.max(0, probing - 1);
+    if (outcome === 'fault') return eject();
+    if (outcome === 'success') probesPassed += 1;
+    if (probesPassed >= limits.probesMin) readmit();
+  }
+
+  return {
+    admits() {
+      if (state === 'in') return true;
+      if (state === 'out') {
+        if (clock.now() < outUntil) return false;
+        state = 'probation';
+        probing = 0;
+        probesPassed = 0;
+      }
+      return probing === 0;
+    },
+    begin() {
+      if (state === 'probation') probing += 1;
+    },
+    settle(outcome) {
+      if (state === 'probation') settleProbe(outcome);
+      else if (state === 'in' && outcome !== 'neutral') settleIn(outcome);
+    },
+    leave() {
+      target.joined -= 1;
+      if (state !== 'in') target.ejected -= 1;
+    },
+  };
 }

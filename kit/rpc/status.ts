@@ -67,6 +67,19 @@ export function replyOfStatus(status: Status): ReplyStatus {
   return { code, message, details: fits ? details : undefined, trailers: undefined };
 }
 
+/** The status of a call that went well. */
+export const okStatus: ReplyStatus = {
+  code: 0,
+  message: '',
+  details: undefined,
+  trailers: undefined,
+};
+
+/** The answer to a call of what nobody here implements. */
+export function unimplemented(path: string): ReplyStatus {
+  return { ...okStatus, code: codes.unimplemented, message: `no method ${path} here` };
+}
+
 const notProcessedKey = 'x-meshwork-not-processed';
 
 /** The trailers of a call that was refused before its handler was called: it may be sent again, whatever it does. */

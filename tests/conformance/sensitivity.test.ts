@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Sensitivity } from '#gen/platform/policy/v1/policy_pb.ts';
 import { scrape } from '#kit/telemetry/metrics.ts';
 import { sensitivityOf } from '#tools/check/sensitivity.ts';
-import { admitted, allMethods, type Caller, createCaller } from '../support/any-method.ts';
-import { collectEvidence, messagesOf } from '../support/evidence.ts';
+import { allMethods } from '../support/any-method.ts';
+import { messagesOf } from '../support/evidence.ts';
 import { requestsWith } from '../support/requests/planted.ts';
 import { refusalText } from '../support/secrecy.ts';
-import { startWorld, type World } from '../support/world.ts';
+import { startWatchedWorld, type WatchedWorld } from '../support/watched-world.ts';
 
 const { SECRET, PERSONAL } = Sensitivity;
 const mark = 'canary-of-a-mark';
@@ -16,18 +16,12 @@ const mark = 'canary-of-a-mark';
 const texts = [mark, `${mark}@example.com`, '+4930271828182', `tok_${mark.replaceAll('-', '_')}`];
 const traces = [mark, '271828182', mark.replaceAll('-', '_')];
 
-const evidence = collectEvidence();
-let world: World;
-let call: Caller;
+let watched: WatchedWorld;
 
 beforeAll(async () => {
-  world = await startWorld(evidence.options);
-  call = createCaller(world.network);
+  watched = await startWatchedWorld();
 });
-afterAll(async () => {
-  evidence.stop();
-  await world.stop();
-});
+afterAll(() => watched.stop());
 
 /** How a field that a path leads to is marked, by itself or by what it lies in. */
 function markOn(schema: DescMessage, path: string): Sensitivity {
@@ -52,10 +46,9 @@ describe('what is marked', () => {
   test.each(subjects)('$title: is sent, and not repeated by a refusal', async (subject) => {
     let sent = 0;
     for (const text of texts) {
-      for (const { field, request } of requestsWith(text, subject.method.input)) {
-        if (!subject.marked.includes(field)) continue;
+      const isMarked = (field: string) => subject.marked.includes(field);
+      for (const { field, refusal } of await watched.plant(text, subject, isMarked)) {
         sent += 1;
-        const refusal = await call(subject, admitted(subject), request);
         if (refusal === undefined) continue;
         for (const trace of traces) expect(refusalText(refusal), field).not.toContain(trace);
       }
@@ -64,11 +57,12 @@ describe('what is marked', () => {
   });
 
   test('goes with whom it describes through all that the mesh does for a person', async () => {
-    const owner = await world.owner(`${mark}-owner`, 2n);
+    const owner = await watched.world.owner(`${mark}-owner`, 2n);
     await owner.stir();
   });
 
   test('is in no log line, span or metric', async () => {
+    const { world, evidence } = watched;
     await world.settle();
     const lines = evidence.lines.join('\n');
     const spans = evidence
@@ -85,7 +79,7 @@ describe('what is marked', () => {
   });
 
   test('is in no event', async () => {
-    const messages = await messagesOf(world.network);
+    const messages = await messagesOf(watched.world.network);
     expect(messages.map(({ type }) => type)).toContain('UserCreated');
     for (const { type, text } of messages) {
       for (const trace of traces) expect(text, type).not.toContain(trace);

@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { OrderEvent } from '#services/commerce/order/domain.ts';
+import type { OrderEvent } from '#services/commerce/order/domain/reducer.ts';
 import type { Step } from '#services/finance/payment/domain/work.ts';
 import { root } from '../run.ts';
 import { orderPoints, otherPoints } from './points.ts';

@@ -5,14 +5,15 @@ import { createWays } from '#kit/host/placement.ts';
 import { type Client, createClient } from '#kit/rpc/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { isPortFree } from '#kit/testing/port.ts';
-import { registrationOf } from '#services/registry.ts';
 import { checkExternals } from '../servers/external.ts';
 import { type Servers, startServers } from '../servers/servers.ts';
+import { createAddresses, host } from './addresses.ts';
 import { type LocalCertificates, startAuthority } from './authority.ts';
 import { fillCompileCache } from './compile-cache.ts';
+import { type MeshParts, sandboxEnvironment, serviceEnvironment } from './environment.ts';
 import { lockData } from './lock.ts';
 import { nodeEnvironment } from './node.ts';
-import { type Group, groupsOf, type Placement, replicasOf, roleOf } from './placements.ts';
+import { type Group, groupsOf, type Placement, replicasOf } from './placements.ts';
 import { metricsPort, sandboxPort, servicePort } from './ports.ts';
 import { type MeshProcess, MeshStartError, startProcess } from './process.ts';
 import { createServiceIdentity, type LocalSecrets, localSecrets } from './secrets.ts';
@@ -59,8 +60,6 @@ export interface Mesh {
   stop(): Promise<void>;
 }
 
-const host = '127.0.0.1';
-
 /**
  * Starts the servers, then the processes of the placement, and resolves when all serve. Throws ServerStartError or
  * MeshStartError, each with one sentence that says what to do; what was started is stopped again. A mesh has its data
@@ -78,8 +77,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 }
 
 async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
-  const { dataDir, portBase, placement, onProgress = () => {} } = options;
-  const first = groupsOf(placement, options.only);
+  const { dataDir, portBase, onProgress = () => {} } = options;
+  const first = groupsOf(options.placement, options.only);
   const services = first.flatMap((group) => group.services);
   const groups = [...first, ...replicasOf(first, options.replicas ?? {})];
   await Promise.all([checkPorts(portBase, groups), checkExternals(process.env)]);
@@ -91,67 +90,9 @@ async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
   const certificates = options.mtls ? startAuthority(join(dataDir, 'tls'), services) : undefined;
   const identity = certificates ? undefined : createServiceIdentity();
   const secrets = localSecrets(dataDir);
+  const addresses = createAddresses(portBase, groups);
+  const parts = { options, services, addresses, servers, secrets, certificates, identity };
   const processes: MeshProcess[] = [];
-  const addressesOf = (service: string) =>
-    groups
-      .filter((group) => group.services.includes(service))
-      .map((group) => `${host}:${portBase + servicePort(service, group)}`);
-  const addressOf = (service: string) => `${host}:${portBase + registrationOf(service).port}`;
-  const providerUrl = `http://${host}:${portBase + sandboxPort}`;
-  const env = (group: Group): Record<string, string> => ({
-    DATABASE_URL: servers.databaseUrl,
-    NATS_URL: servers.natsUrl,
-    REDIS_URL: servers.redisUrl,
-    MESHWORK_HOST: host,
-    MESHWORK_PORT_BASE: String(firstPort(group)),
-    ...(options.replicas && { MESHWORK_ADDRESSES: addressSetting() }),
-    MESHWORK_METRICS_PORT: String(portBase + metricsPort(group)),
-    MESHWORK_TRANSPORT: placement === 'single' ? 'direct' : 'wire',
-    ...(certificates?.environment ?? identity!.environment(group.services)),
-    LOG_LEVEL: options.logLevel ?? 'info',
-    OTEL_SERVICE_NAME: process.env.OTEL_SERVICE_NAME ?? roleOf(group),
-    PROVIDER_URL: providerUrl,
-    ...secrets,
-    ...options.env,
-  });
-
-  /** The ports of a process follow from its first one, and a further process of a service needs another than the first. */
-  function firstPort(group: Group): number {
-    const [service] = group.services;
-    return portBase + servicePort(service!, group) - registrationOf(service!).port;
-  }
-
-  function addressSetting(): string {
-    return services.map((service) => `${service}=${addressesOf(service).join('|')}`).join();
-  }
-
-  /** A provider is a stranger: where only certificates open the service itself, its events come by the public door. */
-  function webhookTarget(): string {
-    if (certificates === undefined) return `grpc://${addressOf('finance.payment')}`;
-    return services.includes('platform.gateway') ? `http://${addressOf('platform.gateway')}` : '';
-  }
-
-  /** The card provider that stands in for a real one. */
-  function startSandbox(): Promise<MeshProcess> {
-    return startProcess({
-      name: 'sandbox',
-      entry: 'services/finance/payment/sandbox/main.ts',
-      args: [],
-      env: {
-        DATABASE_URL: servers.databaseUrl,
-        PROVIDER_WEBHOOK_SECRET: secrets.PROVIDER_WEBHOOK_SECRET,
-        SANDBOX_PORT: String(portBase + sandboxPort),
-        SANDBOX_WEBHOOK_TARGET: webhookTarget(),
-        LOG_LEVEL: options.logLevel ?? 'info',
-        ...options.env,
-      },
-      logFile: join(dataDir, 'logs', 'sandbox.log'),
-      onExit,
-    });
-  }
-
-  const onExit = (name: string, cause: string) =>
-    onProgress(`${name} ended (${cause}); starting it again`);
 
   async function stop(): Promise<void> {
     for (const running of processes.toReversed()) await running.stop();
@@ -162,22 +103,12 @@ async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
   try {
     const inProcesses = groups.length === 1 ? 'one process' : `${groups.length} processes`;
     onProgress(`starting ${services.length} services in ${inProcesses}`);
-    const started = await Promise.allSettled(
-      groups.map((group) =>
-        startProcess({
-          name: group.name,
-          entry: 'services/main.ts',
-          args: group.services,
-          env: env(group),
-          logFile: join(dataDir, 'logs', `${group.name}.log`),
-          onExit,
-        }),
-      ),
-    );
-    if (services.includes('finance.payment')) processes.push(await startSandbox());
+    const started = await Promise.allSettled(groups.map((group) => startGroup(parts, group)));
     for (const result of started) if (result.status === 'fulfilled') processes.push(result.value);
     const failed = started.find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
+    // First in the list, and so the last to stop: the payment service calls it to the end.
+    if (services.includes('finance.payment')) processes.unshift(await startSandbox(parts));
   } catch (error) {
     await stop();
     throw error;
@@ -186,7 +117,7 @@ async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
   const ways = createWays({
     transport: 'wire',
     engine: grpcJsEngine,
-    addressesOf,
+    addressesOf: addresses.addressesOf,
     dispatcherOf: () => {
       throw new Error('no service lives in this process');
     },
@@ -198,16 +129,46 @@ async function startLockedMesh(options: MeshOptions): Promise<Mesh> {
     secrets,
     processes,
     certificates,
-    providerUrl,
-    addressOf,
+    providerUrl: addresses.providerUrl,
+    addressOf: addresses.addressOf,
     metricsUrls: Object.fromEntries(
-      groups.map((group) => [group.name, `http://${host}:${portBase + metricsPort(group)}`]),
+      groups.map((group) => [group.name, `http://${host}:${addresses.metricsPortOf(group)}`]),
     ),
     client(service, target, as = {}) {
       const token = as.service === undefined ? undefined : identity?.token(as.service);
       return createClient(service, ways(as.service, target), { serviceToken: () => token });
     },
     stop,
+  };
+}
+
+function startGroup(parts: MeshParts, group: Group): Promise<MeshProcess> {
+  return startProcess({
+    name: group.name,
+    entry: 'services/main.ts',
+    args: group.services,
+    env: serviceEnvironment(parts, group),
+    ...aroundProcess(parts, group.name),
+  });
+}
+
+/** The card provider that stands in for a real one. */
+function startSandbox(parts: MeshParts): Promise<MeshProcess> {
+  return startProcess({
+    name: 'sandbox',
+    entry: 'services/finance/payment/sandbox/main.ts',
+    args: [],
+    env: sandboxEnvironment(parts),
+    ...aroundProcess(parts, 'sandbox'),
+  });
+}
+
+/** Where a process logs, and who hears of its end. */
+function aroundProcess({ options }: MeshParts, name: string) {
+  return {
+    logFile: join(options.dataDir, 'logs', `${name}.log`),
+    onExit: (ended: string, cause: string) =>
+      options.onProgress?.(`${ended} ended (${cause}); starting it again`),
   };
 }
 

@@ -34,6 +34,9 @@ export function localSecrets(dataDir: string): LocalSecrets {
 /** Longer than any local mesh runs; each start makes new ones. */
 const tokenMs = 365 * 24 * 3_600_000;
 
+/** By what the services of one start know each other, where there are no certificates. */
+export type ServiceIdentity = ReturnType<typeof createServiceIdentity>;
+
 /** Makes the key pair of one start. The private key never leaves this process. */
 export function createServiceIdentity() {
   const keys = generateKeyPairSync('ed25519');

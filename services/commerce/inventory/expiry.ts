@@ -2,6 +2,7 @@ import type { Clock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import type { Job } from '#kit/service.ts';
+import { applyCommand } from './domain/commands.ts';
 import { type Command, limits } from './domain.ts';
 import type { Store } from './store.ts';
 
@@ -21,7 +22,7 @@ export function createExpiryJob(deps: { database: Database; store: Store; clock:
       await database.transaction(async (tx) => {
         const commands: Command[] = orderIds.map((orderId) => ({ kind: 'expire', orderId, now }));
         const book = await store.openBook(tx, commands, now);
-        for (const command of commands) book.apply(command);
+        for (const command of commands) applyCommand(book, command);
         await debugPoint('commerce.inventory.before-expiry');
         store.writeBook(tx, book);
       });

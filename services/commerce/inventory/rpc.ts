@@ -12,7 +12,7 @@ import {
   SetStockResponseSchema,
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import type { Clock } from '#kit/clock.ts';
-import { type RequestKey, requestKey } from '#kit/db/request-log.ts';
+import { type RequestKey, requestKey } from '#kit/db/request-key.ts';
 import { batchResults } from '#kit/load/batch.ts';
 import type { Coalescer } from '#kit/load/coalesce.ts';
 import { cutPage, decodeNumberToken, encodePageToken } from '#kit/page.ts';

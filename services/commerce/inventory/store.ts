@@ -1,15 +1,14 @@
+import { asCollision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import { asCollision } from '#kit/db/request-log.ts';
 import type { RowOf } from '#kit/db/row.ts';
+import { type Book, openBook } from './domain/book.ts';
 import {
   type Author,
-  type Book,
   type Command,
   type Line,
   limits,
   type Movement,
-  openBook,
   type Reservation,
   type Stock,
 } from './domain.ts';

@@ -2,12 +2,15 @@ import type { Message } from '@bufbuild/protobuf';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
-import { type Answer, answerBatchOnce, type Mutation } from '#kit/db/request-log.ts';
+import { answerBatchOnce, type Mutation } from '#kit/db/request-log.ts';
+import type { Answer } from '#kit/db/request-records.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { DomainError } from '#kit/errors.ts';
 import { limits as kitLimits } from '#kit/limits.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
-import { type Book, type Command, limits, type Result } from './domain.ts';
+import type { Book } from './domain/book.ts';
+import { applyCommand } from './domain/commands.ts';
+import { type Command, limits, type Result } from './domain.ts';
 import { reservationToProto, stockToProto } from './proto.ts';
 import type { Store } from './store.ts';
 
@@ -48,7 +51,7 @@ export function createStockWriter(deps: {
 
 function tryApply(book: Book, command: Command): Outcome<Answer> {
   try {
-    return { value: toResponse(book.apply(command)) };
+    return { value: toResponse(applyCommand(book, command)) };
   } catch (error) {
     if (error instanceof DomainError) return { error };
     throw error;

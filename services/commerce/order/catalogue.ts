@@ -9,7 +9,8 @@ import { DeadlineTooShort } from '#kit/mesh-errors.ts';
 import type { Client } from '#kit/rpc/client.ts';
 import { remainingMs } from '#kit/scope.ts';
 import { within } from '#kit/within.ts';
-import { CatalogueUnavailable, limits, type Priced } from './domain.ts';
+import type { Priced } from './domain/pricing.ts';
+import { CatalogueUnavailable, limits } from './domain.ts';
 
 /** What may be ordered, and for how much, at this moment. */
 export interface Catalogue {

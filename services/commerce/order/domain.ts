@@ -1,5 +1,5 @@
-/** What an order is, how it is priced, and what may become of it. Pure. */
-import { assert, DomainError } from '#kit/errors.ts';
+/** What an order is, its states and limits, and why it is refused. Pure. */
+import { DomainError } from '#kit/errors.ts';
 
 export const limits = {
   unitsPerSkuMax: 10_000n, // as one line of the contract, and less than inventory holds for one
@@ -14,8 +14,7 @@ export const limits = {
   callMsMax: 5_000,
   stepMsMax: 10_000, // a step with the writing of what came of it
   drivenMax: 5_000, // orders in hand, at 10 KB each: ten seconds of the busiest shop whose payment is away
-  // A driver renews its lease with a step or a repeat when half of it is over; a dead one's orders are taken over after it.
-  leaseMs: 5_000,
+  leaseMs: 5_000, // a driver that lives renews it, see leaseOf; a dead one's orders are taken over after it
   takeoverBatchMax: 200,
   takeoverEveryMs: 1_000,
   // After the stock is held, a payment that is not settled by then is given up: well before the hold expires (15 minutes).
@@ -147,169 +146,17 @@ export const transitions: Readonly<Record<Status, readonly Status[]>> = {
   CANCELLED: [],
 };
 
-/** What the catalogue says of a SKU at the moment of the order. */
-export interface Priced {
-  readonly sku: string;
-  readonly productId: string;
-  readonly title: string;
-  readonly currency: string;
-  readonly unitMinor: bigint;
-  /** The product's status. */
-  readonly status: string;
-  /** As far as the catalogue has heard. */
-  readonly inStock: boolean | undefined;
-}
-
 /**
- * Prices the wanted lines: one line a SKU, in SKU order. Throws SkuNotFound, SkuNotForSale, MixedCurrencies,
- * QuantityTooLarge or OrderTooLarge.
+ * Until when the driver of an order that is written now keeps it, in milliseconds since the epoch. Half of a lease must
+ * be over before it is renewed, so that most writes change nothing that an index holds; a saga that is done has none.
  */
-export function priceLines(
-  wanted: readonly { sku: string; quantity: bigint }[],
-  catalogue: ReadonlyMap<string, Priced>,
-): Pick<Order, 'lines' | 'currency' | 'totalMinor'> {
-  const quantities = new Map<string, bigint>();
-  for (const { sku, quantity } of wanted) {
-    quantities.set(sku, (quantities.get(sku) ?? 0n) + quantity);
-  }
-  const skus = [...quantities.keys()].sort();
-  const currency = pricedOf(catalogue, skus[0]!).currency;
-  let totalMinor = 0n;
-  const lines = skus.map((sku) => {
-    const priced = pricedOf(catalogue, sku);
-    if (priced.currency !== currency) throw new MixedCurrencies({ sku });
-    const quantity = quantities.get(sku)!;
-    if (quantity > limits.unitsPerSkuMax) {
-      throw new QuantityTooLarge({ sku, limit: String(limits.unitsPerSkuMax) });
-    }
-    totalMinor += quantity * priced.unitMinor;
-    const { productId, title, unitMinor } = priced;
-    return { sku, productId, title, quantity, unitMinor };
-  });
-  if (totalMinor > limits.totalMinorMax) {
-    throw new OrderTooLarge({ limit: String(limits.totalMinorMax) });
-  }
-  return { lines, currency, totalMinor };
-}
-
-function pricedOf(catalogue: ReadonlyMap<string, Priced>, sku: string): Priced {
-  const priced = catalogue.get(sku);
-  if (priced === undefined) throw new SkuNotFound({ sku });
-  if (!isForSale(priced)) throw new SkuNotForSale({ sku, status: priced.status });
-  return priced;
-}
-
-/**
- * The catalogue learns of the stock a moment later: whether there is any, inventory says when it is asked to hold it. But
- * OUT_OF_STOCK of a SKU that is in stock is the word of staff.
- */
-function isForSale({ status, inStock }: Priced): boolean {
-  return status === 'AVAILABLE' || (status === 'OUT_OF_STOCK' && inStock === false);
-}
-
-/** What happened to an order. The first group is told by the saga, the second asked for by people. */
-export type OrderEvent =
-  | { kind: 'reserved' }
-  | { kind: 'stock_refused'; detail: string }
-  | { kind: 'paid'; paymentId: string }
-  | { kind: 'payment_declined'; paymentId: string; detail: string }
-  | { kind: 'payment_timed_out' }
-  | { kind: 'committed' }
-  | { kind: 'reservation_lost' }
-  | { kind: 'compensated' }
-  | { kind: 'cancel' }
-  | { kind: 'ship'; trackingCode: string }
-  | { kind: 'deliver' };
-
-/**
- * What an order becomes. A saga's event that no longer fits (somebody cancelled meanwhile, or two drivers met) leaves
- * the order as it is; a person's throws OrderStatusConflict.
- */
-export function next(order: Order, event: OrderEvent, now: number): Order {
-  switch (event.kind) {
-    case 'reserved':
-      return isAt(order, 'PENDING', 'RESERVE') ? move(order, now, 'CONFIRMED', 'PAY') : order;
-    case 'stock_refused':
-      // A refused reservation holds nothing, and no payment was asked for yet: there is nothing to undo.
-      return isAt(order, 'PENDING', 'RESERVE')
-        ? cancel(order, now, 'OUT_OF_STOCK', event.detail, 'DONE')
-        : order;
-    case 'paid':
-      return isAt(order, 'CONFIRMED', 'PAY')
-        ? { ...move(order, now, 'PAID', 'COMMIT'), paymentId: event.paymentId }
-        : order;
-    case 'payment_declined':
-      return isAt(order, 'CONFIRMED', 'PAY')
-        ? {
-            ...cancel(order, now, 'PAYMENT_DECLINED', event.detail, 'COMPENSATE'),
-            paymentId: event.paymentId,
-          }
-        : order;
-    case 'payment_timed_out':
-      return isAt(order, 'CONFIRMED', 'PAY')
-        ? cancel(order, now, 'PAYMENT_TIMED_OUT', '', 'COMPENSATE')
-        : order;
-    case 'committed':
-      return isAt(order, 'PAID', 'COMMIT') ? { ...order, step: 'DONE' } : order;
-    case 'reservation_lost':
-      return isAt(order, 'PENDING', 'RESERVE') || isAt(order, 'PAID', 'COMMIT')
-        ? cancel(order, now, 'RESERVATION_EXPIRED', '', 'COMPENSATE')
-        : order;
-    case 'compensated':
-      return isAt(order, 'CANCELLED', 'COMPENSATE') ? { ...order, step: 'DONE' } : order;
-    case 'cancel':
-      return cancelByPerson(order, now);
-    case 'ship':
-      // Stock that is not committed yet may still turn out to be lost.
-      if (!isAt(order, 'PAID', 'DONE')) throw conflict(order);
-      return { ...move(order, now, 'SHIPPED', 'DONE'), trackingCode: event.trackingCode };
-    case 'deliver':
-      if (order.status !== 'SHIPPED') throw conflict(order);
-      return move(order, now, 'DELIVERED', 'DONE');
-  }
-}
-
-/**
- * The order after an event whose next step may begin before the event is written: should the writing fail, or somebody
- * cancel meanwhile, the step is repeated or undone like any other. Undefined when it has to wait, as whatever undoes.
- */
-export function stepAhead(order: Order, event: OrderEvent, now: number): Order | undefined {
-  if (event.kind !== 'reserved' && event.kind !== 'paid') return undefined;
-  const after = next(order, event, now);
-  return after === order ? undefined : after;
-}
-
-function cancelByPerson(order: Order, now: number): Order {
-  if (!transitions[order.status].includes('CANCELLED')) throw conflict(order);
-  return cancel(order, now, 'REQUESTED', '', 'COMPENSATE');
-}
-
-function conflict({ orderId, status }: Order): OrderStatusConflict {
-  return new OrderStatusConflict({ order_id: orderId, status });
-}
-
-function isAt(order: Order, status: Status, step: Step): boolean {
-  return order.status === status && order.step === step;
-}
-
-function move(order: Order, now: number, status: Status, step: Step): Order {
-  assert(transitions[order.status].includes(status), `${order.status} may become ${status}`);
-  return { ...order, status, step, version: order.version + 1n, updatedAt: now };
-}
-
-function cancel(
-  order: Order,
+export function leaseOf(
+  { order, leaseUntil }: { order: Pick<Order, 'step'>; leaseUntil?: number | undefined },
   now: number,
-  cancelReason: CancelReason,
-  cancelDetail: string,
-  step: Step,
-): Order {
-  return { ...move(order, now, 'CANCELLED', step), cancelReason, cancelDetail };
-}
-
-/** Whether half of a lease is over, which is when it is renewed. */
-export function isLeaseToRenew(leaseUntil: number | undefined, now: number): boolean {
-  return leaseUntil === undefined || leaseUntil <= now + limits.leaseMs / 2;
+): number | undefined {
+  if (order.step === 'DONE') return undefined;
+  const isKept = leaseUntil !== undefined && leaseUntil > now + limits.leaseMs / 2;
+  return isKept ? leaseUntil : now + limits.leaseMs;
 }
 
 /** Whether the saga has waited for the payment long enough; `updatedAt` is when the stock was held. */

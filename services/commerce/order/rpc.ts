@@ -7,7 +7,7 @@ import {
   ShipOrderResponseSchema,
 } from '#gen/commerce/order/v1/order_pb.ts';
 import type { Clock } from '#kit/clock.ts';
-import { requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
 import { DomainError } from '#kit/errors.ts';
 import { isStaff, type User } from '#kit/identity/caller.ts';
 import { uuidv7 } from '#kit/ids.ts';
@@ -18,22 +18,23 @@ import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { WatchHub } from '#kit/streams/watch.ts';
 import { within } from '#kit/within.ts';
+import { createOrderKey } from './batch.ts';
 import type { Catalogue } from './catalogue.ts';
+import { priceLines } from './domain/pricing.ts';
+import type { OrderEvent } from './domain/reducer.ts';
 import {
   countThatFit,
   isFinal,
   limits,
   NotYourOrders,
   type Order,
-  type OrderEvent,
   OrderInProgress,
   OrderNotFound,
-  priceLines,
 } from './domain.ts';
 import { orderToProto } from './proto.ts';
 import type { SagaDriver } from './saga.ts';
 import type { Saga, Store } from './store.ts';
-import { type Beginning, type Command, createOrderKey, type OrderWriter } from './writer.ts';
+import type { Beginning, Command, OrderWriter } from './writer.ts';
 
 export interface RpcDeps {
   catalogue: Catalogue;
@@ -53,13 +54,13 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
 
   async function begin(request: CreateOrderRequest, call: Call): Promise<Command> {
     const userId = userOf(call).id;
-    const { hash } = requestKey(call, request);
+    const { hash: requestHash } = requestKey(call, request);
     const { requestId, paymentToken } = request;
-    const key = createOrderKey(userId, requestId, hash);
+    const key = createOrderKey({ userId, requestId, requestHash });
     const answer = { key, response: CreateOrderResponseSchema };
     const begin = await tryPrice(request, (lines) => {
       const order = newOrder(userId, request, lines, clock.now());
-      return { order, requestId, requestHash: hash, paymentToken };
+      return { order, requestId, requestHash, paymentToken };
     });
     return { kind: 'create', request: answer, begin };
   }
@@ -101,7 +102,7 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
       driver.drive(saga),
       () => new OrderInProgress({ order_id: orderId }),
     );
-    const key = createOrderKey(userId, saga.requestId, saga.requestHash);
+    const key = createOrderKey({ ...saga, userId });
     return done.answer ?? (await writer.recorded({ key, response: CreateOrderResponseSchema }));
   }
 

@@ -14,7 +14,8 @@ import { assert, RpcError } from '#kit/errors.ts';
 import { batchOutcomes } from '#kit/load/batch.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
 import type { Client } from '#kit/rpc/client.ts';
-import { isPaymentOverdue, limits, type OrderEvent } from './domain.ts';
+import type { OrderEvent } from './domain/reducer.ts';
+import { isPaymentOverdue, limits } from './domain.ts';
 import type { Saga } from './store.ts';
 
 /**

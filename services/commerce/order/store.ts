@@ -1,5 +1,5 @@
+import { asCollision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
-import { asCollision } from '#kit/db/request-log.ts';
 import type { RowOf } from '#kit/db/row.ts';
 import { type Line, limits, type Order } from './domain.ts';
 import type { customerOrder, LineRow } from './schema.ts';
@@ -11,7 +11,7 @@ export interface Saga {
   readonly requestHash: Buffer;
   /** Undefined once the payment is settled. */
   readonly paymentToken: string | undefined;
-  /** Until when others leave it alone, in milliseconds since the epoch; absent before it is stored and when it is done. */
+  /** Until when others leave it alone, in milliseconds since the epoch; absent before it is written and when it is done. */
   readonly leaseUntil?: number | undefined;
 }
 
@@ -34,12 +34,9 @@ export interface Store {
     requests: readonly { userId: string; requestId: string }[],
   ): Promise<Map<string, Saga>>;
   /** Together with the commit, which throws Collision when one of the requests has begun an order meanwhile. */
-  insert(tx: Tx, sagas: readonly Saga[], now: number): void;
-  /**
-   * Writes what may change, together with the commit: status, step and what belongs to them. Renews a lease of which
-   * half is over, and ends it with the saga.
-   */
-  update(tx: Tx, sagas: readonly Saga[], now: number): void;
+  insert(tx: Tx, sagas: readonly Saga[]): void;
+  /** Writes what may change, together with the commit: status, step and what belongs to them, and the lease. */
+  update(tx: Tx, sagas: readonly Saga[]): void;
   /** Reads orders by id; unknown ones are left out. */
   read(orderIds: readonly string[]): Promise<Map<string, Order>>;
   /** Newest first, from below `before`; of one person, or of all. */
@@ -87,9 +84,9 @@ export function createStore(database: Database): Store {
       return new Map(rows.map((row) => [`${row.user_id} ${row.request_id}`, toSaga(row)]));
     },
 
-    insert(tx, sagas, now) {
+    insert(tx, sagas) {
       if (sagas.length === 0) return;
-      const rows = sagas.map((saga) => toInsert(saga, now));
+      const rows = sagas.map(toInsert);
       const statement = tx`
         insert into customer_order (order_id, user_id, request_id, request_hash, status, step,
           lines, currency, total_minor, address, payment_token, lease_until, created_at, updated_at)
@@ -104,7 +101,7 @@ export function createStore(database: Database): Store {
       database.defer(tx, statement, asCollision('customer_order_user_id_request_id_key'));
     },
 
-    update(tx, sagas, now) {
+    update(tx, sagas) {
       if (sagas.length === 0) return;
       const orders = sagas.map((saga) => saga.order);
       const statement = tx`
@@ -112,10 +109,7 @@ export function createStore(database: Database): Store {
           payment_id = t.payment_id, payment_token = t.payment_token,
           cancel_reason = t.cancel_reason, cancel_detail = t.cancel_detail,
           tracking_code = t.tracking_code, updated_at = to_timestamp(t.updated_ms / 1000.0),
-          lease_until = case
-            when t.step = 'DONE' then null
-            when o.lease_until > ${new Date(now + limits.leaseMs / 2)} then o.lease_until
-            else ${new Date(now + limits.leaseMs)} end
+          lease_until = to_timestamp(t.lease_ms / 1000.0)
         from unnest(
           ${orders.map((o) => o.orderId)}::uuid[],
           ${orders.map((o) => o.status)}::text[],
@@ -126,9 +120,10 @@ export function createStore(database: Database): Store {
           ${orders.map((o) => o.cancelReason ?? null)}::text[],
           ${orders.map((o) => o.cancelDetail)}::text[],
           ${orders.map((o) => o.trackingCode)}::text[],
-          ${orders.map((o) => String(o.updatedAt))}::bigint[]
+          ${orders.map((o) => String(o.updatedAt))}::bigint[],
+          ${sagas.map((s) => (s.leaseUntil === undefined ? null : String(s.leaseUntil)))}::bigint[]
         ) as t (order_id, status, step, version, payment_id, payment_token, cancel_reason,
-          cancel_detail, tracking_code, updated_ms)
+          cancel_detail, tracking_code, updated_ms, lease_ms)
         where o.order_id = t.order_id`;
       database.defer(tx, statement);
     },
@@ -174,7 +169,7 @@ export function createStore(database: Database): Store {
   };
 }
 
-function toInsert({ order, requestId, requestHash, paymentToken }: Saga, now: number) {
+function toInsert({ order, requestId, requestHash, paymentToken, leaseUntil }: Saga) {
   return {
     order_id: order.orderId,
     user_id: order.userId,
@@ -187,7 +182,7 @@ function toInsert({ order, requestId, requestHash, paymentToken }: Saga, now: nu
     total_minor: String(order.totalMinor),
     address: JSON.stringify(order.address),
     payment_token: paymentToken,
-    lease_ms: now + limits.leaseMs,
+    lease_ms: leaseUntil,
     created_ms: order.createdAt,
   };
 }

@@ -1,45 +1,25 @@
 import type { Message } from '@bufbuild/protobuf';
-import {
-  CreateOrderRequestSchema,
-  CreateOrderResponseSchema,
-  OrderService,
-} from '#gen/commerce/order/v1/order_pb.ts';
-import type { OutgoingEvent } from '#kit/bus/event.ts';
+import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import type { Clock } from '#kit/clock.ts';
+import { retryCollisions } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import {
-  type Answer,
-  findAnswers,
-  type Mutation,
-  type RequestKey,
-  recordAnswers,
-  retryCollisions,
-} from '#kit/db/request-log.ts';
+import { findAnswers, recordAnswers } from '#kit/db/request-log.ts';
+import type { KeyedRequest } from '#kit/db/request-records.ts';
 import { debugPoint } from '#kit/debug.ts';
-import { assert, DomainError } from '#kit/errors.ts';
+import { assert, type DomainError } from '#kit/errors.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
-import { RequestIdReused } from '#kit/mesh-errors.ts';
-import {
-  isLeaseToRenew,
-  isSettled,
-  limits,
-  next,
-  type OrderEvent,
-  OrderNotFound,
-} from './domain.ts';
-import { orderChanged } from './events.ts';
-import { orderToProto } from './proto.ts';
+import { openBatch, readKnown } from './batch.ts';
+import type { OrderEvent } from './domain/reducer.ts';
+import { limits } from './domain.ts';
 import type { Saga, Store } from './store.ts';
-
-type Request = Omit<Mutation<unknown>, 'item'>;
 
 /** What a request for an order comes to; with `notNow` it may be asked again. */
 export type Beginning = { saga: Saga } | { refusal: DomainError } | { notNow: DomainError };
 
 export type Command =
   /** Begins an order, unless its request has begun one or was answered; `refusal` is recorded as the answer. */
-  | { kind: 'create'; request: Request; begin: Beginning }
+  | { kind: 'create'; request: KeyedRequest; begin: Beginning }
   /** The saga tells what happened. */
   | { kind: 'tell'; orderId: string; event: OrderEvent }
   /** The saga is still at work on a step: keeps the lease, and answers how the order stands. */
@@ -50,7 +30,7 @@ export type Command =
       orderId: string;
       userId: string | undefined;
       event: OrderEvent;
-      request: Request;
+      request: KeyedRequest;
     };
 
 /** How the order stands after the command; `answer` where the command has one to give, now or from before. */
@@ -61,16 +41,7 @@ export interface Written {
 
 export interface OrderWriter extends Pick<Coalescer<Command, Written>, 'do' | 'idle'> {
   /** The answer that was recorded for a request, by whichever process. Throws the refusal when it was one. */
-  recorded(request: Request): Promise<Message>;
-}
-
-/** The key under which CreateOrder's answer is recorded, whoever finds it out. */
-export function createOrderKey(userId: string, requestId: string, hash: Buffer): RequestKey {
-  return {
-    requestId,
-    scope: `${userId}/${CreateOrderRequestSchema.name.replace('Request', '')}`,
-    hash,
-  };
+  recorded(request: KeyedRequest): Promise<Message>;
 }
 
 /**
@@ -111,161 +82,12 @@ async function writeBatch(
   commands: readonly Command[],
 ): Promise<Outcome<Written>[]> {
   const { database, store, now } = context;
-  const known = await readBatch(store, tx, commands);
-  const batch = openBatch(known, now);
+  const batch = openBatch(await readKnown(store, tx, commands), now);
   const outcomes = commands.map((command) => batch.apply(command));
-  store.insert(tx, batch.inserted(), now);
-  store.update(tx, batch.updated(), now);
+  store.insert(tx, batch.inserted());
+  store.update(tx, batch.updated());
   publish(database, tx, batch.events);
-  recordAnswers(database, tx, OrderService.typeName, batch.answers);
+  recordAnswers(database, tx, OrderService.typeName, batch.newAnswers);
   await debugPoint('commerce.order.before-commit');
   return outcomes;
-}
-
-interface Known {
-  /** By scope and request id. */
-  answers: Map<string, Outcome<Message>>;
-  /** By "<user> <request>". */
-  byRequest: Map<string, Saga>;
-  byOrder: Map<string, Saga>;
-}
-
-async function readBatch(store: Store, tx: Tx, commands: readonly Command[]): Promise<Known> {
-  const requests = commands.flatMap((command) => ('request' in command ? [command.request] : []));
-  const creating = commands.filter((command) => command.kind === 'create');
-  const begun = creating.map(({ request }) => ({
-    userId: userOf(request),
-    requestId: request.key.requestId,
-  }));
-  const isRefusing = creating.some(({ begin }) => 'refusal' in begin);
-  const orderIds = commands.flatMap((command) => ('orderId' in command ? [command.orderId] : []));
-  // Sent together: the connection keeps their order.
-  const [, found, byRequest, byOrder] = await Promise.all([
-    creating.length === 0 ? undefined : store.admit(tx, isRefusing),
-    requests.length === 0 ? [] : findAnswers(tx, requests),
-    store.findByRequest(tx, begun),
-    store.lock(tx, orderIds),
-  ]);
-  const answers = new Map<string, Outcome<Message>>();
-  requests.forEach((request, i) => {
-    const answer = found[i];
-    if (answer !== undefined) answers.set(idOf(request), answer);
-  });
-  return { answers, byRequest, byOrder };
-}
-
-function userOf({ key }: Request): string {
-  return key.scope.slice(0, key.scope.indexOf('/'));
-}
-
-function idOf({ key }: Request): string {
-  return `${key.scope} ${key.requestId} ${key.hash.toString('base64')}`;
-}
-
-/** Applies the commands of a batch one after the other, and collects what has to be written. */
-function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
-  const fresh = new Set<string>();
-  const changed = new Set<string>();
-  const events: OutgoingEvent[] = [];
-  const toRecord: (Request & { outcome: Outcome<Answer> })[] = [];
-  const answeredNow = new Set<string>();
-
-  function answerOnce(request: Request, outcome: Outcome<Answer>): Outcome<Message> {
-    toRecord.push({ ...request, outcome });
-    answeredNow.add(`${request.key.scope} ${request.key.requestId}`);
-    // What goes out now is what a replay will read: the message, or the refusal itself.
-    answers.set(idOf(request), outcome as Outcome<Message>);
-    return outcome as Outcome<Message>;
-  }
-
-  /** The answer that a request has already, or its refusal when the batch answered another one under its id. */
-  function earlier(request: Request): Outcome<Message> | undefined {
-    const answered = answers.get(idOf(request));
-    if (answered) return answered;
-    const isTaken = answeredNow.has(`${request.key.scope} ${request.key.requestId}`);
-    return isTaken ? { error: reused(request) } : undefined;
-  }
-
-  function create(command: Extract<Command, { kind: 'create' }>): Outcome<Written> {
-    const { request, begin } = command;
-    const answered = earlier(request);
-    if (answered) return withSaga(answered, undefined);
-    const key = `${userOf(request)} ${request.key.requestId}`;
-    const existing = byRequest.get(key);
-    if (existing) {
-      if (!existing.requestHash.equals(request.key.hash)) return { error: reused(request) };
-      return {
-        value: { saga: byOrder.get(existing.order.orderId) ?? existing, answer: undefined },
-      };
-    }
-    if ('notNow' in begin) return { error: begin.notNow };
-    if ('refusal' in begin) {
-      return withSaga(answerOnce(request, { error: begin.refusal }), undefined);
-    }
-    const { saga } = begin;
-    byRequest.set(key, saga);
-    byOrder.set(saga.order.orderId, saga);
-    fresh.add(saga.order.orderId);
-    events.push(orderChanged(saga.order));
-    return { value: { saga, answer: undefined } };
-  }
-
-  /** Puts the order into its next state; the first time that settles it, CreateOrder has its answer. */
-  function advance(saga: Saga, event: OrderEvent): Written {
-    const order = next(saga.order, event, now);
-    if (order === saga.order) return { saga, answer: undefined };
-    const isPaid = order.step !== 'RESERVE' && order.step !== 'PAY';
-    const moved: Saga = { ...saga, order, paymentToken: isPaid ? undefined : saga.paymentToken };
-    byOrder.set(order.orderId, moved);
-    changed.add(order.orderId);
-    if (order.version !== saga.order.version) events.push(orderChanged(order));
-    if (isSettled(saga.order) || !isSettled(order)) return { saga: moved, answer: undefined };
-    const key = createOrderKey(order.userId, saga.requestId, saga.requestHash);
-    const request = { key, response: CreateOrderResponseSchema };
-    const outcome = answerOnce(request, { value: { order: orderToProto(order) } });
-    return { saga: moved, answer: 'value' in outcome ? outcome.value : undefined };
-  }
-
-  function ask(command: Extract<Command, { kind: 'ask' }>): Outcome<Written> {
-    const { request, orderId, userId, event } = command;
-    const answered = earlier(request);
-    if (answered) return withSaga(answered, undefined);
-    const saga = byOrder.get(orderId);
-    if (saga === undefined || (userId !== undefined && saga.order.userId !== userId)) {
-      const error = new OrderNotFound({ order_id: orderId });
-      return withSaga(answerOnce(request, { error }), undefined);
-    }
-    try {
-      const moved = advance(saga, event).saga!;
-      const value = { order: orderToProto(moved.order) };
-      return withSaga(answerOnce(request, { value }), moved);
-    } catch (error) {
-      if (!(error instanceof DomainError)) throw error;
-      return withSaga(answerOnce(request, { error }), undefined);
-    }
-  }
-
-  return {
-    events,
-    answers: toRecord,
-    inserted: () => [...fresh].map((orderId) => byOrder.get(orderId)!),
-    updated: () => [...changed].filter((id) => !fresh.has(id)).map((id) => byOrder.get(id)!),
-    apply(command: Command): Outcome<Written> {
-      if (command.kind === 'create') return create(command);
-      if (command.kind === 'ask') return ask(command);
-      const saga = byOrder.get(command.orderId);
-      if (saga === undefined) return { error: new OrderNotFound({ order_id: command.orderId }) };
-      if (command.kind === 'tell') return { value: advance(saga, command.event) };
-      if (isLeaseToRenew(saga.leaseUntil, now)) changed.add(command.orderId);
-      return { value: { saga, answer: undefined } };
-    },
-  };
-}
-
-function withSaga(outcome: Outcome<Message>, saga: Saga | undefined): Outcome<Written> {
-  return 'error' in outcome ? outcome : { value: { saga, answer: outcome.value } };
-}
-
-function reused({ key }: Request): RequestIdReused {
-  return new RequestIdReused({ request_id: key.requestId });
 }

@@ -8,7 +8,8 @@ import type {
 import type { Cached } from '#kit/cache/cached.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
-import { answerOnce, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Coalescer } from '#kit/load/coalesce.ts';

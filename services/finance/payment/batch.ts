@@ -1,6 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import { create } from '@bufbuild/protobuf';
-import type { Answer } from '#kit/db/request-log.ts';
+import type { Answer } from '#kit/db/request-records.ts';
 import { DomainError } from '#kit/errors.ts';
 import type { Outcome } from '#kit/load/coalesce.ts';
 import { Conflict, RequestIdReused } from '#kit/mesh-errors.ts';

@@ -1,7 +1,8 @@
 import type { Message } from '@bufbuild/protobuf';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
+import { retryCollisions } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
-import { findAnswers, recordAnswers, retryCollisions } from '#kit/db/request-log.ts';
+import { findAnswers, recordAnswers } from '#kit/db/request-log.ts';
 import { assert } from '#kit/errors.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';

@@ -13,7 +13,7 @@ import {
   VoidPaymentResponseSchema,
 } from '#gen/finance/payment/v1/payment_pb.ts';
 import type { Clock } from '#kit/clock.ts';
-import { type RequestKey, requestKey } from '#kit/db/request-log.ts';
+import { type RequestKey, requestKey } from '#kit/db/request-key.ts';
 import { isStaff } from '#kit/identity/caller.ts';
 import { uuidOf, uuidv7 } from '#kit/ids.ts';
 import { batchResults } from '#kit/load/batch.ts';

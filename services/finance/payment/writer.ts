@@ -1,14 +1,11 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import type { Clock } from '#kit/clock.ts';
+import { retryCollisions } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import {
-  findAnswers,
-  type RequestKey,
-  recordAnswers,
-  retryCollisions,
-} from '#kit/db/request-log.ts';
+import type { RequestKey } from '#kit/db/request-key.ts';
+import { findAnswers, recordAnswers } from '#kit/db/request-log.ts';
 import { together } from '#kit/db/together.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';

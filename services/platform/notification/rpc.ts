@@ -7,7 +7,8 @@ import type {
 } from '#gen/platform/notification/v1/notification_pb.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
-import { answerOnce, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce } from '#kit/db/request-log.ts';
 import { assert } from '#kit/errors.ts';
 import { cutPage, decodeNumberToken, encodePageToken } from '#kit/page.ts';
 import { userOf } from '#kit/rpc/call.ts';

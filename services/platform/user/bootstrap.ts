@@ -29,7 +29,7 @@ export async function bootstrapStaff(deps: {
     if (!present.user.roles.includes('STAFF')) log.warn('staff.bootstrap_address_taken');
     return;
   }
-  checkPassword(password, email);
+  checkPassword({ password, email });
   const passwordHash = await passwords.hash(password);
   const now = clock.now();
   const user: User = {

@@ -3,7 +3,8 @@ import {
   ChangePasswordRequestSchema,
   type ChangePasswordResponseSchema,
 } from '#gen/platform/user/v1/user_pb.ts';
-import { answerOnce, isAnswered, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce, isAnswered } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import { endSessions, writeChange } from './changes.ts';
@@ -25,7 +26,7 @@ export async function changePassword(deps: UserDeps, request: ChangePasswordRequ
   const account = await users.findById(userId);
   if (account === undefined) throw new UserNotFound({ user_id: userId });
   const { email } = account.user;
-  checkPassword(request.newPassword, email);
+  checkPassword({ password: request.newPassword, email });
   const key = requestKey(call, request, ChangePasswordRequestSchema, sealer);
   await attempts.take(email);
   const isRepeat = await isAnswered(database, key);

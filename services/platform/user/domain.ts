@@ -226,7 +226,7 @@ export function normalizeEmail(email: string): string {
 }
 
 /** Throws PasswordTooWeak for what an attacker tries first. The contract has seen to the length. */
-export function checkPassword(password: string, email: string): void {
+export function checkPassword({ password, email }: { password: string; email: string }): void {
   const plain = password.trim().toLowerCase();
   if (commonPasswords.has(plain)) throw new PasswordTooWeak({ rule: 'COMMON' });
   if (plain === email || plain === email.slice(0, email.indexOf('@'))) {

@@ -66,7 +66,7 @@ async function rotate(
   const session: Session = {
     ...held.session,
     usedAt: now,
-    expiresAt: sessionExpiry(held.session.startedAt, now),
+    expiresAt: sessionExpiry({ ...held.session, usedAt: now }),
     tokenDigest: next.digest,
   };
   const access = await signAccessToken(held.signer, held.user, session, now);

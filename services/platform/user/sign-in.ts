@@ -5,7 +5,8 @@ import {
 } from '#gen/platform/user/v1/session_pb.ts';
 import type { Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
-import { answerOnce, isAnswered, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce, isAnswered } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Call } from '#kit/rpc/call.ts';
@@ -29,7 +30,7 @@ export async function signIn(deps: UserDeps, request: AuthenticateRequest, call:
   await attempts.take(email);
   await debugPoint('platform.user.attempt-taken');
   const isRepeat = await isAnswered(database, key);
-  const proven = isRepeat ? undefined : await prove(deps, email, request.password);
+  const proven = isRepeat ? undefined : await prove(deps, { email, password: request.password });
   await debugPoint('platform.user.password-proven');
   // Not inside the transaction: reading the keys takes a connection of its own.
   const signer = await keyring.signer();
@@ -70,7 +71,10 @@ function throwRefusal(error: unknown): never {
 }
 
 /** Throws CredentialsWrong, after the same work whoever's address it is. */
-async function prove(deps: UserDeps, email: string, password: string): Promise<Account> {
+async function prove(
+  deps: UserDeps,
+  { email, password }: { email: string; password: string },
+): Promise<Account> {
   const account = await deps.users.findByEmail(email);
   const fits = await deps.passwords.verify(account?.passwordHash, password);
   if (account === undefined || !fits) throw new CredentialsWrong();
@@ -97,7 +101,7 @@ async function startSession(deps: UserDeps, tx: Tx, user: User, deviceName: stri
     deviceName,
     startedAt: now,
     usedAt: now,
-    expiresAt: sessionExpiry(now, now),
+    expiresAt: sessionExpiry({ startedAt: now, usedAt: now }),
     isEnded: false,
     tokenDigest: digest,
     previous: undefined,

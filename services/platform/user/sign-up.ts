@@ -4,7 +4,8 @@ import {
   type CreateUserResponseSchema,
 } from '#gen/platform/user/v1/user_pb.ts';
 import { publish } from '#kit/db/outbox.ts';
-import { answerOnce, isAnswered, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce, isAnswered } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Call } from '#kit/rpc/call.ts';
@@ -21,7 +22,7 @@ import { userToProto } from './proto.ts';
 export async function signUp(deps: UserDeps, request: CreateUserRequest, call: Call) {
   const { database, users, passwords, attempts, sealer, clock } = deps;
   const email = normalizeEmail(request.email);
-  checkPassword(request.password, email);
+  checkPassword({ password: request.password, email });
   const key = requestKey(call, request, CreateUserRequestSchema, sealer);
   const isRepeat = await isAnswered(database, key);
   if (isRepeat) await attempts.take(email);

@@ -1,7 +1,7 @@
 /** Statements that keep what the provider said, and what was promised to be asked of it. */
 
+import { Collision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
-import { Collision } from '#kit/db/request-log.ts';
 import type { RowOf } from '#kit/db/row.ts';
 import type { StoredFact } from '../domain/record.ts';
 import { limits } from '../domain.ts';

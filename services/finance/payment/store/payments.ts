@@ -1,7 +1,7 @@
 /** Statements that write payments, many at once. */
 import { byteaArray } from '#kit/db/arrays.ts';
+import { Collision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
-import { Collision } from '#kit/db/request-log.ts';
 import type { PaymentRecord } from '../domain/record.ts';
 import { refundedMinor } from '../domain.ts';
 import type { Scope } from '../store.ts';

@@ -43,9 +43,12 @@ export interface Rotation {
   readonly answer: Uint8Array | undefined;
 }
 
-/** When a session ends by itself, if nobody uses it after now. */
-export function sessionExpiry(startedAt: number, now: number): number {
-  return Math.min(now + limits.sessionIdleMsMax, startedAt + limits.sessionMsMax);
+/** When a session ends by itself, if nobody uses it any more. */
+export function sessionExpiry(session: { startedAt: number; usedAt: number }): number {
+  return Math.min(
+    session.usedAt + limits.sessionIdleMsMax,
+    session.startedAt + limits.sessionMsMax,
+  );
 }
 
 /** An access token never outlives its session, so a session that ended by time needs no revocation. */

@@ -6,7 +6,8 @@ import type {
   UserService,
 } from '#gen/platform/user/v1/user_pb.ts';
 import type { Tx } from '#kit/db/database.ts';
-import { answerOnce, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce } from '#kit/db/request-log.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';

@@ -1,6 +1,7 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { UpdateUserResponseSchema, UserService } from '#gen/platform/user/v1/user_pb.ts';
-import { answerOnce, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { type Call, userOf } from '#kit/rpc/call.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';

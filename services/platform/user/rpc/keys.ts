@@ -2,7 +2,8 @@ import type {
   KeyService,
   RotateSigningKeyResponseSchema,
 } from '#gen/platform/identity/v1/identity_pb.ts';
-import { answerOnce, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce } from '#kit/db/request-log.ts';
 import type { Handlers } from '#kit/rpc/handlers.ts';
 import type { UserDeps } from '../deps.ts';
 import { toJwks } from '../keyring.ts';

@@ -3,7 +3,8 @@ import type {
   SignOutEverywhereResponseSchema,
   SignOutResponseSchema,
 } from '#gen/platform/user/v1/session_pb.ts';
-import { answerOnce, requestKey } from '#kit/db/request-log.ts';
+import { requestKey } from '#kit/db/request-key.ts';
+import { answerOnce } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import { userOf } from '#kit/rpc/call.ts';

@@ -7,11 +7,12 @@ import {
   type Command,
   limits,
   type Movement,
-  openBook,
   type Reservation,
   type Stock,
-} from './domain.ts';
-import { createModel } from './testing-model.ts';
+} from '../domain.ts';
+import { createModel } from '../testing-model.ts';
+import { openBook } from './book.ts';
+import { applyCommand } from './commands.ts';
 
 const skus = ['A', 'B', 'C'];
 const orders = ['o1', 'o2', 'o3', 'o4'];
@@ -64,7 +65,7 @@ function createTables() {
 
   function run(commands: readonly Command[]): string[] {
     const book = open(commands);
-    const outcomes = commands.map((one) => outcomeOf(() => book.apply(one)));
+    const outcomes = commands.map((one) => outcomeOf(() => applyCommand(book, one)));
     for (const stock of book.changedStocks()) {
       expect(stock.version).toBe((stocks.get(stock.sku)?.version ?? 0n) + 1n);
       expect(stock.updatedAt).toBe(now);
@@ -152,14 +153,14 @@ describe('a command', () => {
       { sku: 'B', quantity: 1n },
     ];
     const reserve = { kind: 'reserve' as const, orderId: 'o', lines: wanted, expiresAt: 1 };
-    expect(outcomeOf(() => book.apply(reserve))).toBe('SKU_NOT_FOUND');
+    expect(outcomeOf(() => applyCommand(book, reserve))).toBe('SKU_NOT_FOUND');
     expect([book.changedStocks(), book.newReservations()]).toEqual([[], []]);
   });
 
   test('may not stock more of a SKU than its limit', () => {
     const book = openBook([stock(limits.stockUnitsMax)], [], 1);
     const adjust = { kind: 'adjust' as const, sku: 'A', delta: 1n, reason: 'received', by };
-    expect(outcomeOf(() => book.apply(adjust))).toBe('STOCK_OUT_OF_RANGE');
+    expect(outcomeOf(() => applyCommand(book, adjust))).toBe('STOCK_OUT_OF_RANGE');
     expect(book.movements()).toEqual([]);
   });
 });
