@@ -1,7 +1,11 @@
 import type { TlsPaths } from './identity/tls-files.ts';
 import { limits } from './limits.ts';
 import { formatAddress, parseAddress } from './rpc/address.ts';
-import { createTrustedProxies, ProxyInvalid, type TrustedProxies } from './rpc/trusted-proxies.ts';
+import {
+  createTrustedProxies,
+  ProxyInvalid,
+  type TrustedProxies,
+} from './rpc/server/trusted-proxies.ts';
 
 /**
  * The configuration of a process, in two steps: the environment is read once, here, and asserted into a typed object;

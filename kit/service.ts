@@ -9,10 +9,10 @@ import type { Database } from './db/database.ts';
 import type { CorsOptions } from './edge/cors.ts';
 import type { HttpRoutes } from './edge/listen.ts';
 import type { RateLimiter } from './load/rate-limit.ts';
-import type { Client, ClientOptions } from './rpc/client.ts';
-import type { Implementation } from './rpc/handlers.ts';
-import type { HealthCheck } from './rpc/health.ts';
-import type { ServerInterceptor } from './rpc/interceptor.ts';
+import type { Client, ClientOptions } from './rpc/client/client.ts';
+import type { Implementation } from './rpc/server/handlers.ts';
+import type { HealthCheck } from './rpc/server/health.ts';
+import type { ServerInterceptor } from './rpc/server/interceptor.ts';
 import type { Logger } from './telemetry/log.ts';
 
 /** All that a service is given. It takes nothing else from its surroundings. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
 import type { Sealer } from '../identity/sealer.ts';
-import type { Call } from '../rpc/call.ts';
+import type { Call } from '../rpc/server/call.ts';
 
 /** What identifies a request, and what tells whether it is the same one. */
 export interface RequestKey {

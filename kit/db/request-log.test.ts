@@ -11,7 +11,7 @@ import { createSealer, type Sealer } from '../identity/sealer.ts';
 import { uuidv7 } from '../ids.ts';
 import { limits } from '../limits.ts';
 import { Conflict, DeadlineTooShort, RequestIdReused } from '../mesh-errors.ts';
-import type { Call } from '../rpc/call.ts';
+import type { Call } from '../rpc/server/call.ts';
 import { Cancellation, runInScope } from '../scope.ts';
 import { createTestSchema, type TestSchema } from '../testing/schema.ts';
 import { asCollision, Collision } from './collision.ts';

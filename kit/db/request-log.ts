@@ -6,7 +6,7 @@
 import type { DescMessage, Message, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { DomainError } from '../errors.ts';
 import type { Outcome } from '../load/coalesce.ts';
-import type { Call } from '../rpc/call.ts';
+import type { Call } from '../rpc/server/call.ts';
 import { retryCollisions } from './collision.ts';
 import type { Database, Tx } from './database.ts';
 import { idOfKey, type RequestKey } from './request-key.ts';

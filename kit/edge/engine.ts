@@ -3,8 +3,8 @@ import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection as ReflectionV1 } from '#gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ReflectionV1Alpha } from '#gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { limits } from '../limits.ts';
-import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { Engine } from '../rpc/engine.ts';
+import type { MessageDispatcher } from '../rpc/server/dispatcher.ts';
 import type { CorsOptions } from './cors.ts';
 import { type HttpRoutes, listenEdge } from './listen.ts';
 

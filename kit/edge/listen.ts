@@ -16,8 +16,8 @@ import {
 } from '@connectrpc/connect-node';
 import type { TlsFiles, TlsSource } from '../identity/tls-files.ts';
 import { limits } from '../limits.ts';
-import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { EngineOptions, Listener } from '../rpc/engine.ts';
+import type { MessageDispatcher } from '../rpc/server/dispatcher.ts';
 import { unimplemented } from '../rpc/status.ts';
 import { type CorsOptions, withCors } from './cors.ts';
 import { boundExchange } from './exchange.ts';

@@ -10,10 +10,10 @@ import {
   type HandlerContext,
 } from '@connectrpc/connect';
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
-import type { MessageDispatcher } from '../rpc/dispatcher.ts';
 import type { Inbound, Metadata, ReplyStatus } from '../rpc/engine.ts';
 import { pathOf } from '../rpc/policy.ts';
 import { createQueue, sendInto } from '../rpc/queue.ts';
+import type { MessageDispatcher } from '../rpc/server/dispatcher.ts';
 import { Cancellation } from '../scope.ts';
 
 /** Where a request came from, for rate limits: "192.0.2.1:0". Set by the listener. */

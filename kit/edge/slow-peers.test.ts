@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { engineLimits } from '../rpc/engine-limits.ts';
-import type { Handlers } from '../rpc/handlers.ts';
+import type { Handlers } from '../rpc/server/handlers.ts';
 import { createEchoServer } from '../testing/echo.ts';
 import { signal } from '../testing/echo-fixture.ts';
 import { startWire } from '../testing/proxy.ts';

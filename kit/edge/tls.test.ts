@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import type { Listener } from '../rpc/engine.ts';
 import { engineLimits } from '../rpc/engine-limits.ts';
-import type { Server } from '../rpc/server.ts';
+import type { Server } from '../rpc/server/server.ts';
 import { createAuthority, createTlsSource } from '../testing/certificates.ts';
 import { createEchoServer } from '../testing/echo.ts';
 import { createEdgeEngine } from './engine.ts';

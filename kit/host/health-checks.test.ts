@@ -4,8 +4,8 @@ import {
   HealthCheckResponse_ServingStatus as Status,
 } from '#gen/grpc/health/v1/health_pb.ts';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
-import type { Client } from '../rpc/client.ts';
-import { implement } from '../rpc/handlers.ts';
+import type { Client } from '../rpc/client/client.ts';
+import { implement } from '../rpc/server/handlers.ts';
 import type { ServiceModule } from '../service.ts';
 import { echoHandlers } from '../testing/echo.ts';
 import { eventually, failure, patient } from '../testing/echo-fixture.ts';

@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/bus.ts';
 import type { Database } from '../db/database.ts';
 import { limits } from '../limits.ts';
-import type { Server } from '../rpc/server.ts';
+import type { Server } from '../rpc/server/server.ts';
 import type { ServiceParts } from '../service.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { within } from '../within.ts';

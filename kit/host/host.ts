@@ -3,7 +3,7 @@ import { type Bus, connectBus } from '../bus/bus.ts';
 import { shareRedis } from '../cache/redis.ts';
 import { followRevocations, type RevocationFeed } from '../identity/revocations.ts';
 import { createLocalRateLimiter } from '../load/rate-limit.ts';
-import { createLoadGauge } from '../rpc/interceptors/load-shedding.ts';
+import { createLoadGauge } from '../rpc/server/interceptors/load-shedding.ts';
 import type { ServiceModule } from '../service.ts';
 import { createLogger } from '../telemetry/log.ts';
 import {

@@ -9,7 +9,7 @@ import { answerOnce, isAnswered } from '../db/request-log.ts';
 import { assert, DomainError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { cutPage, decodeNumberToken, encodePageToken } from '../page.ts';
-import { type Implementation, implement } from '../rpc/handlers.ts';
+import { type Implementation, implement } from '../rpc/server/handlers.ts';
 import { detached } from '../scope.ts';
 
 class DeadLetterNotFound extends DomainError<{ event_id: string }> {

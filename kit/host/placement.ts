@@ -1,12 +1,12 @@
 /** Where services live, and how one reaches another. */
 import type { TlsSource } from '../identity/tls-files.ts';
-import type { Channel } from '../rpc/channel.ts';
-import { createDirectChannel } from '../rpc/direct-channel.ts';
-import type { MessageDispatcher } from '../rpc/dispatcher.ts';
+import type { Channel } from '../rpc/client/channel.ts';
+import { createDirectChannel } from '../rpc/client/direct-channel.ts';
+import { createNameResolver } from '../rpc/client/resolver.ts';
+import { createChannel } from '../rpc/client/wire-channel.ts';
 import type { Engine } from '../rpc/engine.ts';
 import { engineLimits } from '../rpc/engine-limits.ts';
-import { createNameResolver } from '../rpc/resolver.ts';
-import { createChannel } from '../rpc/wire-channel.ts';
+import type { MessageDispatcher } from '../rpc/server/dispatcher.ts';
 
 /** Where services are, and how calls travel there. */
 export interface WaysOptions {

@@ -13,12 +13,12 @@ import type { RevocationFeed, RevocationList } from '../identity/revocations.ts'
 import { limits } from '../limits.ts';
 import type { RateLimiter } from '../load/rate-limit.ts';
 import { SessionRevoked } from '../mesh-errors.ts';
-import type { Channel } from '../rpc/channel.ts';
-import { createClient } from '../rpc/client.ts';
+import type { Channel } from '../rpc/client/channel.ts';
+import { createClient } from '../rpc/client/client.ts';
 import type { Engine, Listener } from '../rpc/engine.ts';
 import { engineLimits } from '../rpc/engine-limits.ts';
-import type { LoadGauge } from '../rpc/interceptors/load-shedding.ts';
-import { createServer, type Server } from '../rpc/server.ts';
+import type { LoadGauge } from '../rpc/server/interceptors/load-shedding.ts';
+import { createServer, type Server } from '../rpc/server/server.ts';
 import {
   type EdgeParts,
   type ServiceDeps,

@@ -2,9 +2,9 @@ import type { Clock } from '../clock.ts';
 import type { RevocationList } from '../identity/revocations.ts';
 import type { TlsSource } from '../identity/tls-files.ts';
 import type { IdentityVerifier } from '../identity/verifier.ts';
-import type { Channel } from '../rpc/channel.ts';
+import type { Channel } from '../rpc/client/channel.ts';
 import type { Engine } from '../rpc/engine.ts';
-import type { TrustedProxies } from '../rpc/trusted-proxies.ts';
+import type { TrustedProxies } from '../rpc/server/trusted-proxies.ts';
 import type { LogDestination } from '../telemetry/log.ts';
 
 /** What surrounds the services of one process. */

@@ -1,8 +1,8 @@
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { KeyService } from '#gen/platform/identity/v1/identity_pb.ts';
 import { limits } from '../limits.ts';
-import type { Channel } from '../rpc/channel.ts';
-import { createClient } from '../rpc/client.ts';
+import type { Channel } from '../rpc/client/channel.ts';
+import { createClient } from '../rpc/client/client.ts';
 import { detached } from '../scope.ts';
 
 /** A key set as it was fetched. */

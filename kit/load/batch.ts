@@ -1,6 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import type { Status } from '#gen/google/rpc/status_pb.ts';
-import { errorToStatus } from '../rpc/interceptors/error-mapping.ts';
+import { errorToStatus } from '../rpc/server/interceptors/error-mapping.ts';
 import { rpcErrorOfStatus } from '../rpc/status.ts';
 import type { Outcome } from './coalesce.ts';
 

@@ -4,9 +4,9 @@ import { limits } from '../limits.ts';
 import { remainingMs } from '../scope.ts';
 import { failure, patient, read, signal, startEcho } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
-import type { Call } from './call.ts';
 import { engineLimits } from './engine-limits.ts';
 import { policyOf } from './policy.ts';
+import type { Call } from './server/call.ts';
 
 /** How much later than a timer that was set with it a call may end. */
 const lateMsMax = 200;

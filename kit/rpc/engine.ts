@@ -4,7 +4,7 @@
  */
 import type { TlsSource } from '../identity/tls-files.ts';
 import type { Cancellation } from '../scope.ts';
-import type { Implementation } from './handlers.ts';
+import type { Implementation } from './server/handlers.ts';
 
 /**
  * Headers or trailers: lower-case names, one value each; several values of one name are joined by ", ". Names ending in
@@ -59,7 +59,7 @@ export interface WireStream {
 
 /** One connection to one address. It connects at the first call and again after a loss, by itself. */
 export interface Connection {
-  /** "127.0.0.1:7301" or "[::1]:7301"; names are looked up before (kit/rpc/resolver.ts). */
+  /** "127.0.0.1:7301" or "[::1]:7301"; names are looked up before (kit/rpc/client/resolver.ts). */
   readonly address: string;
   readonly state: ConnectionState;
   /** Never rejects: a failure is a reply with a code. */

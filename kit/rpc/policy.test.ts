@@ -3,7 +3,7 @@ import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { RpcError } from '../errors.ts';
 import { read, startEcho, texts } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
-import type { Client } from './client.ts';
+import type { Client } from './client/client.ts';
 
 const callers = {
   nobody: {},

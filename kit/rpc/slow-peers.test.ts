@@ -7,7 +7,7 @@ import { signal } from '../testing/echo-fixture.ts';
 import { transports } from '../testing/transports.ts';
 import type { EngineOptions } from './engine.ts';
 import { engineLimits } from './engine-limits.ts';
-import type { Handlers } from './handlers.ts';
+import type { Handlers } from './server/handlers.ts';
 
 const wires = transports.flatMap(({ name, engine, isPlain }) =>
   engine && isPlain ? [{ name, engine }] : [],

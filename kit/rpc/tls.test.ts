@@ -9,12 +9,12 @@ import { createEchoServer } from '../testing/echo.ts';
 import { eventually, failure, patient, read } from '../testing/echo-fixture.ts';
 import { callMany } from '../testing/fleet.ts';
 import { transports } from '../testing/transports.ts';
-import { createClient } from './client.ts';
+import { createClient } from './client/client.ts';
+import { createStaticResolver } from './client/resolver.ts';
+import { createChannel } from './client/wire-channel.ts';
 import type { EngineOptions } from './engine.ts';
 import { engineLimits } from './engine-limits.ts';
-import type { Handlers } from './handlers.ts';
-import { createStaticResolver } from './resolver.ts';
-import { createChannel } from './wire-channel.ts';
+import type { Handlers } from './server/handlers.ts';
 
 const engines = transports.flatMap(({ engine }) => (engine ? [{ name: engine.name, engine }] : []));
 const authority = createAuthority();

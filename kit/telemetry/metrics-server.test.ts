@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { Health } from '#gen/grpc/health/v1/health_pb.ts';
-import { createClient } from '../rpc/client.ts';
+import { createClient } from '../rpc/client/client.ts';
+import { createChannel } from '../rpc/client/wire-channel.ts';
 import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
-import { createChannel } from '../rpc/wire-channel.ts';
 import { createEchoServer } from '../testing/echo.ts';
 import { failure, patient, signal } from '../testing/echo-fixture.ts';
 import { beforeScrape } from './metrics.ts';

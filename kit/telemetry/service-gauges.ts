@@ -1,7 +1,7 @@
 import type { Gauge } from 'prom-client';
 import type { Database } from '../db/database.ts';
 import { limits } from '../limits.ts';
-import type { Server } from '../rpc/server.ts';
+import type { Server } from '../rpc/server/server.ts';
 import { detached } from '../scope.ts';
 import { within } from '../within.ts';
 import {

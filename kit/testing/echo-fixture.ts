@@ -4,11 +4,11 @@ import { Health } from '#gen/grpc/health/v1/health_pb.ts';
 import type { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { RpcError } from '../errors.ts';
 import type { IdentityVerifier } from '../identity/verifier.ts';
-import type { Channel } from '../rpc/channel.ts';
-import { type Client, type ClientOptions, createClient } from '../rpc/client.ts';
-import type { Handlers } from '../rpc/handlers.ts';
-import type { LoadGauge } from '../rpc/interceptors/load-shedding.ts';
-import type { Server } from '../rpc/server.ts';
+import type { Channel } from '../rpc/client/channel.ts';
+import { type Client, type ClientOptions, createClient } from '../rpc/client/client.ts';
+import type { Handlers } from '../rpc/server/handlers.ts';
+import type { LoadGauge } from '../rpc/server/interceptors/load-shedding.ts';
+import type { Server } from '../rpc/server/server.ts';
 import { createEchoServer } from './echo.ts';
 import { openEchoClient, type Transport } from './transports.ts';
 

@@ -3,12 +3,12 @@ import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { serviceOfSpiffeId } from '../identity/caller.ts';
 import type { IdentityVerifier } from '../identity/verifier.ts';
 import { createLocalRateLimiter, type RateLimiter } from '../load/rate-limit.ts';
-import { userOf } from '../rpc/call.ts';
-import { type Handlers, implement } from '../rpc/handlers.ts';
-import type { ServerInterceptor } from '../rpc/interceptor.ts';
-import type { LoadGauge } from '../rpc/interceptors/load-shedding.ts';
-import { createServer, type Server } from '../rpc/server.ts';
-import type { TrustedProxies } from '../rpc/trusted-proxies.ts';
+import { userOf } from '../rpc/server/call.ts';
+import { type Handlers, implement } from '../rpc/server/handlers.ts';
+import type { ServerInterceptor } from '../rpc/server/interceptor.ts';
+import type { LoadGauge } from '../rpc/server/interceptors/load-shedding.ts';
+import { createServer, type Server } from '../rpc/server/server.ts';
+import type { TrustedProxies } from '../rpc/server/trusted-proxies.ts';
 import { remainingMs } from '../scope.ts';
 import { createLogger } from '../telemetry/log.ts';
 

@@ -2,13 +2,13 @@
 import { onTestFinished } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { type Clock, type Duration, systemClock, toMs } from '../clock.ts';
-import type { Channel } from '../rpc/channel.ts';
-import { type Client, createClient } from '../rpc/client.ts';
+import type { Channel } from '../rpc/client/channel.ts';
+import { type Client, createClient } from '../rpc/client/client.ts';
+import { createAddressList } from '../rpc/client/resolver.ts';
+import { createChannel } from '../rpc/client/wire-channel.ts';
 import type { Engine } from '../rpc/engine.ts';
-import type { Handlers } from '../rpc/handlers.ts';
-import { createAddressList } from '../rpc/resolver.ts';
-import type { Server } from '../rpc/server.ts';
-import { createChannel } from '../rpc/wire-channel.ts';
+import type { Handlers } from '../rpc/server/handlers.ts';
+import type { Server } from '../rpc/server/server.ts';
 import { createEchoServer } from './echo.ts';
 
 /** One of the servers. */

@@ -3,7 +3,7 @@ import { EchoRequestSchema, EchoService } from '#gen/platform/testing/v1/testing
 import { subscription } from '../bus/consumer.ts';
 import { event } from '../bus/event.ts';
 import { publish } from '../db/outbox.ts';
-import { implement } from '../rpc/handlers.ts';
+import { implement } from '../rpc/server/handlers.ts';
 import type { ServiceModule } from '../service.ts';
 import { echoHandlers } from './echo.ts';
 import { signal } from './echo-fixture.ts';

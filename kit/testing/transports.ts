@@ -1,13 +1,13 @@
 /** The ways a call can travel. What must hold everywhere is tested over each of them. */
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
-import type { Channel } from '../rpc/channel.ts';
-import { type Client, type ClientOptions, createClient } from '../rpc/client.ts';
-import { createDirectChannel } from '../rpc/direct-channel.ts';
+import type { Channel } from '../rpc/client/channel.ts';
+import { type Client, type ClientOptions, createClient } from '../rpc/client/client.ts';
+import { createDirectChannel } from '../rpc/client/direct-channel.ts';
+import { createStaticResolver } from '../rpc/client/resolver.ts';
+import { createChannel } from '../rpc/client/wire-channel.ts';
 import type { Engine } from '../rpc/engine.ts';
 import { grpcJsEngine } from '../rpc/grpc-js/engine.ts';
-import { createStaticResolver } from '../rpc/resolver.ts';
-import type { Server } from '../rpc/server.ts';
-import { createChannel } from '../rpc/wire-channel.ts';
+import type { Server } from '../rpc/server/server.ts';
 import { createAuthority, createTlsSource } from './certificates.ts';
 
 /** A way from a client to a server. */

@@ -2,7 +2,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
 import { RpcError } from '#kit/errors.ts';
-import type { CallOptions } from '#kit/rpc/client.ts';
+import type { CallOptions } from '#kit/rpc/client/client.ts';
 import { type Policy, policiesOf } from '#kit/rpc/policy.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { serviceContracts } from '#services/contracts.ts';

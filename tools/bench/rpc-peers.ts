@@ -16,9 +16,9 @@ import { createWays } from '#kit/host/placement.ts';
 import { createServiceTokenVerifier, signServiceToken } from '#kit/identity/service-token.ts';
 import { createIdentityVerifier } from '#kit/identity/verifier.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { createClient } from '#kit/rpc/client.ts';
+import { createClient } from '#kit/rpc/client/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
-import type { Server as KitServer } from '#kit/rpc/server.ts';
+import type { Server as KitServer } from '#kit/rpc/server/server.ts';
 import { createEchoServer } from '#kit/testing/echo.ts';
 
 export type Way = 'kit' | 'bare' | 'connect';

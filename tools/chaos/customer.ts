@@ -1,7 +1,7 @@
 /** Customers who order, repeat themselves and change their minds. */
 import { type Order, OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import type { Desk } from './desk.ts';
 import { insist, pause, tolerate } from './patience.ts';
 import type { Random } from './random.ts';

@@ -8,7 +8,7 @@ import type {
 } from '@bufbuild/protobuf';
 import { toBinary } from '@bufbuild/protobuf';
 import { RpcError } from '#kit/errors.ts';
-import type { CallOptions } from '#kit/rpc/client.ts';
+import type { CallOptions } from '#kit/rpc/client/client.ts';
 import { serviceOfType } from '#kit/service.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { type Failures, insist } from './patience.ts';

@@ -14,8 +14,8 @@ import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { moneyText } from '#kit/money.ts';
-import type { Channel } from '#kit/rpc/channel.ts';
-import { createClient } from '#kit/rpc/client.ts';
+import type { Channel } from '#kit/rpc/client/channel.ts';
+import { createClient } from '#kit/rpc/client/client.ts';
 import { openInbox } from './inbox.ts';
 
 type Say = (line: string) => void;

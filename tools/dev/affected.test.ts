@@ -9,7 +9,7 @@ test.each([
   ['services/finance/payment/store/rows.ts', ['finance.payment']],
   ['services/finance/payment/sandbox/book.ts', ['sandbox']],
   ['services/registry.ts', processes],
-  ['kit/rpc/client.ts', processes],
+  ['kit/rpc/client/client.ts', processes],
   ['gen/commerce/order/v1/order_pb.ts', processes],
 ])('a change of %s restarts %j', (file, names) => {
   expect(affectedBy(file, processes)).toEqual(names);

@@ -4,9 +4,9 @@ import { createIdentityVerifier } from '#kit/identity/verifier.ts';
 import { createLocalRateLimiter } from '#kit/load/rate-limit.ts';
 import { CallerNotAllowed } from '#kit/mesh-errors.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
-import { implement } from '#kit/rpc/handlers.ts';
-import { createLoadGauge } from '#kit/rpc/interceptors/load-shedding.ts';
-import { createServer } from '#kit/rpc/server.ts';
+import { implement } from '#kit/rpc/server/handlers.ts';
+import { createLoadGauge } from '#kit/rpc/server/interceptors/load-shedding.ts';
+import { createServer } from '#kit/rpc/server/server.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
 import { createPeople } from '#kit/testing/people.ts';
 

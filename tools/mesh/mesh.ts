@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { DescService } from '@bufbuild/protobuf';
 import { createWays } from '#kit/host/placement.ts';
-import { type Client, createClient } from '#kit/rpc/client.ts';
+import { type Client, createClient } from '#kit/rpc/client/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import { isPortFree } from '#kit/testing/port.ts';
 import { checkExternals } from '../servers/external.ts';

@@ -6,7 +6,7 @@ import { type DescMethod, fromBinary, type Message, toBinary } from '@bufbuild/p
 import { getChannelzHandlers, getChannelzServiceDefinition } from '@grpc/grpc-js';
 import { Channelz } from '#gen/grpc/channelz/v1/channelz_pb.ts';
 import { DomainError } from '../../errors.ts';
-import type { Implementation } from '../handlers.ts';
+import type { Implementation } from '../server/handlers.ts';
 
 /**
  * The service. Its messages pass as bytes to grpc-js's own coding and back; grpc-js parses its definition when the first

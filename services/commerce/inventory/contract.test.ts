@@ -8,7 +8,7 @@ import {
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { connectBus } from '#kit/bus/bus.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { newSku, reserveRequest, stockOf } from './testing.ts';

@@ -1,7 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { InventoryService, StockChangedSchema } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
-import { implement } from '#kit/rpc/handlers.ts';
+import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createWatchHub } from '#kit/streams/watch.ts';
 import { limits, type Stock } from './domain.ts';

@@ -6,7 +6,7 @@ import {
 import { RpcError } from '#kit/errors.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
 import { DeadlineTooShort } from '#kit/mesh-errors.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import { remainingMs } from '#kit/scope.ts';
 import { within } from '#kit/within.ts';
 import type { Priced } from './domain/pricing.ts';

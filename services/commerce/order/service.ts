@@ -3,7 +3,7 @@ import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderChangedSchema, OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
-import { implement } from '#kit/rpc/handlers.ts';
+import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createWatchHub } from '#kit/streams/watch.ts';
 import { createCatalogue } from './catalogue.ts';

@@ -13,7 +13,7 @@ import { debugPoint } from '#kit/debug.ts';
 import { assert, RpcError } from '#kit/errors.ts';
 import { batchOutcomes } from '#kit/load/batch.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import type { OrderEvent } from './domain/reducer.ts';
 import { isPaymentOverdue, limits } from './domain.ts';
 import type { Saga } from './store.ts';

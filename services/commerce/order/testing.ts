@@ -4,7 +4,7 @@ import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService, type ProductStatus } from '#gen/commerce/product/v1/product_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import type { NetworkOptions, Person } from '#kit/testing/network.ts';
 import { type PaidNetwork, startPaidNetwork } from '#services/finance/payment/sandbox/testing.ts';
 

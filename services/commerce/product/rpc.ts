@@ -14,7 +14,7 @@ import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Coalescer } from '#kit/load/coalesce.ts';
 import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
-import type { Handlers } from '#kit/rpc/handlers.ts';
+import type { Handlers } from '#kit/rpc/server/handlers.ts';
 import { createProduct, editProduct, limits, ProductNotFound } from './domain.ts';
 import {
   changesFromProto,

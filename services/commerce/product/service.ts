@@ -8,7 +8,7 @@ import {
 import { subscription } from '#kit/bus/consumer.ts';
 import { createCached } from '#kit/cache/cached.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
-import { implement } from '#kit/rpc/handlers.ts';
+import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { limits } from './domain.ts';
 import { productToProto } from './proto.ts';

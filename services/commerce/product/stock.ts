@@ -3,7 +3,7 @@ import { StockChangedSchema } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { subscription } from '#kit/bus/consumer.ts';
 import type { Clock } from '#kit/clock.ts';
 import type { Tx } from '#kit/db/database.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import { limits, noteStock } from './domain.ts';
 import type { Store } from './store.ts';
 

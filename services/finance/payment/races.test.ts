@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import type { RpcError } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import { holdWrites } from '#kit/testing/hold.ts';
 import { countWaiting, joinMsMax, meetAt, meetInCrowd } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';

@@ -1,7 +1,7 @@
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { assert } from '#kit/errors.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
-import { implement } from '#kit/rpc/handlers.ts';
+import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceDeps, ServiceModule } from '#kit/service.ts';
 import { createBeginner } from './beginner.ts';
 import type { PaymentRecord } from './domain/record.ts';

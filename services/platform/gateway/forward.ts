@@ -1,7 +1,7 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
-import type { Client } from '#kit/rpc/client.ts';
-import type { Implementation } from '#kit/rpc/handlers.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import { policyOf } from '#kit/rpc/policy.ts';
+import type { Implementation } from '#kit/rpc/server/handlers.ts';
 
 type AnyClient = Record<string, (request: unknown) => unknown>;
 

@@ -3,7 +3,7 @@ import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
 import { PoisonEvent } from '#kit/bus/event.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { CallOptions, Client } from '#kit/rpc/client.ts';
+import type { CallOptions, Client } from '#kit/rpc/client/client.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';

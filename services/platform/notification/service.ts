@@ -8,7 +8,7 @@ import {
 import { subscription } from '#kit/bus/consumer.ts';
 import type { Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
-import { implement } from '#kit/rpc/handlers.ts';
+import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createFeedHub } from '#kit/streams/feed.ts';
 import { limits, type Notification, type Telling } from './domain.ts';

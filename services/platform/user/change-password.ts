@@ -6,7 +6,7 @@ import {
 import { requestKey } from '#kit/db/request-key.ts';
 import { answerOnce, isAnswered } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
-import { type Call, userOf } from '#kit/rpc/call.ts';
+import { type Call, userOf } from '#kit/rpc/server/call.ts';
 import { endSessions, writeChange } from './changes.ts';
 import type { UserDeps } from './deps.ts';
 import {

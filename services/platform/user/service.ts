@@ -6,7 +6,7 @@ import type { Cache } from '#kit/cache/cache.ts';
 import { createCached } from '#kit/cache/cached.ts';
 import { ensureRevocationStream } from '#kit/identity/revocations.ts';
 import { createSealer } from '#kit/identity/sealer.ts';
-import { implement } from '#kit/rpc/handlers.ts';
+import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createAttempts } from './attempts.ts';
 import { bootstrapStaff } from './bootstrap.ts';

@@ -9,7 +9,7 @@ import { requestKey } from '#kit/db/request-key.ts';
 import { answerOnce, isAnswered } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { Call } from '#kit/rpc/call.ts';
+import type { Call } from '#kit/rpc/server/call.ts';
 import type { UserDeps } from './deps.ts';
 import { type Session, sessionExpiry, sessionsToEnd } from './domain/sessions.ts';
 import { CredentialsWrong, normalizeEmail, type User, UserNotActive } from './domain.ts';

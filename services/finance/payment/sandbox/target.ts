@@ -1,6 +1,6 @@
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { createWays } from '#kit/host/placement.ts';
-import { createClient } from '#kit/rpc/client.ts';
+import { createClient } from '#kit/rpc/client/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
 import type { Deliver } from './webhooks.ts';
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, inject } from 'vitest';
 import { type Payment, PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { Client } from '#kit/rpc/client.ts';
+import type { Client } from '#kit/rpc/client/client.ts';
 import type { Network, NetworkOptions } from '#kit/testing/network.ts';
 import { freePort } from '#kit/testing/port.ts';
 import { startNetwork } from '#services/testing.ts';

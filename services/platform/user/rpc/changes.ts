@@ -3,8 +3,8 @@ import type { UpdateUserResponseSchema, UserService } from '#gen/platform/user/v
 import { requestKey } from '#kit/db/request-key.ts';
 import { answerOnce } from '#kit/db/request-log.ts';
 import { debugPoint } from '#kit/debug.ts';
-import { type Call, userOf } from '#kit/rpc/call.ts';
-import type { Handlers } from '#kit/rpc/handlers.ts';
+import { type Call, userOf } from '#kit/rpc/server/call.ts';
+import type { Handlers } from '#kit/rpc/server/handlers.ts';
 import { endSessions, writeChange } from '../changes.ts';
 import type { UserDeps } from '../deps.ts';
 import {

@@ -4,7 +4,7 @@ import type {
 } from '#gen/platform/identity/v1/identity_pb.ts';
 import { requestKey } from '#kit/db/request-key.ts';
 import { answerOnce } from '#kit/db/request-log.ts';
-import type { Handlers } from '#kit/rpc/handlers.ts';
+import type { Handlers } from '#kit/rpc/server/handlers.ts';
 import type { UserDeps } from '../deps.ts';
 import { toJwks } from '../keyring.ts';
 import { keyToProto } from '../proto.ts';

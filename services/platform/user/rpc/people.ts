@@ -1,7 +1,7 @@
 import type { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { isStaff } from '#kit/identity/caller.ts';
-import type { Call } from '#kit/rpc/call.ts';
-import type { Handlers } from '#kit/rpc/handlers.ts';
+import type { Call } from '#kit/rpc/server/call.ts';
+import type { Handlers } from '#kit/rpc/server/handlers.ts';
 import type { UserDeps } from '../deps.ts';
 import { normalizeEmail, UserNotFound } from '../domain.ts';
 import { userToProto } from '../proto.ts';

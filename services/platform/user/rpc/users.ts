@@ -1,5 +1,5 @@
 import type { UserService } from '#gen/platform/user/v1/user_pb.ts';
-import type { Handlers } from '#kit/rpc/handlers.ts';
+import type { Handlers } from '#kit/rpc/server/handlers.ts';
 import { changePassword } from '../change-password.ts';
 import type { UserDeps } from '../deps.ts';
 import { signUp } from '../sign-up.ts';

@@ -1,0 +1,49 @@
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { expect, onTestFinished, test } from 'vitest';
+import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
+import { createEdgeEngine } from '../../../edge/engine.ts';
+import { createEchoServer } from '../../../testing/echo.ts';
+import type { Engine } from '../../engine.ts';
+import { grpcJsEngine } from '../../grpc-js/engine.ts';
+import { createTrustedProxies } from '../trusted-proxies.ts';
+
+const edgeEngine = createEdgeEngine([EchoService], { cors: { origins: [] }, routes: {} });
+const doors: [string, Engine][] = [
+  ['a service', grpcJsEngine],
+  ['the public door', edgeEngine],
+];
+
+/** Calls an echo server from 127.0.0.1, and answers whom the limit was held against. */
+async function subjectOf(engine: Engine, trusted: string[], headers: Record<string, string>) {
+  const keys: string[] = [];
+  const rateLimiter = {
+    take(key: string) {
+      keys.push(key);
+      return 0;
+    },
+  };
+  const trustedProxies = createTrustedProxies(trusted);
+  const server = createEchoServer({ rateLimiter, trustedProxies });
+  onTestFinished(() => server.close());
+  const { address } = await server.listen('127.0.0.1:0', engine);
+  const door = createGrpcTransport({ baseUrl: `http://${address}` });
+  await createClient(EchoService, door).echo({ text: 'x' }, { headers });
+  return keys.map((key) => key.split(' ')[1]);
+}
+
+const headers = { 'x-forwarded-for': '198.51.100.7, 192.0.2.1' };
+
+test.each(doors)('%s believes a proxy that it trusts', async (_, engine) => {
+  expect(await subjectOf(engine, ['127.0.0.1'], headers)).toEqual(['192.0.2.1']);
+});
+
+test.each(doors)('%s does not believe a stranger', async (_, engine) => {
+  expect(await subjectOf(engine, ['192.0.2.1'], headers)).toEqual(['127.0.0.1']);
+  expect(await subjectOf(engine, [], headers)).toEqual(['127.0.0.1']);
+});
+
+test.each(doors)('a person at %s is known by name and not by address', async (_, engine) => {
+  const person = { ...headers, authorization: 'Bearer somebody' };
+  expect(await subjectOf(engine, ['127.0.0.1'], person)).toEqual(['somebody']);
+});
