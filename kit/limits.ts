@@ -74,6 +74,9 @@ export const limits = {
   callsInFlightMax: 2_000,
   /** Streams that a server keeps open at once; they are counted apart, for they mostly wait. */
   streamsOpenMax: 20_000,
+  /** Of these, streams of one person, or of one address where nobody is signed in; and when to ask again, in milliseconds. */
+  streamsPerCallerMax: 100,
+  streamsPerCallerPauseMs: 1_000,
   /** Event-loop lag above which new calls are shed, and how often it is sampled. */
   loopLagMsMax: 250,
   loopLagSampleMs: 25,

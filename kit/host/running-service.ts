@@ -200,7 +200,8 @@ function serverOf(
     name,
     implementations: [
       ...parts.implementations,
-      createOpsHandlers({ bus, database, service: name, consumers }),
+      // The door serves what is public, and this is not: it would be listed there and refused.
+      ...(parts.edge ? [] : [createOpsHandlers({ bus, database, service: name, consumers })]),
     ],
     identity: around.identity,
     rateLimiter: parts.edge?.rateLimiter ?? rateLimiter,

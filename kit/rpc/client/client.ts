@@ -7,7 +7,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
-import { RpcError } from '../../errors.ts';
+import { meshErrorDomain, RpcError } from '../../errors.ts';
 import { limits } from '../../limits.ts';
 import { Cancellation, currentScope, type Scope } from '../../scope.ts';
 import { clientCalls } from '../../telemetry/metrics.ts';
@@ -168,7 +168,7 @@ function deadlineOf(scope: Scope | undefined, timeoutMs: number): number {
   if (deadlineAt - now < limits.deadlineUsefulMsMin) {
     throw new RpcError('deadline_exceeded', 'too little of the deadline is left for this call', {
       reason: 'DEADLINE_TOO_SHORT',
-      domain: 'mesh',
+      domain: meshErrorDomain,
       notProcessed: true,
     });
   }

@@ -251,7 +251,7 @@ export const ErrorReason = {
   CALLER_NOT_ALLOWED: 6,
 
   /**
-   * ERROR_REASON_RATE_LIMITED: too many calls. Metadata: retry_after_ms.
+   * ERROR_REASON_RATE_LIMITED: too many calls, or streams at once, of one caller. Metadata: retry_after_ms.
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 7;
    */

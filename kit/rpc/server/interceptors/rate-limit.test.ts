@@ -1,9 +1,12 @@
+import { once } from 'node:events';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { expect, onTestFinished, test } from 'vitest';
 import { EchoService } from '#gen/platform/testing/v1/testing_pb.ts';
 import { createEdgeEngine } from '../../../edge/engine.ts';
+import { limits } from '../../../limits.ts';
 import { createEchoServer } from '../../../testing/echo.ts';
+import { eventually } from '../../../testing/echo-fixture.ts';
 import type { Engine } from '../../engine.ts';
 import { grpcJsEngine } from '../../grpc-js/engine.ts';
 import { createTrustedProxies } from '../trusted-proxies.ts';
@@ -42,6 +45,41 @@ test.each(doors)('%s does not believe a stranger', async (_, engine) => {
   expect(await subjectOf(engine, ['192.0.2.1'], headers)).toEqual(['127.0.0.1']);
   expect(await subjectOf(engine, [], headers)).toEqual(['127.0.0.1']);
 });
+
+test.each(doors)(
+  'one caller at %s has so many streams at once, whoever else has some',
+  async (_, engine) => {
+    const server = createEchoServer({
+      handlers: {
+        async *echoMany(_, call) {
+          yield {};
+          await once(call.signal, 'abort');
+        },
+      },
+    });
+    onTestFinished(() => server.close());
+    const { address } = await server.listen('127.0.0.1:0', engine);
+    const client = createClient(EchoService, createGrpcTransport({ baseUrl: `http://${address}` }));
+    const open = async (name: string) => {
+      const abort = new AbortController();
+      const headers = { authorization: `Bearer ${name}` };
+      const answers = client.echoMany({}, { headers, signal: abort.signal });
+      await answers[Symbol.asyncIterator]().next();
+      return () => abort.abort();
+    };
+    const names = Array.from({ length: limits.streamsPerCallerMax }, () => 'somebody');
+    const [close] = await Promise.all(names.map(open));
+    await expect(open('somebody')).rejects.toThrow('resource_exhausted');
+    await open('somebody else');
+    close!();
+    await eventually(() =>
+      open('somebody').then(
+        () => 'open',
+        () => 'refused',
+      ),
+    ).toBe('open');
+  },
+);
 
 test.each(doors)('a person at %s is known by name and not by address', async (_, engine) => {
   const person = { ...headers, authorization: 'Bearer somebody' };
