@@ -109,10 +109,21 @@ export async function followRevocations(options: {
     // What has been dropped by age cannot arrive any more.
     seen = state.messages === 0 ? state.last_seq : 0;
     const consumer = await bus.js.consumers.get(stream, { deliver_policy: DeliverPolicy.All });
-    messages = await consumer.consume({ expires: limits.revocationsSilenceMsMax, callback: take });
-    void messages.closed().then(() => reopen());
-    void closeWhenLost(messages);
-    await replayed(state.last_seq);
+    const expires = limits.revocationsSilenceMsMax;
+    const opened = await consumer.consume({ expires, callback: take });
+    messages = opened;
+    void closeWhenLost(opened);
+    const closed = opened.closed().then(() => {
+      throw new Error(`the reader of ${stream} was closed`);
+    });
+    try {
+      await Promise.race([replayed(state.last_seq), closed]);
+    } catch (error) {
+      // Or it would go on beside the one that is opened in its place.
+      await opened.close();
+      throw error;
+    }
+    closed.catch(() => reopen());
   }
 
   async function closeWhenLost(opened: ConsumerMessages): Promise<void> {
