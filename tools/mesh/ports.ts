@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { portBaseDefault } from '#kit/config.ts';
 import { assert } from '#kit/errors.ts';
 import { isPortFree } from '#kit/testing/port.ts';
@@ -41,10 +42,13 @@ export function readPortBase(text: string): number {
 const attemptsMax = 50;
 /** Below the ports that servers and outgoing connections get. */
 const lowest = 10_000;
-const span = 200;
-const bases = 50;
+const span = 201;
+const bases = 49;
 
-/** The first of two hundred ports of which those that a mesh needs are free, in any placement. */
+/**
+ * The first of two hundred ports of which those that a mesh needs are free, in any placement. Nobody else is given them
+ * while this process lives, for it takes a while until a mesh listens on them.
+ */
 export async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const base = lowest + span * Math.floor(Math.random() * bases);
@@ -53,7 +57,17 @@ export async function freePortBase(): Promise<number> {
       port + 100,
     ]);
     const ports = [...offsets, sandboxPort].map((offset) => base + offset);
-    if ((await Promise.all(ports.map(isPortFree))).every(Boolean)) return base;
+    const areFree = (await Promise.all(ports.map(isPortFree))).every(Boolean);
+    if (areFree && (await claim(base))) return base;
   }
   throw new Error('no free range of ports was found');
+}
+
+/** The port behind the range is held by whom the range was given. */
+function claim(base: number): Promise<boolean> {
+  const guard = createServer().unref();
+  return new Promise((resolve) => {
+    guard.once('error', () => resolve(false));
+    guard.listen(base + span - 1, '127.0.0.1', () => resolve(true));
+  });
 }
