@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { freePort } from '#kit/testing/port.ts';
-import { type Group, groupsOf, placements } from '#tools/mesh/placements.ts';
+import { placements } from '#tools/mesh/placements.ts';
 import { findPeer } from '#tools/peers.ts';
 import { root } from '#tools/run.ts';
 import { type RunningCommand, startCommand } from '../support/command.ts';
@@ -134,8 +134,7 @@ describe.runIf(executablePath !== undefined).each(placements)(
         .poll(() => textOf(page, 'told'), { timeout: 10_000 })
         .toMatch(/^Order confirmed\./);
       await page.context().setOffline(true);
-      const isDoor = ({ services }: Group) => services.includes('platform.gateway');
-      const { name } = groupsOf(placement).find(isDoor)!;
+      const name = mesh.processOf('platform.gateway');
       const door = mesh.processes.find((process) => process.name === name)!;
       // At once: a drain would wait for the stream.
       door.kill('SIGKILL');

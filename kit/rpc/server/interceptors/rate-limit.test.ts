@@ -46,9 +46,12 @@ test.each(doors)('%s does not believe a stranger', async (_, engine) => {
   expect(await subjectOf(engine, [], headers)).toEqual(['127.0.0.1']);
 });
 
-test.each(doors)(
-  'one caller at %s has so many streams at once, whoever else has some',
-  async (_, engine) => {
+/** Who is signed in, by the token that says so; else who comes from one address. */
+const callers = ['somebody', 'nobody'];
+
+test.each(doors.flatMap((door) => callers.map((caller) => [...door, caller] as const)))(
+  'one caller at %s has so many streams at once, whoever else has some: %3$s',
+  async (_, engine, caller) => {
     const server = createEchoServer({
       handlers: {
         async *echoMany(_, call) {
@@ -62,18 +65,19 @@ test.each(doors)(
     const client = createClient(EchoService, createGrpcTransport({ baseUrl: `http://${address}` }));
     const open = async (name: string) => {
       const abort = new AbortController();
-      const headers = { authorization: `Bearer ${name}` };
-      const answers = client.echoMany({}, { headers, signal: abort.signal });
+      const isNobody = name === 'nobody';
+      const headers = isNobody ? undefined : { authorization: `Bearer ${name}` };
+      const answers = client.echoMany({}, { ...(headers && { headers }), signal: abort.signal });
       await answers[Symbol.asyncIterator]().next();
       return () => abort.abort();
     };
-    const names = Array.from({ length: limits.streamsPerCallerMax }, () => 'somebody');
+    const names = Array.from({ length: limits.streamsPerCallerMax }, () => caller);
     const [close] = await Promise.all(names.map(open));
-    await expect(open('somebody')).rejects.toThrow('resource_exhausted');
+    await expect(open(caller)).rejects.toThrow('resource_exhausted');
     await open('somebody else');
     close!();
     await eventually(() =>
-      open('somebody').then(
+      open(caller).then(
         () => 'open',
         () => 'refused',
       ),

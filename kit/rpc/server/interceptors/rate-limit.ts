@@ -28,12 +28,15 @@ export function rateLimitInterceptor(
       if (typeof waitMs === 'number') refuse(waitMs);
       else return waitMs.then(refuse);
     },
-    end: (call) => streams.leave(call),
+    end(call) {
+      if (call.isStream) streams.leave(call);
+    },
   };
 }
 
 /** The open streams of each subject. */
 function createStreamCount() {
+  // Kept, for a connection that is gone does not say any more whose it was.
   const subjects = new Map<ServerCall, string>();
   const counts = new Map<string, number>();
   return {
