@@ -83,8 +83,8 @@ const plannedServices = new Set([
   'social.profile',
 ]);
 
-/** A provider's event has an id of its own, inside the signed payload. */
-const ownIds = new Set(['HandleProviderEvent']);
+/** A provider's event has an id of its own, inside the signed payload; a check is known by its transaction. */
+const ownIds = new Set(['HandleProviderEvent', 'CheckTransaction', 'BatchCheckTransactions']);
 
 function hasRequestId(method: DescMethod): boolean {
   if (ownIds.has(method.name)) return true;

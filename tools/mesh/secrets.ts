@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signServiceToken } from '#kit/identity/service-token.ts';
 
@@ -7,28 +7,42 @@ import { signServiceToken } from '#kit/identity/service-token.ts';
 export interface LocalSecrets {
   SIGNING_KEY_SECRET: string;
   PROVIDER_WEBHOOK_SECRET: string;
+  SCREENING_SECRET: string;
   /** The first member of the staff; with these, `npm start` puts the demo shop up. */
   BOOTSTRAP_STAFF_EMAIL: string;
   BOOTSTRAP_STAFF_PASSWORD: string;
 }
 
-/** Reads the secrets of a data folder, or makes them at the first start; the file is for its owner only. */
+/**
+ * Reads the secrets of a data folder, and makes those that are not there yet: all at the first start, and later those of
+ * services that came since. The file is for its owner only.
+ */
 export function localSecrets(dataDir: string): LocalSecrets {
   const file = join(dataDir, 'secrets.json');
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as LocalSecrets;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+  const known = readSecrets(file);
   const made: LocalSecrets = {
     SIGNING_KEY_SECRET: randomBytes(32).toString('base64'),
     PROVIDER_WEBHOOK_SECRET: randomBytes(32).toString('base64'),
+    SCREENING_SECRET: randomBytes(32).toString('base64'),
     BOOTSTRAP_STAFF_EMAIL: 'staff@meshwork.example',
     BOOTSTRAP_STAFF_PASSWORD: randomBytes(18).toString('base64url'),
+    ...known,
   };
+  if (Object.keys(made).every((name) => name in known)) return made;
   mkdirSync(dataDir, { recursive: true });
-  writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+  // Renamed into place: a start that is killed here leaves the secrets that were there.
+  writeFileSync(`${file}.new`, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
   return made;
+}
+
+function readSecrets(file: string): Partial<LocalSecrets> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Partial<LocalSecrets>;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw error;
+  }
 }
 
 /** Longer than any local mesh runs; each start makes new ones. */
