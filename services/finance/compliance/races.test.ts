@@ -256,7 +256,7 @@ describe('a process that dies', () => {
     const [row] = await network.sql`
       select length(movements) as bytes from finance_compliance.account_window
       where account_id = ${ada.accountId}`;
-    expect(row!.bytes).toBe(3 * 47);
+    expect(row!.bytes).toBe(3 * 37);
   });
 });
 
@@ -264,10 +264,10 @@ test('events of one account that two processes take at once are all in its windo
   const [ada, bob] = [newAccount(), newAccount()];
   const one = () => ({ from: ada, to: bob, amount: 1_000n, transactionId: uuidv7() });
   await processes[0].check(one());
-  await Promise.all(Array.from({ length: 30 }, () => ledger.tell([postedOf(one())])));
+  await Promise.all(Array.from({ length: 20 }, () => ledger.tell([postedOf(one())])));
   await Promise.all([network.settle(), second.settle()]);
   const rows = await network.sql`
     select length(movements) as bytes from finance_compliance.account_window
     where account_id in ${network.sql([ada.accountId, bob.accountId])}`;
-  expect(rows.map(({ bytes }) => bytes)).toEqual([30 * 47, 30 * 47]);
+  expect(rows.map(({ bytes }) => bytes)).toEqual([20 * 37, 20 * 37]);
 });

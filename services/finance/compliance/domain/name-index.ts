@@ -77,7 +77,9 @@ export function createNameIndexBuilder(): NameIndexBuilder {
         for (const text of parts) tokenOf(text).names.push(place);
         for (const [one, other] of neighbours(parts)) {
           const text = one + other;
-          joined.set(text, [...(joined.get(text) ?? []), place]);
+          const places = joined.get(text);
+          if (places === undefined) joined.set(text, [place]);
+          else places.push(place);
         }
       }
     },
