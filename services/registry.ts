@@ -95,6 +95,15 @@ export const registry: readonly Registration[] = [
     },
     load: async () => (await import('./finance/payment/service.ts')).payment,
   },
+  {
+    name: 'finance.transaction',
+    port: 23,
+    contracts: async () => [
+      (await import('#gen/finance/transaction/v1/transaction_pb.ts')).TransactionService,
+    ],
+    calls: ['finance.risk', 'finance.compliance'],
+    load: async () => (await import('./finance/transaction/service.ts')).transaction,
+  },
 ];
 
 /** The service that issues access tokens and publishes the keys to check them with. */

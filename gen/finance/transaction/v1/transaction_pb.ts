@@ -894,7 +894,7 @@ export type WatchTransactionsResponse = Message<"finance.transaction.v1.WatchTra
   balance?: Balance | undefined;
 
   /**
-   * transaction is what changed it last; absent in an account's first message.
+   * transaction is one that was posted to it; absent in an account's first message, and when nothing was posted.
    *
    * @generated from field: finance.transaction.v1.Transaction transaction = 2;
    */
@@ -2091,9 +2091,9 @@ export const TransactionService: GenService<{
     output: typeof GetStatementResponseSchema;
   },
   /**
-   * WatchTransactions streams what happens to accounts: first each account's balance as it is, then the balance and the
-   * transaction after each change. Changes in quick succession may arrive as one balance; the last is never left out,
-   * and entries that were passed over are found by ListEntries, whose numbers have no gaps.
+   * WatchTransactions streams what happens to accounts: first each account as it is, then every transaction that is
+   * posted to it, in order and none left out, and the account when only what is held or its status has changed. The
+   * balance is the newest at the time of sending; of changes in quick succession the last is never left out.
    *
    * Errors:
    *   NOT_FOUND  ACCOUNT_NOT_FOUND, metadata: account_id. Also when it is somebody else's.
