@@ -28,7 +28,7 @@ export const transaction: ServiceModule = {
     const identities = createIdentities(database);
     const writer = createLedgerWriter({ database, store, clock });
     const verdictsOf = (service: string, of: VerdictClient) =>
-      createVerdictSource({ service, client: of, log, now: clock.now });
+      createVerdictSource({ service, client: of, log });
     const risk = verdictsOf('finance.risk', client(RiskService, 'finance.risk'));
     const compliance = verdictsOf(
       'finance.compliance',
@@ -55,7 +55,7 @@ export const transaction: ServiceModule = {
         implement(TransactionService, createTransactionRpc({ writer, reads, identities, hub })),
       ],
       interceptors: [
-        riskInterceptor({ risk, readAccounts: identities.read }),
+        riskInterceptor({ risk, examiner: { readAccounts: identities.read, now: clock.now } }),
         complianceInterceptor({ compliance }),
       ],
       jobs: [createExpiryJob({ database, store, clock })],

@@ -1,8 +1,9 @@
 import type { Message } from '@bufbuild/protobuf';
 import { TransactionService } from '#gen/finance/transaction/v1/transaction_pb.ts';
 import type { Clock } from '#kit/clock.ts';
+import { Collision } from '#kit/db/collision.ts';
 import type { Database } from '#kit/db/database.ts';
-import { answerBatchOnce, type Mutation } from '#kit/db/request-log.ts';
+import { answerBatchOnce, findAnswers, type Mutation } from '#kit/db/request-log.ts';
 import type { Answer } from '#kit/db/request-records.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { DomainError } from '#kit/errors.ts';
@@ -38,6 +39,8 @@ export function createLedgerWriter(deps: {
       mutations,
       async (tx, commands) => {
         const book = await store.openBook(tx, commands, now);
+        // A request that was answered before, of whose transaction another command of the batch speaks.
+        if (commands.some((command) => isMade(book, command))) throw new Collision();
         const outcomes = commands.map((command) => tryApply(book, command));
         store.writeBook(tx, book);
         await debugPoint('finance.transaction.before-commit');
@@ -46,6 +49,15 @@ export function createLedgerWriter(deps: {
       { expectFresh: true },
     );
 
+  /** Who asks again what was answered long ago gets that answer; the others are to be judged anew. */
+  const answerLate = (mutations: Mutation<Command>[]) =>
+    database.transaction(async (tx) => {
+      const found = await findAnswers(tx, mutations);
+      return found.map(
+        (answer) => answer ?? { error: new VerdictUnavailable({ service: 'finance.risk' }) },
+      );
+    });
+
   return createCoalescer<Mutation<Command>, Message>({
     name: 'finance.transaction.write',
     timeoutMs: kitLimits.statementMsMax,
@@ -53,26 +65,28 @@ export function createLedgerWriter(deps: {
     batchesMax: Number(process.env.BM ?? 1),
     async run(mutations) {
       const now = clock.now();
-      const late = mutations.map(({ item }) => isLate(item, now));
-      if (!late.includes(true)) return write(mutations, now);
-      const written = await write(
-        mutations.filter((_, i) => !late[i]),
-        now,
+      const isLate = mutations.map(({ item }) => hasRunOut(item, now));
+      if (!isLate.includes(true)) return write(mutations, now);
+      const [late, inTime] = [true, false].map((is) =>
+        mutations.filter((_, i) => isLate[i] === is),
       );
-      let next = 0;
-      // Not an answer: nothing is recorded, and whoever sends the request again is judged anew.
-      const refused = { error: new VerdictUnavailable({ service: 'finance.risk' }) };
-      return late.map((each) => {
-        if (each) return refused;
-        next += 1;
-        return written[next - 1]!;
-      });
+      const [answered, written] = [await answerLate(late!), await write(inTime!, now)];
+      return isLate.map((is) => (is ? answered : written).shift()!);
     },
   });
 }
 
-/** Whether a verdict ran out while it waited. */
-function isLate(command: Command, now: number): boolean {
+/** Whether the transaction is there that a command is to make. */
+function isMade(book: Book, command: Command): boolean {
+  const id =
+    command.kind === 'execute'
+      ? command.intent.transactionId
+      : command.kind === 'reverse' && command.reversalId;
+  return id !== false && book.transaction(id) !== undefined;
+}
+
+/** Whether a verdict of it is worth nothing any more. */
+function hasRunOut(command: Command, now: number): boolean {
   if (command.kind !== 'execute' || 'refusal' in command.judgement) return false;
   return verdictExpiry(command.judgement.verdicts)! < now;
 }

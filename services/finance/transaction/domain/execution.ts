@@ -1,15 +1,7 @@
 /** A transaction that is asked for: posted, held or refused. Pure. */
-import { assert } from '#kit/errors.ts';
-import {
-  actionOf,
-  type FailureReason,
-  limits,
-  type Transaction,
-  type Verdicts,
-} from '../domain.ts';
+import { actionOf, type FailureReason, limits, type Transaction } from '../domain.ts';
 import type { Book } from './book.ts';
 import type { Of } from './commands.ts';
-import { contentHashOf } from './content.ts';
 import { draftOf } from './moves.ts';
 import {
   AccountClosed,
@@ -26,7 +18,6 @@ import {
 export function execute(book: Book, { intent, judgement, hold }: Of<'execute'>): Transaction {
   if ('refusal' in judgement) throw judgement.refusal;
   const { verdicts } = judgement;
-  checkBinding(intent, verdicts);
   const { transactionId, type, legs, reference, initiator } = intent;
   const asked: Transaction = {
     transactionId,
@@ -76,16 +67,6 @@ export function execute(book: Book, { intent, judgement, hold }: Of<'execute'>):
   }
   const capturedMinor = legs[0]!.amountMinor;
   return book.putTransaction({ ...asked, status: 'COMPLETED', capturedMinor });
-}
-
-/** The database refuses it as well; here the batch need not fail with it. */
-function checkBinding(intent: Of<'execute'>['intent'], { risk, compliance }: Verdicts): void {
-  const contentHash = contentHashOf(intent);
-  assert(contentHash.equals(risk.contentHash), 'the verdict of risk is upon what is posted');
-  assert(
-    compliance === undefined || contentHash.equals(compliance.contentHash),
-    'the verdict of compliance is upon what is posted',
-  );
 }
 
 function isOfAnAccount(

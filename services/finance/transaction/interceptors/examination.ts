@@ -10,11 +10,12 @@ import {
   ExecuteTransactionRequestSchema,
   ExecuteTransactionResponseSchema,
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
+import type { TransactionFacts } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { type RequestKey, requestKey } from '#kit/db/request-key.ts';
 import { assert, DomainError } from '#kit/errors.ts';
 import type { Call } from '#kit/rpc/server/call.ts';
 import { initiatorOf } from '../callers.ts';
-import { transactionIdOf } from '../domain/content.ts';
+import { contentHashOf, transactionIdOf } from '../domain/content.ts';
 import { checkParties, firstLegOf } from '../domain/parties.ts';
 import {
   type AccountIdentity,
@@ -27,6 +28,7 @@ import {
   type Verdict,
 } from '../domain.ts';
 import { transactionTypeOf } from '../proto.ts';
+import { factsOf } from './facts.ts';
 
 /** A request to move money. */
 export type MovingRequest = ExecuteTransactionRequest | AuthorizeTransactionRequest;
@@ -37,10 +39,11 @@ export interface Examination {
   readonly response: DescMessage;
   readonly intent: Intent;
   readonly hold: Hold | undefined;
-  /** The accounts of its legs; those that are unknown are missing. */
-  readonly accounts: ReadonlyMap<string, AccountIdentity>;
+  readonly contentHash: Buffer;
+  /** What is decided upon; undefined when it is refused. */
+  readonly facts: TransactionFacts | undefined;
   /** Why nobody needs to be asked: it is refused, and the refusal recorded. */
-  refusal: DomainError<Record<string, string>> | undefined;
+  readonly refusal: DomainError<Record<string, string>> | undefined;
   /** Why it cannot be decided now: it fails, and nothing is recorded. */
   failure: Error | undefined;
   risk: Verdict | undefined;
@@ -69,21 +72,31 @@ export function movingRequestsOf(call: Call, message: Message): readonly MovingR
   }
 }
 
+/** How requests are examined. */
+export interface Examiner {
+  /** Reads what never changes of accounts; unknown ones are left out. */
+  readAccounts(accountIds: readonly string[]): Promise<Map<string, AccountIdentity>>;
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
 /** Begins to examine requests: reads their accounts, all at once, and holds them to what can be known without a lock. */
 export async function examine(
   requests: readonly MovingRequest[],
   call: Call,
-  readAccounts: (accountIds: readonly string[]) => Promise<Map<string, AccountIdentity>>,
+  { readAccounts, now }: Examiner,
 ): Promise<Examination[]> {
   const initiator = initiatorOf(call);
   const begun = requests.map((request) => begin(request, call, initiator));
   const named = begun.flatMap(({ intent, refusal }) => (refusal ? [] : accountIdsOf(intent.legs)));
   const accounts = await readAccounts([...new Set(named)]);
   return begun.map((each, i) => {
+    const refusal =
+      each.refusal ?? refusalOf(() => checkParties(each.intent, (id) => accounts.get(id)));
     const examination: Examination = {
       ...each,
-      accounts,
-      refusal: each.refusal ?? refusalOf(() => checkParties(each.intent, (id) => accounts.get(id))),
+      refusal,
+      facts: refusal ? undefined : factsOf(each, accounts, now()),
       failure: undefined,
       risk: undefined,
       compliance: undefined,
@@ -124,6 +137,7 @@ function begin(request: MovingRequest, call: Call, initiator: Initiator) {
       ? AuthorizeTransactionResponseSchema
       : ExecuteTransactionResponseSchema,
     intent,
+    contentHash: contentHashOf(intent),
     hold: seconds === undefined ? undefined : { seconds },
     refusal,
   };

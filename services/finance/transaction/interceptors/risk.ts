@@ -1,16 +1,16 @@
 import type { ServerInterceptor } from '#kit/rpc/server/interceptor.ts';
 import { runInScope } from '#kit/scope.ts';
-import type { AccountIdentity } from '../domain.ts';
-import { type Examination, examine, movingRequestsOf } from './examination.ts';
+import { type Examination, type Examiner, examine, movingRequestsOf } from './examination.ts';
 import type { VerdictSource } from './verdicts.ts';
 
 /** Asks finance.risk about each request to move money, before anybody else looks at it. */
-export function riskInterceptor(deps: {
+export function riskInterceptor({
+  risk,
+  examiner,
+}: {
   risk: VerdictSource;
-  readAccounts(accountIds: readonly string[]): Promise<Map<string, AccountIdentity>>;
+  examiner: Examiner;
 }): ServerInterceptor {
-  const { risk, readAccounts } = deps;
-
   async function judge(examination: Examination): Promise<void> {
     if (examination.refusal !== undefined) return;
     try {
@@ -26,7 +26,7 @@ export function riskInterceptor(deps: {
       const requests = movingRequestsOf(call, message);
       if (requests.length === 0) return;
       return runInScope(call, async () => {
-        const examinations = await examine(requests, call, readAccounts);
+        const examinations = await examine(requests, call, examiner);
         await Promise.all(examinations.map(judge));
       });
     },

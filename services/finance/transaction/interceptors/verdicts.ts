@@ -1,10 +1,7 @@
 /** Asks another service for verdicts, many in one call. Fails closed: what is no clear answer is none. */
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import { timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import {
-  AccountType,
-  type TransactionFactsSchema,
-  TransactionType,
+  type TransactionFacts,
   VerdictAction,
   type Verdict as VerdictMessage,
 } from '#gen/finance/transaction/v1/verdict_pb.ts';
@@ -14,15 +11,14 @@ import { type BatchResult, batchOutcomes } from '#kit/load/batch.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
-import { contentHashOf } from '../domain/content.ts';
 import { VerdictUnavailable } from '../domain/refusals.ts';
-import { type AccountIdentity, limits, type Verdict } from '../domain.ts';
+import { limits, type Verdict } from '../domain.ts';
 import type { Examination } from './examination.ts';
 
 /** The method of a service that decides, as risk and compliance both have it. */
 export interface VerdictClient {
   batchCheckTransactions(
-    request: { requests: { facts: MessageInitShape<typeof TransactionFactsSchema> }[] },
+    request: { requests: { facts: TransactionFacts }[] },
     options: { timeoutMs: number },
   ): Promise<{ results: BatchResult<{ verdict?: VerdictMessage | undefined }>[] }>;
 }
@@ -35,22 +31,18 @@ export function createVerdictSource(options: {
   service: string;
   client: VerdictClient;
   log: Logger;
-  now(): number;
 }): VerdictSource {
-  const { service, client, log, now } = options;
+  const { service, client, log } = options;
 
   async function ask(examinations: Examination[]): Promise<Outcome<Verdict>[]> {
-    const contents = examinations.map(({ intent }) => contentHashOf(intent));
-    const requests = examinations.map((each, i) => ({ facts: factsOf(each, contents[i]!, now()) }));
+    const requests = examinations.map(({ facts }) => ({ facts: facts! }));
     try {
       const { results } = await client.batchCheckTransactions(
         { requests },
         { timeoutMs: limits.verdictsMsMax },
       );
       if (results.length !== requests.length) throw new Error('an answer for each is missing');
-      return batchOutcomes(results).map((outcome, i) =>
-        judge(outcome, contents[i]!, examinations[i]!),
-      );
+      return batchOutcomes(results).map((outcome, i) => judge(outcome, examinations[i]!));
     } catch (error) {
       log.warn({ error, service }, 'verdict.unavailable');
       return examinations.map(() => ({ error: new VerdictUnavailable({ service }) }));
@@ -59,8 +51,7 @@ export function createVerdictSource(options: {
 
   function judge(
     outcome: Outcome<{ verdict?: VerdictMessage | undefined }>,
-    contentHash: Buffer,
-    { key }: Examination,
+    { key, contentHash }: Examination,
   ): Outcome<Verdict> {
     if ('error' in outcome) {
       const { error } = outcome;
@@ -105,35 +96,4 @@ function toVerdict(verdict: VerdictMessage, contentHash: Buffer): Verdict {
 function actionFrom(action: VerdictAction): Verdict['action'] {
   if (action === VerdictAction.ALLOW) return 'ALLOW';
   return action === VerdictAction.REVIEW ? 'REVIEW' : 'DENY';
-}
-
-function factsOf(
-  { intent, hold, accounts }: Examination,
-  contentHash: Buffer,
-  now: number,
-): MessageInitShape<typeof TransactionFactsSchema> {
-  const { transactionId, type, legs, initiator } = intent;
-  const partyOf = (accountId: string) => partyToProto(accounts.get(accountId)!);
-  return {
-    transactionId,
-    contentHash,
-    type: TransactionType[type],
-    legs: legs.map(({ sourceId, destinationId, amountMinor, currency }) => ({
-      source: partyOf(sourceId),
-      destination: partyOf(destinationId),
-      amount: { currencyCode: currency, amountMinor },
-    })),
-    initiatorId: initiator.userId,
-    isAuthorization: hold !== undefined,
-    requestTime: timestampFromMs(now),
-  };
-}
-
-function partyToProto({ accountId, ownerId, type, openedAt }: AccountIdentity) {
-  return {
-    accountId,
-    ownerId,
-    accountType: type && AccountType[type],
-    openTime: openedAt === 0 ? undefined : timestampFromMs(openedAt),
-  };
 }

@@ -101,7 +101,8 @@ create table entry (
 );
 
 -- Whoever writes: what leaves one account comes to another, and belongs to a transaction that is completed.
-create function check_entries() returns trigger language plpgsql as $$
+create function check_entries() returns trigger
+language plpgsql set search_path from current as $$
 begin
   if exists (
     select from new_entry e left join transaction t on t.transaction_id = e.transaction_id
@@ -131,7 +132,7 @@ create trigger transaction_kept before delete or truncate on transaction
 -- The number of an account's last entry at a time, 0 before the first. Entries are in the order of their time, so it is
 -- found in as many steps as the number has binary digits, without an index of its own.
 create function sequence_at(wanted_account uuid, at_time timestamptz) returns bigint
-language plpgsql stable as $$
+language plpgsql stable set search_path from current as $$
 declare
   low bigint := 0;
   high bigint;

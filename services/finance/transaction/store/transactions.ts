@@ -36,14 +36,14 @@ export function insertTransactions(
   const statement = tx`
     insert into transaction (transaction_id, type, status, awaits, source_id, destination_id,
       amount_minor, currency, further_legs, captured_minor, reference, initiator_id, hold_seconds,
-      reverses_id, failure, risk_decision_id, risk_action, risk_rules, risk_hash,
+      reverses_id, reversed_by_id, failure, risk_decision_id, risk_action, risk_rules, risk_hash,
       compliance_decision_id, compliance_action, compliance_rules, compliance_hash,
-      verdict_expires_at, findings, created_at, updated_at, expires_at)
+      verdict_expires_at, findings, reviews, created_at, updated_at, expires_at)
     select transaction_id, type, status, awaits, source_id, destination_id,
       amount_minor, currency, further_legs, captured_minor, reference, initiator_id, hold_seconds,
-      reverses_id, failure, risk_decision_id, risk_action, risk_rules, risk_hash,
+      reverses_id, reversed_by_id, failure, risk_decision_id, risk_action, risk_rules, risk_hash,
       compliance_decision_id, compliance_action, compliance_rules, compliance_hash,
-      to_timestamp(verdict_expires_ms / 1000.0), findings::jsonb,
+      to_timestamp(verdict_expires_ms / 1000.0), findings::jsonb, reviews::jsonb,
       to_timestamp(created_ms / 1000.0), to_timestamp(updated_ms / 1000.0),
       to_timestamp(expires_ms / 1000.0)
     from unnest(
@@ -61,6 +61,7 @@ export function insertTransactions(
       ${of((t) => t.initiatorId ?? null)}::uuid[],
       ${of((t) => t.hold?.seconds ?? null)}::integer[],
       ${of((t) => t.reversesId ?? null)}::uuid[],
+      ${of((t) => t.reversedById ?? null)}::uuid[],
       ${of((t) => t.failure ?? null)}::text[],
       ${of((t) => t.verdicts?.risk.decisionId ?? null)}::uuid[],
       ${of((t) => t.verdicts?.risk.action ?? null)}::text[],
@@ -72,14 +73,15 @@ export function insertTransactions(
       ${bytes((t) => t.verdicts?.compliance?.contentHash ?? null)},
       ${of((t) => verdictExpiry(t.verdicts) ?? null)}::bigint[],
       ${of((t) => findingsText(t.verdicts))}::text[],
+      ${of((t) => reviewsText(t.reviews))}::text[],
       ${of((t) => t.createdAt)}::bigint[],
       ${of((t) => t.updatedAt)}::bigint[],
       ${of((t) => t.expiresAt ?? null)}::bigint[]
     ) as t (transaction_id, type, status, awaits, source_id, destination_id,
       amount_minor, currency, further_legs, captured_minor, reference, initiator_id, hold_seconds,
-      reverses_id, failure, risk_decision_id, risk_action, risk_rules, risk_hash,
+      reverses_id, reversed_by_id, failure, risk_decision_id, risk_action, risk_rules, risk_hash,
       compliance_decision_id, compliance_action, compliance_rules, compliance_hash,
-      verdict_expires_ms, findings, created_ms, updated_ms, expires_ms)
+      verdict_expires_ms, findings, reviews, created_ms, updated_ms, expires_ms)
     order by transaction_id`;
   database.defer(tx, statement, asCollision('transaction_pkey'));
 }
