@@ -1,6 +1,5 @@
 /** Transfers in the ledger alone: the coalescing writer against one function call of the database per transfer. */
 import { hash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import postgres from 'postgres';
 import {
   ExecuteTransactionResponseSchema,
@@ -13,6 +12,7 @@ import { uuidv7 } from '#kit/ids.ts';
 import { contentHashOf } from '#services/finance/transaction/domain/content.ts';
 import { systemAccountId } from '#services/finance/transaction/domain/system.ts';
 import type { Command, Intent, Verdict } from '#services/finance/transaction/domain.ts';
+import { createOracle } from '#services/finance/transaction/oracle/oracle.ts';
 import { createStore } from '#services/finance/transaction/store.ts';
 import { createLedgerWriter, type LedgerWriter } from '#services/finance/transaction/writer.ts';
 import { root } from '../run.ts';
@@ -62,9 +62,7 @@ async function run(options: BenchOptions): Promise<Figures> {
     types: { bigint: postgres.BigInt },
   });
   try {
-    await baseline.unsafe(
-      readFileSync(`${root}services/finance/transaction/oracle/oracle.sql`, 'utf8'),
-    );
+    await createOracle(baseline as never);
     return await measure(options, database, baseline);
   } finally {
     await database.sql.unsafe(`drop schema ${schema} cascade`);
