@@ -145,6 +145,14 @@ export const limits = {
   databaseConnectionsMax: 12,
   databaseReadersShare: 1 / 3,
 
+  /** Fields that a vault seals or opens by one statement; data keys that it wraps anew in one transaction, and how often. */
+  vaultFieldsMax: 10_000,
+  vaultRewrapMax: 500,
+  vaultRewrapEveryMs: 60_000,
+  /** Unwrapped data keys that one process remembers, and for how long: to unwrap one is some microseconds. */
+  vaultKeysKnownMax: 10_000,
+  vaultKeysKnownMs: 60_000,
+
   /** A command to Redis may take this long: past it the database is the faster answer. Then the pauses between tries. */
   cacheCommandMsMax: 100,
   cacheReconnectMsMin: 50,
