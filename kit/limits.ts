@@ -106,6 +106,13 @@ export const limits = {
   drainMsMax: 10_000,
   drainNoticeMs: 150,
 
+  /** Of one audit entry: the details in bytes, the ordinary ones and the personal ones each, and ids in UTF-16 units. */
+  auditDetailsBytesMax: 8 * 1024,
+  auditIdLengthMax: 200,
+  /** Entries of one event together: below what an event may have by more than what is not counted. */
+  auditEventBytesMax: 448 * 1024,
+  userAgentLengthMax: 256,
+
   /** Outbox rows per relay round, and how often the relay looks when nobody woke it. */
   outboxBatchMax: 500,
   outboxPollMs: 500,

@@ -214,6 +214,7 @@ function serverOf(
     identity: around.identity,
     rateLimiter: parts.edge?.rateLimiter ?? rateLimiter,
     trustedProxies: around.trustedProxies,
+    auditSealer: around.auditSealer,
     load: gauge,
     log,
     interceptors: parts.interceptors,
