@@ -35,7 +35,7 @@ export interface ProcessConfig {
   publicTls: TlsPaths | undefined;
   /** Whose `x-forwarded-for` counts: what stands before this process, such as Envoy. Nobody's by default. */
   trustedProxies: TrustedProxies;
-  /** Secrets by which what audit entries tell of a person passes unread to the log; all processes have the same. */
+  /** Secrets by which what audit entries tell passes unread to the log; all processes have the same. */
   auditSecret: string;
   /** Where `/metrics` and `/healthz` are answered over HTTP; nowhere when absent. */
   metricsPort: number | undefined;

@@ -5,7 +5,7 @@ import {
   InventoryService,
   ReserveStockRequestSchema,
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
-import { EntriesMadeSchema, PersonalPartsSchema } from '#gen/platform/audit/v1/made_pb.ts';
+import { EntriesMadeSchema, SealedPartsSchema } from '#gen/platform/audit/v1/made_pb.ts';
 import {
   CreateUserRequestSchema,
   CreateUserResponseSchema,
@@ -77,7 +77,7 @@ async function published() {
   return rows.map(({ event_id: id, type, payload }) => {
     expect(type).toBe(EntriesMadeSchema.typeName);
     const { entries, sealedParts } = fromBinary(EntriesMadeSchema, payload);
-    const { parts } = fromBinary(PersonalPartsSchema, sealer.open(sealedParts, id));
+    const { parts } = fromBinary(SealedPartsSchema, sealer.open(sealedParts, id));
     return { id, payload, entries, parts };
   });
 }
@@ -97,10 +97,10 @@ describe('a mutation that is audited', () => {
       subjectId: 'id of ada@example.com',
       traceId: trace.traceId,
     });
-    expect(Object.keys(JSON.parse(entry!.detailsJson))).toEqual(['requestId']);
     expect(timestampMs(entry!.actTime!)).toBeGreaterThanOrEqual(since);
+    expect(Object.keys(JSON.parse(made!.parts[0]!.detailsJson))).toEqual(['requestId']);
     expect(made!.parts).toMatchObject([
-      { ...origin, detailsJson: '{"email":"ada@example.com","name":"Ada"}' },
+      { ...origin, personalJson: '{"email":"ada@example.com","name":"Ada"}' },
     ]);
   });
 
@@ -120,7 +120,7 @@ describe('a mutation that is audited', () => {
     expect(made!.entries).toMatchObject([{ userId: id, subjectId: id, resourceId: id, service }]);
   });
 
-  test('shows nothing personal or secret before the log opens it, and opens as no other event', async () => {
+  test('shows nothing that anybody wrote before the log opens it, and opens as no other event', async () => {
     await answer([mutation('canary@example.com')]);
     const [{ payload, entries }] = (await published()) as [
       Awaited<ReturnType<typeof published>>[0],
@@ -166,7 +166,7 @@ describe('a batch', () => {
     expect(made[0]!.entries.map(({ resourceId }) => resourceId)).toEqual(
       emails.map((email) => `id of ${email}`),
     );
-    expect(made[0]!.parts[7]!.detailsJson).toContain('"7@example.com"');
+    expect(made[0]!.parts[7]!.personalJson).toContain('"7@example.com"');
   });
 
   test('leaves several events when its entries would not fit into one', async () => {

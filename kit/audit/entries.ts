@@ -4,8 +4,8 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   EntriesMadeSchema,
   type MadeEntrySchema,
-  type PersonalPartSchema,
-  PersonalPartsSchema,
+  type SealedPartSchema,
+  SealedPartsSchema,
 } from '#gen/platform/audit/v1/made_pb.ts';
 import { event, type OutgoingEvent } from '../bus/event.ts';
 import type { Database, Tx } from '../db/database.ts';
@@ -20,7 +20,7 @@ import type { EntryDraft } from './draft.ts';
 export const auditService = 'platform.audit';
 
 /**
- * Seals what of entries describes a person, on its way from any process to the one that keeps the log. `secrets` are those
+ * Seals what was written and by whom, on its way from any process to the one that keeps the log. `secrets` are those
  * that all of them share, as createSealer takes them.
  */
 export function createEntrySealer(secrets: string): Sealer {
@@ -35,7 +35,7 @@ export interface Audited {
 
 interface Entry {
   made: MessageInitShape<typeof MadeEntrySchema>;
-  part: MessageInitShape<typeof PersonalPartSchema>;
+  part: MessageInitShape<typeof SealedPartSchema>;
   bytes: number;
 }
 
@@ -67,7 +67,6 @@ function toEntry({ draft, response }: Audited): Entry {
   const { rule, call, schema, request, actedAt } = draft;
   const { user, service } = call.caller;
   const userId = user?.id ?? '';
-  const details = detailsOf(schema, request);
   const made = {
     entryId: uuidv7(),
     actTime: timestampFromMs(actedAt),
@@ -77,12 +76,12 @@ function toEntry({ draft, response }: Audited): Entry {
     resource: rule.resource,
     resourceId: cut(rule.resourceIdOf({ request, response, userId })),
     subjectId: cut(rule.subjectIdOf({ request, response, userId }) || userId),
-    detailsJson: details.ordinary,
     traceId: call.trace?.traceId ?? '',
   };
   const { address, userAgent } = call.origin;
-  const part = { address, userAgent, detailsJson: details.personal };
-  const bytes = [details.ordinary, details.personal, made.resourceId, userAgent]
+  const { ordinary: detailsJson, personal: personalJson } = detailsOf(schema, request);
+  const part = { address, userAgent, detailsJson, personalJson };
+  const bytes = [detailsJson, personalJson, made.resourceId, userAgent]
     .map((text) => Buffer.byteLength(text))
     .reduce((sum, length) => sum + length, entryBytes);
   return { made, part, bytes };
@@ -97,8 +96,8 @@ function cut(id: string): string {
 
 function toEvent(entries: readonly Entry[], sealer: Sealer): OutgoingEvent {
   const id = uuidv7();
-  const parts = create(PersonalPartsSchema, { parts: entries.map(({ part }) => part) });
-  const sealedParts = sealer.seal(toBinary(PersonalPartsSchema, parts), id);
+  const parts = create(SealedPartsSchema, { parts: entries.map(({ part }) => part) });
+  const sealedParts = sealer.seal(toBinary(SealedPartsSchema, parts), id);
   const made = { entries: entries.map((entry) => entry.made), sealedParts };
   return { ...event(EntriesMadeSchema, entries[0]!.made.entryId!, made), id };
 }

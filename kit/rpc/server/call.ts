@@ -20,7 +20,7 @@ export interface Call {
   readonly peer: Peer;
   /** Where it came from at first, past proxies and the public door. Found out when first asked for. */
   readonly origin: Origin;
-  /** Seals what its audit entry tells of a person; absent where nothing is audited. */
+  /** Seals what its audit entry tells; absent where nothing is audited. */
   readonly auditSealer: Sealer | undefined;
   /** Milliseconds since the epoch. */
   readonly deadlineAt: number;

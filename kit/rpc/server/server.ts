@@ -33,7 +33,7 @@ export interface ServerOptions {
   rateLimiter: RateLimiter;
   /** Whoever says truly for whom it asks; nobody when absent. */
   trustedProxies?: TrustedProxies | undefined;
-  /** Seals what audit entries tell of a person, on their way to the log; nothing is audited when absent. */
+  /** Seals what audit entries tell, on their way to the log; nothing is audited when absent. */
   auditSealer?: Sealer | undefined;
   load: LoadGauge;
   log: Logger;

@@ -13,10 +13,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file platform/audit/v1/made.proto.
  */
 export const file_platform_audit_v1_made: GenFile = /*@__PURE__*/
-  fileDesc("ChxwbGF0Zm9ybS9hdWRpdC92MS9tYWRlLnByb3RvEhFwbGF0Zm9ybS5hdWRpdC52MSLgAQoJTWFkZUVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEiwKCGFjdF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VyX2lkGAMgASgJEg8KB3NlcnZpY2UYBCABKAkSDgoGYWN0aW9uGAUgASgJEhAKCHJlc291cmNlGAYgASgJEhMKC3Jlc291cmNlX2lkGAcgASgJEhIKCnN1YmplY3RfaWQYCCABKAkSFAoMZGV0YWlsc19qc29uGAkgASgJEhAKCHRyYWNlX2lkGAogASgJIlsKDFBlcnNvbmFsUGFydBIVCgdhZGRyZXNzGAEgASgJQgSwuxgCEhgKCnVzZXJfYWdlbnQYAiABKAlCBLC7GAISGgoMZGV0YWlsc19qc29uGAMgASgJQgSwuxgCIkUKDVBlcnNvbmFsUGFydHMSNAoFcGFydHMYASADKAsyHy5wbGF0Zm9ybS5hdWRpdC52MS5QZXJzb25hbFBhcnRCBLC7GAIiUgoLRW50cmllc01hZGUSLQoHZW50cmllcxgBIAMoCzIcLnBsYXRmb3JtLmF1ZGl0LnYxLk1hZGVFbnRyeRIUCgxzZWFsZWRfcGFydHMYAiABKAxiBnByb3RvMw", [file_google_protobuf_timestamp, file_platform_policy_v1_policy]);
+  fileDesc("ChxwbGF0Zm9ybS9hdWRpdC92MS9tYWRlLnByb3RvEhFwbGF0Zm9ybS5hdWRpdC52MSLKAQoJTWFkZUVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEiwKCGFjdF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VyX2lkGAMgASgJEg8KB3NlcnZpY2UYBCABKAkSDgoGYWN0aW9uGAUgASgJEhAKCHJlc291cmNlGAYgASgJEhMKC3Jlc291cmNlX2lkGAcgASgJEhIKCnN1YmplY3RfaWQYCCABKAkSEAoIdHJhY2VfaWQYCSABKAkicAoKU2VhbGVkUGFydBIVCgdhZGRyZXNzGAEgASgJQgSwuxgCEhgKCnVzZXJfYWdlbnQYAiABKAlCBLC7GAISFAoMZGV0YWlsc19qc29uGAMgASgJEhsKDXBlcnNvbmFsX2pzb24YBCABKAlCBLC7GAIiOwoLU2VhbGVkUGFydHMSLAoFcGFydHMYASADKAsyHS5wbGF0Zm9ybS5hdWRpdC52MS5TZWFsZWRQYXJ0IlIKC0VudHJpZXNNYWRlEi0KB2VudHJpZXMYASADKAsyHC5wbGF0Zm9ybS5hdWRpdC52MS5NYWRlRW50cnkSFAoMc2VhbGVkX3BhcnRzGAIgASgMYgZwcm90bzM", [file_google_protobuf_timestamp, file_platform_policy_v1_policy]);
 
 /**
- * MadeEntry is an entry on its way to the audit log, without what describes a person.
+ * MadeEntry is an entry on its way to the audit log, without what anybody wrote.
  *
  * @generated from message platform.audit.v1.MadeEntry
  */
@@ -78,16 +78,9 @@ export type MadeEntry = Message<"platform.audit.v1.MadeEntry"> & {
   subjectId: string;
 
   /**
-   * details_json has the fields of the request that are neither secret nor personal, as one JSON object.
-   *
-   * @generated from field: string details_json = 9;
-   */
-  detailsJson: string;
-
-  /**
    * trace_id is the trace of the call, 32 hex digits. Empty for none.
    *
-   * @generated from field: string trace_id = 10;
+   * @generated from field: string trace_id = 9;
    */
   traceId: string;
 };
@@ -100,11 +93,11 @@ export const MadeEntrySchema: GenMessage<MadeEntry> = /*@__PURE__*/
   messageDesc(file_platform_audit_v1_made, 0);
 
 /**
- * PersonalPart is what of an entry describes a person. It exists in clear only in the memory of two processes.
+ * SealedPart is what of an entry nobody may read on its way: people write what they like into any text.
  *
- * @generated from message platform.audit.v1.PersonalPart
+ * @generated from message platform.audit.v1.SealedPart
  */
-export type PersonalPart = Message<"platform.audit.v1.PersonalPart"> & {
+export type SealedPart = Message<"platform.audit.v1.SealedPart"> & {
   /**
    * address is the IP address from which the caller came. Empty when it is not known.
    *
@@ -120,39 +113,46 @@ export type PersonalPart = Message<"platform.audit.v1.PersonalPart"> & {
   userAgent: string;
 
   /**
-   * details_json has the personal fields of the request, as one JSON object. Empty when it has none.
+   * details_json has the fields of the request that are neither secret nor personal, as one JSON object.
    *
    * @generated from field: string details_json = 3;
    */
   detailsJson: string;
+
+  /**
+   * personal_json has the personal fields of the request, as one JSON object. Empty when it has none.
+   *
+   * @generated from field: string personal_json = 4;
+   */
+  personalJson: string;
 };
 
 /**
- * Describes the message platform.audit.v1.PersonalPart.
- * Use `create(PersonalPartSchema)` to create a new message.
+ * Describes the message platform.audit.v1.SealedPart.
+ * Use `create(SealedPartSchema)` to create a new message.
  */
-export const PersonalPartSchema: GenMessage<PersonalPart> = /*@__PURE__*/
+export const SealedPartSchema: GenMessage<SealedPart> = /*@__PURE__*/
   messageDesc(file_platform_audit_v1_made, 1);
 
 /**
- * PersonalParts is what is sealed into EntriesMade.
+ * SealedParts is what is sealed into EntriesMade.
  *
- * @generated from message platform.audit.v1.PersonalParts
+ * @generated from message platform.audit.v1.SealedParts
  */
-export type PersonalParts = Message<"platform.audit.v1.PersonalParts"> & {
+export type SealedParts = Message<"platform.audit.v1.SealedParts"> & {
   /**
    * parts has one for each entry, in order.
    *
-   * @generated from field: repeated platform.audit.v1.PersonalPart parts = 1;
+   * @generated from field: repeated platform.audit.v1.SealedPart parts = 1;
    */
-  parts: PersonalPart[];
+  parts: SealedPart[];
 };
 
 /**
- * Describes the message platform.audit.v1.PersonalParts.
- * Use `create(PersonalPartsSchema)` to create a new message.
+ * Describes the message platform.audit.v1.SealedParts.
+ * Use `create(SealedPartsSchema)` to create a new message.
  */
-export const PersonalPartsSchema: GenMessage<PersonalParts> = /*@__PURE__*/
+export const SealedPartsSchema: GenMessage<SealedParts> = /*@__PURE__*/
   messageDesc(file_platform_audit_v1_made, 2);
 
 /**
@@ -170,7 +170,7 @@ export type EntriesMade = Message<"platform.audit.v1.EntriesMade"> & {
   entries: MadeEntry[];
 
   /**
-   * sealed_parts is PersonalParts, sealed under a secret that the processes of the mesh share and bound to the id of the
+   * sealed_parts is SealedParts, sealed under a secret that the processes of the mesh share and bound to the id of the
    * event.
    *
    * @generated from field: bytes sealed_parts = 2;
