@@ -20,7 +20,8 @@ export const purePartsOfKit: ReadonlySet<string> = new Set([
 ]);
 
 /** Packages of generated code that the kit itself is written against. */
-const contractOfKit = /^gen\/(google|buf|grpc|platform\/(policy|ops|identity|testing))\//;
+const contractOfKit =
+  /^gen\/((google|buf|grpc|platform\/(policy|ops|identity|testing))\/|platform\/audit\/v1\/made_pb\.ts$)/;
 
 const serviceOf = (path: string) => /^services\/[^/]+\/[^/]+\//.exec(path)?.[0];
 const isTest = (path: string) => /\.test\.ts$|\/testing\/|\/testing\.ts$/.test(path);
