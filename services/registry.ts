@@ -95,6 +95,13 @@ export const registry: readonly Registration[] = [
     },
     load: async () => (await import('./finance/payment/service.ts')).payment,
   },
+  {
+    name: 'finance.risk',
+    port: 24,
+    contracts: async () => [(await import('#gen/finance/risk/v1/risk_pb.ts')).RiskService],
+    calls: [],
+    load: async () => (await import('./finance/risk/service.ts')).risk,
+  },
 ];
 
 /** The service that issues access tokens and publishes the keys to check them with. */
