@@ -81,7 +81,7 @@ async function decideAll(
   const reservations = made.flatMap(({ reservation }) => reservation ?? []);
   const decisions = made.map(({ decision }) => decision);
   stores.decisions.insert(tx, decisions);
-  stores.velocity.write(tx, book, reservations, now);
+  stores.velocity.write(tx, book, reservations);
   await debugPoint('finance.risk.before-commit');
   return outcomes;
 }

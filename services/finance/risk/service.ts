@@ -19,7 +19,7 @@ export const risk: ServiceModule = {
     const { velocity } = stores;
     const ruleBook = createRuleBook(stores.ruleSets);
     const writer = createCheckWriter({ database, stores, ruleBook, clock });
-    const settle = createSettlement({ velocity, clock });
+    const settle = createSettlement(velocity);
     const ledger = client(TransactionService, 'finance.transaction');
     return {
       implementations: [

@@ -1,4 +1,3 @@
-import type { Clock } from '#kit/clock.ts';
 import type { Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { type Ending, settle } from './domain/settle.ts';
@@ -11,8 +10,7 @@ export type Settle = (tx: Tx, endings: ReadonlyMap<string, Ending>) => Promise<v
  * A reservation goes with the end of its transaction, in one step: the end may be told twice, late, or by an event and by
  * the ledger itself, and is counted once.
  */
-export function createSettlement(deps: { velocity: VelocityStore; clock: Clock }): Settle {
-  const { velocity, clock } = deps;
+export function createSettlement(velocity: VelocityStore): Settle {
   return async (tx, endings) => {
     const reservations = await velocity.lockReservations(tx, [...endings.keys()]);
     if (reservations.length === 0) return;
@@ -23,7 +21,7 @@ export function createSettlement(deps: { velocity: VelocityStore; clock: Clock }
     for (const reservation of reservations) {
       settle(book, reservation, endings.get(reservation.transactionId)!);
     }
-    velocity.write(tx, book, [], clock.now());
+    velocity.write(tx, book, []);
     velocity.remove(
       tx,
       reservations.map(({ transactionId }) => transactionId),

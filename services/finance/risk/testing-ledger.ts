@@ -2,6 +2,7 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
+  type BatchGetTransactionsRequest,
   type TransactionSchema,
   TransactionService,
   TransactionStatus,
@@ -15,6 +16,16 @@ import type { ServiceModule } from '#kit/service.ts';
 
 type Transaction = MessageInitShape<typeof TransactionSchema>;
 
+/** Methods that nobody here calls. */
+const unanswered = Object.fromEntries(
+  TransactionService.methods.map(({ localName }) => [
+    localName,
+    () => {
+      throw new Error(`the ledger of this test has no ${localName}`);
+    },
+  ]),
+);
+
 export function createTestLedger() {
   const known = new Map<string, Transaction>();
   let database: Database | undefined;
@@ -24,16 +35,15 @@ export function createTestLedger() {
     name: 'finance.transaction',
     create(deps) {
       ({ database } = deps);
-      const handlers: Partial<Handlers<typeof TransactionService>> = {
-        batchGetTransactions({ transactionIds }) {
+      const handlers = {
+        ...unanswered,
+        batchGetTransactions({ transactionIds }: BatchGetTransactionsRequest) {
           if (isAway) throw new Error('the ledger of this test is away');
           return { transactions: transactionIds.flatMap((id) => known.get(id) ?? []) };
         },
-      };
+      } as unknown as Handlers<typeof TransactionService>;
       return {
-        implementations: [
-          implement(TransactionService, handlers as Handlers<typeof TransactionService>),
-        ],
+        implementations: [implement(TransactionService, handlers)],
       };
     },
   };

@@ -137,3 +137,25 @@ export async function killTransactions(network: Network): Promise<void> {
     where datname = current_database() and application_name = 'finance_risk'
       and state like 'idle in transaction%'`;
 }
+
+/** An amount that no other test uses: a rule denies it, so that its check tells the windows and reserves nothing. */
+const probeMinor = 999_999_937n;
+
+export type Windows = Record<string, { count: bigint; sum: bigint }>;
+
+/** Reads windows as rules see them: "account.1h" of whoever pays, without the look itself. */
+export async function createProbe(risk: ReturnType<typeof riskOf>) {
+  const condition = `transaction.amount_minor == ${probeMinor}`;
+  await risk.createRule({ condition, action: VerdictAction.DENY, priority: 0 });
+  return async (payer: Partial<Asked>, names: readonly string[]): Promise<Windows> => {
+    const { facts } = asked({ ...payer, amountMinor: probeMinor, initiator: '' });
+    await risk.ledger.checkTransaction({ facts });
+    const { inputs } = await risk.decision(facts.transactionId);
+    const windows = names.map((name) => {
+      const [subject, window] = name.split('.');
+      const read = (measure: string) => BigInt(inputs[`velocity.${subject}.${measure}_${window}`]!);
+      return [name, { count: read('count') - 1n, sum: read('sum') - probeMinor }];
+    });
+    return Object.fromEntries(windows);
+  };
+}

@@ -102,10 +102,16 @@ export function decodeUsage(bytes: Buffer): Usage {
   });
 }
 
-/** The day, counted since the epoch, after which there is nothing left in any window of what was counted at a time. */
-export function lastDayOf(at: number): number {
-  const { stepMs, steps } = windows[2];
-  return Math.floor(at / stepMs) + steps;
+/** The last day, counted since the epoch, on which anything of it is in any window; 0 when nothing is. */
+export function lastDayOf(usage: Usage): number {
+  const [, , days] = usage;
+  const last = days!.at(-1);
+  return last === undefined ? 0 : last.step + windows[2].steps;
+}
+
+/** Today, counted as lastDayOf does. `now` is in milliseconds since the epoch. */
+export function dayOf(now: number): number {
+  return Math.floor(now / windows[2].stepMs);
 }
 
 /** Throws FactsOutOfRange when a total has become too large to be stored. */

@@ -35,7 +35,7 @@ create table velocity (
   subject text collate "C" primary key,
   -- See encodeUsage in domain/usage.ts; some 1,100 bytes at most.
   usage bytea not null,
-  -- The day, since the epoch, after which nothing of it counts any more.
+  -- The last day, since the epoch, on which anything of it is in a window.
   last_day integer not null
 ) with (fillfactor = 50);
 

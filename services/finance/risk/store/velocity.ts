@@ -4,7 +4,7 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import type { RowOf } from '#kit/db/row.ts';
 import { type Book, openBook } from '../domain/book.ts';
 import type { Reservation } from '../domain/check.ts';
-import { decodeUsage, encodeUsage, lastDayOf } from '../domain/usage.ts';
+import { dayOf, decodeUsage, encodeUsage, lastDayOf } from '../domain/usage.ts';
 import { limits } from '../domain.ts';
 import type { reservation, velocity } from '../schema.ts';
 
@@ -16,7 +16,7 @@ export interface VelocityStore {
    * Writes what changed in the book, and notes the new reservations, together with the commit. That throws Collision
    * when another writer made the same row.
    */
-  write(tx: Tx, book: Book, reservations: readonly Reservation[], now: number): void;
+  write(tx: Tx, book: Book, reservations: readonly Reservation[]): void;
   /** Locks and reads the reservations of transactions; what has been settled is not among them. */
   lockReservations(tx: Tx, transactionIds: readonly string[]): Promise<Reservation[]>;
   /** Ends reservations together with the commit. */
@@ -38,19 +38,19 @@ export function createVelocityStore(database: Database): VelocityStore {
   const { sql } = database;
 
   /** A subject that had no row could not be locked: two writers may have met on it. */
-  function insertSubjects(tx: Tx, subjects: readonly string[], book: Book, now: number): void {
+  function insertSubjects(tx: Tx, subjects: readonly string[], book: Book): void {
     if (subjects.length === 0) return;
     const statement = tx`
       insert into velocity (subject, usage, last_day)
-      select subject, usage, ${lastDayOf(now)} from ${asTable(tx, subjects, book)}
+      select subject, usage, last_day from ${asTable(tx, subjects, book)}
       order by t.subject`;
     database.defer(tx, statement, asCollision('velocity_pkey'));
   }
 
-  function updateSubjects(tx: Tx, subjects: readonly string[], book: Book, now: number): void {
+  function updateSubjects(tx: Tx, subjects: readonly string[], book: Book): void {
     if (subjects.length === 0) return;
     const statement = tx`
-      update velocity v set usage = t.usage, last_day = greatest(v.last_day, ${lastDayOf(now)})
+      update velocity v set usage = t.usage, last_day = t.last_day
       from ${asTable(tx, subjects, book)} where v.subject = t.subject`;
     database.defer(tx, statement);
   }
@@ -81,19 +81,17 @@ export function createVelocityStore(database: Database): VelocityStore {
       return openBook(new Map(rows.map(({ subject, usage }) => [subject, decodeUsage(usage)])));
     },
 
-    write(tx, book, reservations, now) {
+    write(tx, book, reservations) {
       const subjects = [...book.changed().keys()];
       insertSubjects(
         tx,
         subjects.filter((subject) => !book.isKnown(subject)),
         book,
-        now,
       );
       updateSubjects(
         tx,
         subjects.filter((subject) => book.isKnown(subject)),
         book,
-        now,
       );
       insertReservations(tx, reservations);
     },
@@ -131,21 +129,22 @@ export function createVelocityStore(database: Database): VelocityStore {
     async prune(now) {
       const rows = await sql`
         delete from velocity where subject in (
-          select subject from velocity where last_day < ${lastDayOf(now) - keptDays}
+          select subject from velocity where last_day < ${dayOf(now)}
           order by subject limit ${limits.pruneBatchMax} for update skip locked)`;
       return rows.count;
     },
   };
 }
 
-/** From a day until the one after which nothing of it counts. */
-const keptDays = lastDayOf(0);
-
 /** The usage of subjects as the rows of a table `t`. */
 function asTable(tx: Tx, subjects: readonly string[], book: Book) {
-  const usages = subjects.map((subject) => encodeUsage(book.changed().get(subject)!));
+  const usages = subjects.map((subject) => book.changed().get(subject)!);
   return tx`
-    unnest(${subjects as string[]}::text[], ${tx.typed(usages, byteaArray)}) as t (subject, usage)`;
+    unnest(
+      ${subjects as string[]}::text[],
+      ${tx.typed(usages.map(encodeUsage), byteaArray)},
+      ${usages.map((usage) => String(lastDayOf(usage)))}::integer[]
+    ) as t (subject, usage, last_day)`;
 }
 
 function claimsToText({ claims }: Reservation): string {
