@@ -104,6 +104,13 @@ export const registry: readonly Registration[] = [
     calls: ['finance.risk', 'finance.compliance'],
     load: async () => (await import('./finance/transaction/service.ts')).transaction,
   },
+  {
+    name: 'finance.risk',
+    port: 24,
+    contracts: async () => [(await import('#gen/finance/risk/v1/risk_pb.ts')).RiskService],
+    calls: [],
+    load: async () => (await import('./finance/risk/service.ts')).risk,
+  },
 ];
 
 /** The service that issues access tokens and publishes the keys to check them with. */

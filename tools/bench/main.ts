@@ -9,6 +9,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   orders: async () => (await import('./orders.ts')).orders,
   rpc: async () => (await import('./rpc.ts')).rpc,
   reserve: async () => (await import('./reserve.ts')).reserve,
+  rules: async () => (await import('./rules.ts')).rules,
 };
 
 const options = { seconds: { type: 'string', default: '10' } } as const;
