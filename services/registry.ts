@@ -111,6 +111,20 @@ export const registry: readonly Registration[] = [
     calls: [],
     load: async () => (await import('./finance/risk/service.ts')).risk,
   },
+  {
+    name: 'finance.compliance',
+    port: 25,
+    contracts: async () => [
+      (await import('#gen/finance/compliance/v1/compliance_pb.ts')).ComplianceService,
+    ],
+    calls: [],
+    settings: {
+      // sdn.csv of OFAC's, with alt.csv beside it; empty stands for an invented list.
+      SANCTIONS_LIST: '',
+      SCREENING_SECRET: undefined,
+    },
+    load: async () => (await import('./finance/compliance/service.ts')).compliance,
+  },
 ];
 
 /** The service that issues access tokens and publishes the keys to check them with. */

@@ -85,7 +85,7 @@ const plannedServices = new Set([
   'social.profile',
 ]);
 
-/** A provider's event has an id of its own, inside the signed payload; a check that of its transaction. */
+/** A provider's event has an id of its own, inside the signed payload; a check is known by its transaction. */
 const ownIds = new Set(['HandleProviderEvent', 'CheckTransaction', 'BatchCheckTransactions']);
 
 function isBatch({ input }: DescMethod): boolean {
