@@ -1,19 +1,13 @@
 /** What a verdict is bound to. Pure. */
-import { hash } from 'node:crypto';
+import { sha256, uuidAfter } from '#kit/derived-id.ts';
 import type { Intent, Leg } from '../domain.ts';
 
 /**
  * The id of the transaction that a request asks for. It follows from who asks and their request_id, so that a repeated
- * request is the same transaction to everybody who hears of it, and begins with the time of a request_id of version 7, so
- * that new transactions lie together. Version 8 (RFC 9562, section 5.8).
- *
- * Takes the scope that tells callers and methods apart, and the request_id, in lower case.
+ * request is the same transaction to everybody who hears of it. Takes the scope that tells callers and methods apart.
  */
 export function transactionIdOf(scope: string, requestId: string): string {
-  const digest = hash('sha256', `${scope}\n${requestId}`, 'hex');
-  const variant = (8 + (Number.parseInt(digest[15]!, 16) & 3)).toString(16);
-  const node = digest.slice(20, 32);
-  return `${requestId.slice(0, 13)}-8${digest.slice(12, 15)}-${variant}${digest.slice(16, 19)}-${node}`;
+  return uuidAfter(requestId, scope);
 }
 
 /**
@@ -28,7 +22,7 @@ export function contentHashOf({
   const { sourceId, destinationId, amountMinor, currency } = legs[0]!;
   const further = furtherLegsText(legs) ?? '';
   const text = `${transactionId}|${type}|${sourceId}|${destinationId}|${amountMinor}|${currency}|${further}`;
-  return hash('sha256', text, 'buffer');
+  return sha256(text);
 }
 
 /** The legs behind the first, as the table keeps them; null when there are none. */

@@ -1,6 +1,6 @@
 /** The accounts of the system: where money is that no customer owns. Pure. */
 import { currencyCodes } from '#kit/currency.ts';
-import { uuidOf } from '#kit/ids.ts';
+import { uuidOf } from '#kit/derived-id.ts';
 import type { Account } from '../domain.ts';
 
 /** What the system has an account for, in each currency. */
