@@ -79,7 +79,9 @@ const beginners = new Set([
   'ProcessPayment',
   'ReleaseStock',
   'RotateSigningKey',
+  'ScreenCustomer',
   'SetStock',
+  'UpdateRuleSet',
   'VoidPayment',
 ]);
 
