@@ -75,11 +75,14 @@ describe('a request that breaks a rule', () => {
  */
 const beginners = new Set([
   'AuthorizePayment',
+  'BatchCheckTransactions',
   'BatchProcessPayments',
+  'CheckTransaction',
   'ProcessPayment',
   'ReleaseStock',
   'RotateSigningKey',
   'SetStock',
+  'UpdateRuleSet',
   'VoidPayment',
 ]);
 

@@ -12,6 +12,7 @@ const naming = /^(.+_id|page_token|cursor|email|payload|signature)$/;
 const ownerless: Record<string, string> = {
   product_id: 'the catalogue is open to everybody',
   event_id: 'an event that was given up is for staff, who see them all',
+  rule_id: 'the rules of the bank are for staff, who see them all',
 };
 
 /** Whether a field holds a place in a list or a stream. */
