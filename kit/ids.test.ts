@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { uuidOf, uuidv7 } from './ids.ts';
+import { uuidOf } from './derived-id.ts';
+import { uuidv7 } from './ids.ts';
 
 const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 

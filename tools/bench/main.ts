@@ -4,6 +4,7 @@ import { runTool, UsageError } from '../tool.ts';
 import { type Benchmark, meets, rounded } from './benchmark.ts';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  ledger: async () => (await import('./ledger.ts')).ledger,
   memory: async () => (await import('./memory.ts')).memory,
   orders: async () => (await import('./orders.ts')).orders,
   rpc: async () => (await import('./rpc.ts')).rpc,
