@@ -108,7 +108,7 @@ export const registry: readonly Registration[] = [
     name: 'finance.risk',
     port: 24,
     contracts: async () => [(await import('#gen/finance/risk/v1/risk_pb.ts')).RiskService],
-    calls: [],
+    calls: ['finance.transaction'],
     load: async () => (await import('./finance/risk/service.ts')).risk,
   },
   {

@@ -75,7 +75,9 @@ describe('a request that breaks a rule', () => {
  */
 const beginners = new Set([
   'AuthorizePayment',
+  'BatchCheckTransactions',
   'BatchProcessPayments',
+  'CheckTransaction',
   'ProcessPayment',
   'ReleaseStock',
   'RotateSigningKey',

@@ -15,7 +15,7 @@ export const limits = {
   backtestPageMax: 5_000, // decisions that one call makes again
   backtestPieceMax: 250, // of these at a time, so that checks are answered between
   backtestExamplesMax: 20,
-  sweepEveryMs: 5_000,
+  sweepEveryMs: 15_000,
   sweepBatchMax: 500, // below what BatchGetTransactions takes
   pruneEveryMs: 60_000,
   pruneBatchMax: 1_000,

@@ -29,9 +29,8 @@ export const velocity = pgTable('velocity', {
 });
 
 export const reservation = pgTable('reservation', {
-  transactionId: uuid('transaction_id').primaryKey(),
+  decisionId: uuid('decision_id').primaryKey(),
   claims: text().notNull(),
   divisibleMinor: int8('divisible_minor'),
-  reservedAt: time('reserved_at').notNull(),
   dueAt: time('due_at').notNull(),
 });

@@ -44,10 +44,11 @@ async function counted() {
   return windows[0]!;
 }
 
-const open = async () =>
-  (await network.sql`select transaction_id from finance_risk.reservation`).map(
-    (row) => row.transaction_id,
-  );
+const open = async () => {
+  const rows = await network.sql`
+    select transaction_id from finance_risk.reservation join finance_risk.decision using (decision_id)`;
+  return rows.map((row) => row.transaction_id);
+};
 
 describe('what is reserved', () => {
   test('stays counted when the transaction completes, and only then needs no more watching', async () => {
@@ -163,7 +164,7 @@ test('windows in which nothing is left are removed, and those in use are not', a
   const rows = async () =>
     (await network.sql`select subject from finance_risk.velocity`).map(({ subject }) => subject);
   await announced(completed(await reserved(700n), 700n));
-  const subject = `account:${payer.source}`;
+  const subject = `account/${payer.source}`;
   network.clock.advance({ days: 29 });
   await network.settle();
   expect(await rows()).toContain(subject);

@@ -22,10 +22,7 @@ export function createSettlement(velocity: VelocityStore): Settle {
       settle(book, reservation, endings.get(reservation.transactionId)!);
     }
     velocity.write(tx, book, []);
-    velocity.remove(
-      tx,
-      reservations.map(({ transactionId }) => transactionId),
-    );
+    velocity.remove(tx, reservations);
     await debugPoint('finance.risk.before-settle');
   };
 }

@@ -2,9 +2,8 @@
 import type { Facts } from '../domain.ts';
 import { type Claim, subjectsOf } from './claims.ts';
 import {
-  type Count,
   checkRange,
-  countsOf,
+  countsWith,
   noUsage,
   type Usage,
   withoutPayment,
@@ -38,17 +37,17 @@ export function openBook(read: ReadonlyMap<string, Usage>): Book {
 
   return {
     velocityWith({ transactionId, legs: [first] }, claims, now) {
-      const counts = new Map(
-        claims.map((claim) => [claim.subject, countsWith(usageOf(claim.subject), claim, now)]),
+      const counts = claims.map(({ subject, amountMinor }) =>
+        countsWith(usageOf(subject), now, amountMinor),
       );
-      for (const each of counts.values()) checkRange(each, transactionId);
+      for (const each of counts) checkRange(each, transactionId);
       const subjects = subjectsOf(first);
       if (subjects === undefined) return noVelocity;
-      const { account, person, counterparty } = subjects;
+      const of = (wanted: string) => counts[claims.findIndex(({ subject }) => subject === wanted)]!;
       return {
-        account: counts.get(account)!,
-        person: counts.get(person)!,
-        counterparty: counts.get(counterparty)!,
+        account: of(subjects.account),
+        person: of(subjects.person),
+        counterparty: of(subjects.counterparty),
       };
     },
     reserve(claims, now) {
@@ -66,11 +65,4 @@ export function openBook(read: ReadonlyMap<string, Usage>): Book {
     changed: () => changed,
     isKnown: (subject) => read.has(subject),
   };
-}
-
-function countsWith(usage: Usage, { amountMinor }: Claim, now: number): Count[] {
-  return countsOf(usage, now).map(({ count, sum }) => ({
-    count: count + 1,
-    sum: sum + amountMinor,
-  }));
 }

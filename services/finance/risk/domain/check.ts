@@ -7,6 +7,7 @@ import { encodeInputs, inputsOf } from './variables.ts';
 
 /** What a transaction holds of the windows until the ledger says what became of it. */
 export interface Reservation {
+  readonly decisionId: string;
   readonly transactionId: string;
   readonly claims: readonly Claim[];
   /** What a capture may take a part of, in minor units: undefined with several legs, which move together. */
@@ -60,6 +61,6 @@ export function check(
   const dueAt = now + limits.reservationMsMax;
   return {
     decision,
-    reservation: { transactionId, claims, divisibleMinor, reservedAt: now, dueAt },
+    reservation: { decisionId, transactionId, claims, divisibleMinor, reservedAt: now, dueAt },
   };
 }

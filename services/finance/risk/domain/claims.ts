@@ -14,13 +14,16 @@ export interface Subjects {
   readonly counterparty: string;
 }
 
-/** Whose windows a leg counts in; nobody's when the system's account is debited. */
+/**
+ * Whose windows a leg counts in; nobody's when the system's account is debited. Of letters, digits, dashes and slashes
+ * alone: such texts go into statements as they are.
+ */
 export function subjectsOf({ source, destination, currency }: Leg): Subjects | undefined {
   if (source.ownerId === '') return undefined;
   return {
-    account: `account:${source.accountId}`,
-    person: `person:${source.ownerId}:${currency}`,
-    counterparty: `counterparty:${source.accountId}:${destination.accountId}`,
+    account: `account/${source.accountId}`,
+    person: `person/${source.ownerId}/${currency}`,
+    counterparty: `counterparty/${source.accountId}/${destination.accountId}`,
   };
 }
 

@@ -27,12 +27,12 @@ export type Usage = readonly (readonly Step[])[];
 
 export const noUsage: Usage = windows.map(() => []);
 
-/** What there is in each window at a time, in milliseconds since the epoch. */
-export function countsOf(usage: Usage, now: number): Count[] {
+/** What there is in each window at a time, in milliseconds since the epoch, with a transaction more. */
+export function countsWith(usage: Usage, now: number, amountMinor: bigint): Count[] {
   return windows.map(({ stepMs, steps }, i) => {
     const first = Math.floor(now / stepMs) - steps;
-    let count = 0;
-    let sum = 0n;
+    let count = 1;
+    let sum = amountMinor;
     for (const each of usage[i]!) {
       if (each.step < first) continue;
       count += each.count;
@@ -46,13 +46,22 @@ export function countsOf(usage: Usage, now: number): Count[] {
 export function withPayment(usage: Usage, at: number, amountMinor: bigint): Usage {
   return windows.map(({ stepMs, steps }, i) => {
     const now = Math.floor(at / stepMs);
-    const kept = usage[i]!.filter(({ step }) => step >= now - steps);
-    const present = kept.find(({ step }) => step === now);
-    const others = present === undefined ? kept : kept.filter((each) => each !== present);
-    const { count, sum } = present ?? { count: 0, sum: 0n };
-    const added = { step: now, count: count + 1, sum: sum + amountMinor };
-    return [...others, added].sort((a, b) => a.step - b.step);
+    const known = usage[i]!;
+    const kept =
+      known.length === 0 || known[0]!.step >= now - steps
+        ? known
+        : known.filter(({ step }) => step >= now - steps);
+    return withCount(kept, { step: now, count: 1, sum: amountMinor });
   });
+}
+
+/** Steps with one more; where clocks differ it need not be the last. */
+function withCount(steps: readonly Step[], added: Step): Step[] {
+  const at = steps.findLastIndex(({ step }) => step <= added.step);
+  const present = steps[at];
+  if (present?.step !== added.step) return steps.toSpliced(at + 1, 0, added);
+  const { step, count, sum } = present;
+  return steps.with(at, { step, count: count + added.count, sum: sum + added.sum });
 }
 
 /** Takes back some of what was counted at a time: a whole transaction, or a part of its amount. */

@@ -143,9 +143,9 @@ export function inputsOf(facts: Facts, velocity: Velocity): Inputs {
   return variables.map((variable) => variable.of(known));
 }
 
-const separator = '\t';
+const separator = '/';
 
-/** Inputs as they are kept: names are left out, and no value has a tab in it. */
+/** Inputs as they are kept: names are left out, and ids, codes and numbers have no slash in them. */
 export function encodeInputs(inputs: Inputs): string {
   return inputs.join(separator);
 }

@@ -20,7 +20,7 @@ create table decision (
   -- [{ruleId, action, explanation}, …]; absent where no rule spoke against it.
   findings jsonb,
   rule_set_version bigint not null,
-  -- The values of all variables, with tabs between them, in the order of domain/variables.ts.
+  -- The values of all variables, with slashes between them, in the order of domain/variables.ts.
   inputs text not null,
   decided_at timestamptz not null,
   expires_at timestamptz not null
@@ -42,15 +42,14 @@ create table velocity (
 create index velocity_last_day on velocity (last_day);
 
 -- What checks have reserved and the ledger has not settled yet. A row goes with what ends its transaction, so nothing is
--- given back twice.
+-- given back twice. By the id of the decision, and not of the transaction: ids in the order of time are written side by
+-- side, and those of which nothing was heard for long are the first.
 create table reservation (
-  transaction_id uuid primary key,
-  -- [["subject", "minor units"], …]
+  decision_id uuid primary key,
+  -- Its subjects and what it takes of each, in minor units: subject_amount_subject_amount…
   claims text not null,
   -- The amount of which a capture may take a part; absent with several legs.
   divisible_minor bigint,
-  reserved_at timestamptz not null,
+  -- When to ask the ledger, if it has not said anything by then.
   due_at timestamptz not null
 );
-
-create index reservation_due on reservation (due_at);

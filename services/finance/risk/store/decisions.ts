@@ -4,6 +4,7 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import type { RowOf } from '#kit/db/row.ts';
 import type { Action, Decision } from '../domain.ts';
 import type { decision } from '../schema.ts';
+import { firstIdOf, idAheadMsMax } from './ids.ts';
 
 /** A part of the time in which something was decided: the start belongs to it, the end does not. */
 export interface Period {
@@ -101,15 +102,6 @@ export function createDecisionStore(database: Database): DecisionStore {
       ? sql`action = 'ALLOW'`
       : sql`action = ${action} and action <> 'ALLOW'`;
   }
-}
-
-/** By how much the time in an id may be ahead of the clock: ids of one process only ever grow. */
-const idAheadMsMax = 60_000;
-
-/** No id that was made at this time or later is smaller. */
-function firstIdOf(ms: number): string {
-  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0').slice(-12);
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }
 
 function toDecision(row: Row): Decision {

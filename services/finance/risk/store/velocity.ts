@@ -4,11 +4,13 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import type { RowOf } from '#kit/db/row.ts';
 import { type Book, openBook } from '../domain/book.ts';
 import type { Reservation } from '../domain/check.ts';
+import type { Claim } from '../domain/claims.ts';
 import { dayOf, decodeUsage, encodeUsage, lastDayOf } from '../domain/usage.ts';
 import { limits } from '../domain.ts';
-import type { reservation, velocity } from '../schema.ts';
+import type { decision, reservation, velocity } from '../schema.ts';
+import { firstIdOf } from './ids.ts';
 
-/** Windows, and what is reserved in them. Writers lock reservations by transaction first, then subjects by their keys. */
+/** Windows, and what is reserved in them. Writers lock reservations by decision first, then subjects by their keys. */
 export interface VelocityStore {
   /** Locks the windows of subjects and opens the book on them. */
   open(tx: Tx, subjects: readonly string[]): Promise<Book>;
@@ -20,10 +22,10 @@ export interface VelocityStore {
   /** Locks and reads the reservations of transactions; what has been settled is not among them. */
   lockReservations(tx: Tx, transactionIds: readonly string[]): Promise<Reservation[]>;
   /** Ends reservations together with the commit. */
-  remove(tx: Tx, transactionIds: readonly string[]): void;
+  remove(tx: Tx, reservations: readonly Reservation[]): void;
   /** Notes that the ledger is to be asked later, together with the commit. */
   postpone(tx: Tx, transactionIds: readonly string[], dueAt: number): void;
-  /** Transactions of which nothing has been heard in time, those due first, at most limits.sweepBatchMax. */
+  /** Transactions of which nothing has been heard in time, the oldest first, at most limits.sweepBatchMax. */
   findDue(now: number): Promise<string[]>;
   /** Removes windows in which nothing is left, at most limits.pruneBatchMax; answers how many. */
   prune(now: number): Promise<number>;
@@ -31,7 +33,8 @@ export interface VelocityStore {
 
 type VelocityRow = Pick<RowOf<typeof velocity>, 'subject' | 'usage'>;
 
-type ReservationRow = RowOf<typeof reservation>;
+type ReservationRow = RowOf<typeof reservation> &
+  Pick<RowOf<typeof decision>, 'transaction_id' | 'decided_at'>;
 
 /** Keeps them in the schema of `database`. */
 export function createVelocityStore(database: Database): VelocityStore {
@@ -58,16 +61,14 @@ export function createVelocityStore(database: Database): VelocityStore {
   function insertReservations(tx: Tx, reservations: readonly Reservation[]): void {
     if (reservations.length === 0) return;
     const statement = tx`
-      insert into reservation (transaction_id, claims, divisible_minor, reserved_at, due_at)
-      select transaction_id, claims, divisible_minor, to_timestamp(reserved_ms / 1000.0),
-        to_timestamp(due_ms / 1000.0)
+      insert into reservation (decision_id, claims, divisible_minor, due_at)
+      select decision_id, claims, divisible_minor, to_timestamp(due_ms / 1000.0)
       from unnest(
-        ${reservations.map((r) => r.transactionId)}::uuid[],
+        ${reservations.map((r) => r.decisionId)}::uuid[],
         ${reservations.map((r) => claimsToText(r))}::text[],
         ${reservations.map((r) => r.divisibleMinor?.toString() ?? null)}::bigint[],
-        ${reservations.map((r) => String(r.reservedAt))}::bigint[],
         ${reservations.map((r) => String(r.dueAt))}::bigint[]
-      ) as t (transaction_id, claims, divisible_minor, reserved_ms, due_ms)`;
+      ) as t (decision_id, claims, divisible_minor, due_ms)`;
     database.defer(tx, statement);
   }
 
@@ -98,31 +99,35 @@ export function createVelocityStore(database: Database): VelocityStore {
 
     async lockReservations(tx, transactionIds) {
       const rows = await tx<ReservationRow[]>`
-        select transaction_id, claims, divisible_minor, reserved_at, due_at from reservation
-        where transaction_id = any(${transactionIds as string[]}::uuid[])
-        order by transaction_id for update`;
+        select r.decision_id, d.transaction_id, d.decided_at, r.claims, r.divisible_minor, r.due_at
+        from decision d join reservation r on r.decision_id = d.decision_id
+        where d.transaction_id = any(${transactionIds as string[]}::uuid[])
+        order by r.decision_id for update of r`;
       return rows.map(toReservation);
     },
 
-    remove(tx, transactionIds) {
-      if (transactionIds.length === 0) return;
-      const statement = tx`
-        delete from reservation where transaction_id = any(${transactionIds as string[]}::uuid[])`;
-      database.defer(tx, statement);
+    remove(tx, reservations) {
+      if (reservations.length === 0) return;
+      const ids = reservations.map(({ decisionId }) => decisionId);
+      database.defer(tx, tx`delete from reservation where decision_id = any(${ids}::uuid[])`);
     },
 
     postpone(tx, transactionIds, dueAt) {
       if (transactionIds.length === 0) return;
       const statement = tx`
-        update reservation set due_at = ${new Date(dueAt)}
-        where transaction_id = any(${transactionIds as string[]}::uuid[])`;
+        update reservation r set due_at = ${new Date(dueAt)} from decision d
+        where d.transaction_id = any(${transactionIds as string[]}::uuid[])
+          and r.decision_id = d.decision_id`;
       database.defer(tx, statement);
     },
 
     async findDue(now) {
+      // Those of which the ledger said that they wait are passed over again and again: there are not so many.
       const rows = await sql<Pick<ReservationRow, 'transaction_id'>[]>`
-        select transaction_id from reservation where due_at <= ${new Date(now)}
-        order by due_at limit ${limits.sweepBatchMax}`;
+        select d.transaction_id from reservation r join decision d on d.decision_id = r.decision_id
+        where r.decision_id < ${firstIdOf(now - limits.reservationMsMax)}
+          and r.due_at <= ${new Date(now)}
+        order by r.decision_id limit ${limits.sweepBatchMax}`;
       return rows.map((row) => row.transaction_id);
     },
 
@@ -147,17 +152,31 @@ function asTable(tx: Tx, subjects: readonly string[], book: Book) {
     ) as t (subject, usage, last_day)`;
 }
 
+const separator = '_';
+
+/** Neither subjects nor numbers have the separator in them. */
 function claimsToText({ claims }: Reservation): string {
-  return JSON.stringify(claims.map(({ subject, amountMinor }) => [subject, String(amountMinor)]));
+  return claims
+    .map(({ subject, amountMinor }) => subject + separator + amountMinor)
+    .join(separator);
+}
+
+function toClaims(text: string): Claim[] {
+  const parts = text.split(separator);
+  const claims: Claim[] = [];
+  for (let i = 0; i < parts.length; i += 2) {
+    claims.push({ subject: parts[i]!, amountMinor: BigInt(parts[i + 1]!) });
+  }
+  return claims;
 }
 
 function toReservation(row: ReservationRow): Reservation {
-  const claims: [string, string][] = JSON.parse(row.claims);
   return {
+    decisionId: row.decision_id,
     transactionId: row.transaction_id,
-    claims: claims.map(([subject, amount]) => ({ subject, amountMinor: BigInt(amount) })),
+    claims: toClaims(row.claims),
     divisibleMinor: row.divisible_minor ?? undefined,
-    reservedAt: row.reserved_at.getTime(),
+    reservedAt: row.decided_at.getTime(),
     dueAt: row.due_at.getTime(),
   };
 }
