@@ -76,6 +76,8 @@ describe('a request that breaks a rule', () => {
 const beginners = new Set([
   'AuthorizePayment',
   'BatchProcessPayments',
+  'EraseSubject',
+  'LogAction',
   'ProcessPayment',
   'ReleaseStock',
   'RotateSigningKey',
