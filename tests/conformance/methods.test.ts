@@ -78,6 +78,8 @@ const beginners = new Set([
   'BatchCheckTransactions',
   'BatchProcessPayments',
   'CheckTransaction',
+  'EraseSubject',
+  'LogAction',
   'ProcessPayment',
   'ReleaseStock',
   'RotateSigningKey',
