@@ -5,6 +5,7 @@ const servers = {
   DATABASE_URL: 'postgres://localhost/meshwork',
   NATS_URL: 'nats://localhost',
   REDIS_URL: 'redis://localhost',
+  MESHWORK_AUDIT_SECRET: 'what all processes of the mesh share',
 };
 const tokens = { ...servers, MESHWORK_SERVICE_KEY: 'key', MESHWORK_SERVICE_TOKENS: '{"a.b":"t"}' };
 const certificates = {
@@ -112,6 +113,7 @@ test.each([
 });
 
 const faults: [string, Record<string, string>][] = [
+  ['MESHWORK_AUDIT_SECRET', { ...tokens, MESHWORK_AUDIT_SECRET: '' }],
   ['MESHWORK_SERVICE_KEY', servers],
   ['MESHWORK_SERVICE_KEY', { ...certificates, MESHWORK_SERVICE_KEY: 'key' }],
   ['MESHWORK_SERVICE_TOKENS', { ...certificates, MESHWORK_SERVICE_TOKENS: '{}' }],

@@ -35,6 +35,8 @@ export interface ProcessConfig {
   publicTls: TlsPaths | undefined;
   /** Whose `x-forwarded-for` counts: what stands before this process, such as Envoy. Nobody's by default. */
   trustedProxies: TrustedProxies;
+  /** Secrets by which what audit entries tell passes unread to the log; all processes have the same. */
+  auditSecret: string;
   /** Where `/metrics` and `/healthz` are answered over HTTP; nowhere when absent. */
   metricsPort: number | undefined;
   /** Named places at which this process dies, for fault tests: "commerce.order.after-payment=kill:3". */
@@ -112,6 +114,7 @@ export function readConfig(env: Env, services: readonly string[]): ProcessConfig
       key: 'MESHWORK_PUBLIC_TLS_KEY',
     }),
     trustedProxies: trustedProxies(env),
+    auditSecret: required(env, 'MESHWORK_AUDIT_SECRET'),
     metricsPort: env.MESHWORK_METRICS_PORT ? port(env, 'MESHWORK_METRICS_PORT', 0) : undefined,
     debugPoints: env.MESHWORK_DEBUG_POINTS ?? '',
     traces: traces(env),

@@ -106,6 +106,13 @@ export const limits = {
   drainMsMax: 10_000,
   drainNoticeMs: 150,
 
+  /** Of one audit entry: the details in bytes, the ordinary ones and the personal ones each, and ids in UTF-16 units. */
+  auditDetailsBytesMax: 8 * 1024,
+  auditIdLengthMax: 200,
+  /** Entries of one event together: below what an event may have by more than what is not counted. */
+  auditEventBytesMax: 448 * 1024,
+  userAgentLengthMax: 256,
+
   /** Outbox rows per relay round, and how often the relay looks when nobody woke it. */
   outboxBatchMax: 500,
   outboxPollMs: 500,
@@ -144,6 +151,14 @@ export const limits = {
   /** Connections of one service, unless its process is told otherwise; and the part of them for statements that stand alone. */
   databaseConnectionsMax: 12,
   databaseReadersShare: 1 / 3,
+
+  /** Fields that a vault seals or opens by one statement; data keys that it wraps anew in one transaction, and how often. */
+  vaultFieldsMax: 10_000,
+  vaultRewrapMax: 500,
+  vaultRewrapEveryMs: 60_000,
+  /** Unwrapped data keys that one process remembers, and for how long: to unwrap one is some microseconds. */
+  vaultKeysKnownMax: 10_000,
+  vaultKeysKnownMs: 60_000,
 
   /** A command to Redis may take this long: past it the database is the faster answer. Then the pauses between tries. */
   cacheCommandMsMax: 100,

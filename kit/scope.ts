@@ -13,7 +13,17 @@ export interface Scope {
   readonly trace: TraceContext | undefined;
   /** The caller's `authorization` header where calls made on its behalf carry it on (the gateway). */
   readonly authorization: string | undefined;
+  /** Where the person is who is called for; absent where nobody is. */
+  readonly origin?: Origin;
   readonly cancellation: Cancellation | undefined;
+}
+
+/** Where a call of a person came from. Empty where it is not known. */
+export interface Origin {
+  /** The IP address. */
+  readonly address: string;
+  /** The program, as it says of itself. */
+  readonly userAgent: string;
 }
 
 /** Says that nobody waits any more. Cheaper than an AbortSignal, which is made only when somebody asks for one. */

@@ -77,6 +77,8 @@ export interface ServiceModule {
   name: string;
   /** Folder of its migrations; absent when it stores nothing of its own. */
   migrations?: URL;
+  /** Whether its schema has the tables of kit/vault. */
+  usesVault?: boolean;
   create(deps: ServiceDeps): ServiceParts | Promise<ServiceParts>;
 }
 

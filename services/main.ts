@@ -1,5 +1,6 @@
 // Hosts the services named on the command line in one process: node services/main.ts commerce.order commerce.product
 
+import { createEntrySealer } from '#kit/audit/entries.ts';
 import { systemClock } from '#kit/clock.ts';
 import { ConfigError, readConfig, readSettings } from '#kit/config.ts';
 import { MigrationFailed } from '#kit/db/migrate.ts';
@@ -89,6 +90,7 @@ async function start(): Promise<Host> {
     tls: certificates?.of,
     publicTls: publicFiles,
     trustedProxies: config.trustedProxies,
+    auditSealer: createEntrySealer(config.auditSecret),
   });
   undo.push(host.stop);
   return host;

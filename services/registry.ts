@@ -96,6 +96,22 @@ export const registry: readonly Registration[] = [
     load: async () => (await import('./finance/payment/service.ts')).payment,
   },
   {
+    name: 'finance.transaction',
+    port: 23,
+    contracts: async () => [
+      (await import('#gen/finance/transaction/v1/transaction_pb.ts')).TransactionService,
+    ],
+    calls: ['finance.risk', 'finance.compliance'],
+    load: async () => (await import('./finance/transaction/service.ts')).transaction,
+  },
+  {
+    name: 'finance.risk',
+    port: 24,
+    contracts: async () => [(await import('#gen/finance/risk/v1/risk_pb.ts')).RiskService],
+    calls: ['finance.transaction'],
+    load: async () => (await import('./finance/risk/service.ts')).risk,
+  },
+  {
     name: 'finance.compliance',
     port: 25,
     contracts: async () => [
@@ -108,6 +124,20 @@ export const registry: readonly Registration[] = [
       SCREENING_SECRET: undefined,
     },
     load: async () => (await import('./finance/compliance/service.ts')).compliance,
+  },
+  {
+    name: 'platform.audit',
+    port: 7,
+    contracts: async () => [(await import('#gen/platform/audit/v1/audit_pb.ts')).AuditService],
+    calls: [],
+    settings: {
+      // The one that every process has: entries come sealed under it.
+      MESHWORK_AUDIT_SECRET: undefined,
+      AUDIT_VAULT_SECRET: undefined,
+      AUDIT_SIGNING_SECRET: undefined,
+      AUDIT_LOG_NAME: 'meshwork/audit',
+    },
+    load: async () => (await import('./platform/audit/service.ts')).audit,
   },
 ];
 

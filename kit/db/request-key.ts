@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
+import { draftEntry, type EntryDraft } from '../audit/draft.ts';
 import type { Sealer } from '../identity/sealer.ts';
 import type { Call } from '../rpc/server/call.ts';
 
@@ -14,6 +15,8 @@ export interface RequestKey {
   formerHashes?: readonly Buffer[];
   /** Keeps the recorded answer unreadable. */
   sealer?: Sealer | undefined;
+  /** Of an audited call: what its entry is made of when it succeeds. */
+  entry?: EntryDraft | undefined;
 }
 
 /**
@@ -41,9 +44,12 @@ export function requestKey(
   const requestId = request.requestId.toLowerCase();
   const scope = `${caller}/${method}`;
   const bytes = toBinary(schema, request);
-  if (sealer === undefined) return { requestId, scope, hash: hash('sha256', bytes, 'buffer') };
+  const entry = draftEntry(call, schema, request);
+  if (sealer === undefined) {
+    return { requestId, scope, hash: hash('sha256', bytes, 'buffer'), entry };
+  }
   const [present, ...formerHashes] = sealer.digests('request', bytes);
-  return { requestId, scope, hash: present, formerHashes, sealer };
+  return { requestId, scope, hash: present, formerHashes, sealer, entry };
 }
 
 /** What tells keys apart: the name of a record, and what its answer is sealed with. */

@@ -8,6 +8,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { StatusSchema } from '#gen/google/rpc/status_pb.ts';
+import { publishEntries } from '../audit/entries.ts';
 import { DomainError } from '../errors.ts';
 import type { Outcome } from '../load/coalesce.ts';
 import { isOfTheMoment, RequestIdReused } from '../mesh-errors.ts';
@@ -73,7 +74,10 @@ export function isAnswer(error: unknown): error is DomainError {
   return error instanceof DomainError && !isOfTheMoment(error);
 }
 
-/** Writes a record for each of the requests, together with the commit, which throws Collision when one is there. */
+/**
+ * Writes a record for each of the requests, and an entry for the audit log for each that has succeeded and is audited,
+ * together with the commit, which throws Collision when one is there.
+ */
 export function insertRecords(
   database: Database,
   tx: Tx,
@@ -94,6 +98,11 @@ export function insertRecords(
     ) as t (request_id, scope, hash, response, refusal)
     order by request_id, scope`;
   database.defer(tx, statement, asCollision('request_log_pkey'));
+  const audited = requests.flatMap(({ key: { entry } }, i) => {
+    const response = records[i]!.message;
+    return entry === undefined || response === undefined ? [] : [{ draft: entry, response }];
+  });
+  if (audited.length > 0) publishEntries(database, tx, audited);
 }
 
 /** What a request is answered with by the record under its key: RequestIdReused when it was made for another request. */

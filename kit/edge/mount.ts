@@ -14,6 +14,8 @@ import type { Inbound, Metadata, ReplyStatus } from '../rpc/engine.ts';
 import { pathOf } from '../rpc/policy.ts';
 import { createQueue, sendInto } from '../rpc/queue.ts';
 import type { MessageDispatcher } from '../rpc/server/dispatcher.ts';
+import { serviceTokenHeader } from '../rpc/server/interceptors/identity.ts';
+import { originHeaders } from '../rpc/server/origin.ts';
 import { Cancellation } from '../scope.ts';
 
 /** Where a request came from, for rate limits: "192.0.2.1:0". Set by the listener. */
@@ -77,7 +79,7 @@ function toInbound(path: string, context: HandlerContext): Inbound {
 }
 
 /** Headers that only the mesh itself may set: a stranger must not say that it is a service. */
-const internalHeaders = new Set(['x-meshwork-service']);
+const internalHeaders = new Set([serviceTokenHeader, ...Object.values(originHeaders)]);
 
 function toMetadata(headers: Headers): Metadata {
   const out: Metadata = {};

@@ -1,4 +1,5 @@
 /** Hosts services in this process: what they share, and the order in which they start and stop. */
+import { auditService } from '../audit/entries.ts';
 import { type Bus, connectBus } from '../bus/bus.ts';
 import { shareRedis } from '../cache/redis.ts';
 import { followRevocations, type RevocationFeed } from '../identity/revocations.ts';
@@ -51,6 +52,8 @@ export async function startHost(
 
   try {
     shared.revoked = await follow(around, bus);
+    // Every service publishes there, also before the one that keeps the log has ever been started.
+    await bus.ensureStreams(auditService);
     for (const module of modules) started.push(await startService(module, around, shared));
   } catch (error) {
     await stop();

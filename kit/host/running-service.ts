@@ -28,6 +28,7 @@ import {
 } from '../service.ts';
 import { createLogger, type Logger } from '../telemetry/log.ts';
 import { observeService } from '../telemetry/service-gauges.ts';
+import { vaultMigrations } from '../vault/data-keys.ts';
 import { watchHealth } from './health-checks.ts';
 import { startJob } from './jobs.ts';
 import { createOpsHandlers } from './ops.ts';
@@ -159,9 +160,16 @@ async function beginService(
 async function openDatabase(module: ServiceModule, around: Surroundings): Promise<Database> {
   const schema = schemaOf(module.name);
   const own = { url: around.databaseUrl, schema, role: schema };
-  await migrate({ ...own, folders: module.migrations === undefined ? [] : [module.migrations] });
+  await migrate({ ...own, folders: migrationsOf(module) });
   const connectionsMax = around.databaseConnections ?? limits.databaseConnectionsMax;
   return createDatabase({ ...own, connectionsMax });
+}
+
+function migrationsOf({ usesVault = false, migrations }: ServiceModule): URL[] {
+  return [
+    ...(usesVault ? [vaultMigrations] : []),
+    ...(migrations === undefined ? [] : [migrations]),
+  ];
 }
 
 /** What the service is wired with. The channels of its clients are added to `channels`, for somebody has to close them. */
@@ -206,6 +214,7 @@ function serverOf(
     identity: around.identity,
     rateLimiter: parts.edge?.rateLimiter ?? rateLimiter,
     trustedProxies: around.trustedProxies,
+    auditSealer: around.auditSealer,
     load: gauge,
     log,
     interceptors: parts.interceptors,

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { RevocationList } from '../identity/revocations.ts';
+import type { Sealer } from '../identity/sealer.ts';
 import type { TlsSource } from '../identity/tls-files.ts';
 import type { IdentityVerifier } from '../identity/verifier.ts';
 import type { Channel } from '../rpc/client/channel.ts';
@@ -35,6 +36,8 @@ export interface Surroundings {
   publicTls?: TlsSource | undefined;
   /** Whoever says truly for whom it asks; nobody when absent. */
   trustedProxies?: TrustedProxies | undefined;
+  /** Seals what audit entries tell, on their way to the log; nothing is audited when absent. */
+  auditSealer?: Sealer | undefined;
   /** Where log lines go; standard output when absent. */
   logDestination?: LogDestination;
 }

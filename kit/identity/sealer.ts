@@ -17,6 +17,8 @@ import { assert } from '../errors.ts';
  * found by its digest. Sealing adds 32 bytes.
  */
 export interface Sealer {
+  /** Tells under which secret it seals now: whatever it seals begins with it. */
+  readonly id: Buffer;
   /** Encrypts. `context` says what the bytes are and whose: opening them as anything else fails. */
   seal(plain: Uint8Array, context: string): Buffer;
   /** Decrypts. Throws SealBroken for bytes that were changed, moved, or sealed under a secret that is gone. */
@@ -52,6 +54,7 @@ export function createSealer(secrets: string, purpose: string): Sealer {
   const all = secrets.split(',').map((secret) => deriveKeys(secret.trim(), purpose));
   const first = all[0]!;
   return {
+    id: first.id,
     seal(plain, context) {
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv('aes-256-gcm', first.seal, nonce).setAAD(Buffer.from(context));

@@ -2,6 +2,8 @@ import { type DescMethod, type DescService, getOption, hasOption } from '@bufbui
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { Audience, method as methodPolicy } from '#gen/platform/policy/v1/policy_pb.ts';
 
+import { type AuditRule, readAudit } from '../audit/rule.ts';
+
 /** What the contract says of one method, in the form that the interceptors use. */
 export interface Policy {
   audience: 'internal' | 'public' | 'user' | 'staff';
@@ -14,8 +16,8 @@ export interface Policy {
   /** Milliseconds a call gets by default; for streams the longest life. */
   deadlineMs: number;
   rateLimit: { calls: number; periodMs: number } | undefined;
-  /** Empty when the method is not audited. */
-  auditAction: string;
+  /** Undefined when the method is not audited. */
+  audit: AuditRule | undefined;
   /** Whether the same request may be sent twice: the contract says that it has no or only one effect. */
   isRepeatable: boolean;
 }
@@ -34,7 +36,7 @@ const operators: Policy = {
   isAnonymous: false,
   deadlineMs: 3_600_000,
   rateLimit: undefined,
-  auditAction: '',
+  audit: undefined,
   isRepeatable: true,
 };
 const everybody: Policy = { ...operators, audience: 'public', isAnonymous: true };
@@ -52,7 +54,7 @@ const foreign: Record<string, Policy | undefined> = {
 
 const cache = new WeakMap<DescMethod, Policy>();
 
-/** The policy of a method. Throws when the contract gives none: such a method must not be served. */
+/** The policy of a method. Throws PolicyMissing, and AuditInvalid: such a method must not be served. */
 export function policyOf(method: DescMethod): Policy {
   let policy = cache.get(method);
   if (policy === undefined) {
@@ -79,7 +81,7 @@ function read(method: DescMethod): Policy {
       calls: option.rateLimit.calls,
       periodMs: option.rateLimit.periodSeconds * 1000,
     },
-    auditAction: option.auditAction,
+    audit: option.audit && readAudit(method, option.audit),
     isRepeatable: method.idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN,
   };
 }

@@ -1,8 +1,14 @@
 import { getTableConfig, type PgTable } from 'drizzle-orm/pg-core';
 import type postgres from 'postgres';
 
-/** Tables that the kit's own migrations put into every schema. */
-const tablesOfKit = new Set(['outbox', 'inbox', 'request_log', 'schema_migration']);
+/** Tables that the kit's own migrations put into a schema. */
+const tablesOfKit = new Set([
+  'outbox',
+  'inbox',
+  'request_log',
+  'schema_migration',
+  'vault_subject',
+]);
 
 /** "table.column", and how it is declared: "uuid not null primary key". */
 type Columns = Map<string, string>;

@@ -6,6 +6,7 @@ import { generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes } from 'n
 import type { DescService } from '@bufbuild/protobuf';
 import type { JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
+import { createEntrySealer } from '../audit/entries.ts';
 import { connectBus } from '../bus/bus.ts';
 import { createTestClock } from '../clock.ts';
 import { type Host, startHost } from '../host/host.ts';
@@ -77,6 +78,9 @@ export interface Network {
   settle(options?: { timeoutMs?: number }): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** What the services of every network seal their audit entries under. */
+export const auditSecret = 'the audit secret of a mesh within a test';
 
 const settleMsMax = 20_000;
 const tokenMs = 3_600_000;
@@ -188,6 +192,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     channel,
     listenAddress: () => '127.0.0.1:0',
     settings: (service) => options.settings?.[service] ?? {},
+    auditSealer: createEntrySealer(auditSecret),
     logDestination: options.logDestination,
   });
   const services = [...host.services.values()];

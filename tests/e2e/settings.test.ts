@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { expect, inject, test } from 'vitest';
+import { auditSecret } from '#kit/testing/network.ts';
 import { createTestSchema } from '#kit/testing/schema.ts';
 import { createServiceIdentity } from '#tools/mesh/secrets.ts';
 import { root } from '#tools/run.ts';
@@ -19,6 +20,7 @@ test('a process that is given what it cannot use ends at once and says what it w
   const env = {
     DATABASE_URL: 'postgres://127.0.0.1:1/none',
     NATS_URL: 'nats://127.0.0.1:1',
+    MESHWORK_AUDIT_SECRET: auditSecret,
     REDIS_URL: 'redis://127.0.0.1:1',
     MESHWORK_SERVICE_KEY: 'key',
     MESHWORK_ADDRESSES: 'commerce.inventry=10.0.0.5:7312',
@@ -39,6 +41,7 @@ test('a setting that a service needs and is not given is named, with the service
     DATABASE_URL: url,
     NATS_URL: natsUrl,
     REDIS_URL: redisUrl,
+    MESHWORK_AUDIT_SECRET: auditSecret,
     ...createServiceIdentity().environment(['finance.payment']),
   };
   expect(await endOf('finance.payment', env)).toMatchObject([

@@ -37,6 +37,7 @@ export const orderPoints: Readonly<Record<string, readonly string[]>> = {
 
 /** Places of these services at which no chaos run kills, and why. */
 export const otherPoints: Readonly<Record<string, string>> = {
+  'kit.vault.keys-made': 'no service on the way of an order has a vault',
   'commerce.order.before-payment_timed_out':
     'the provider would have to be away from a payment for a minute; tests/chaos/rare-deaths.test.ts kills there',
   'commerce.order.before-reservation_lost':

@@ -58,6 +58,9 @@ function faultsOf(method: DescMethod, names: ReadonlySet<string>): string[] {
   if (policy.deadlineMs === 0) faults.push(`${path}: its policy gives no deadline_ms`);
   const isMutation = method.idempotency === MethodOptions_IdempotencyLevel.IDEMPOTENT;
   const isTesting = method.parent === EchoService;
+  if (policy.audit !== undefined && isBatch(method)) {
+    faults.push(`${path}: is not audited itself; the method for one of its requests is`);
+  }
   if (!policy.isRepeatable && !isTesting) {
     faults.push(`${path}: say whether it is NO_SIDE_EFFECTS or IDEMPOTENT`);
   }
@@ -76,7 +79,6 @@ function faultsOf(method: DescMethod, names: ReadonlySet<string>): string[] {
 const plannedServices = new Set([
   'finance.account',
   'finance.compliance',
-  'finance.risk',
   'platform.audit',
   'platform.recommendation',
   'platform.search',
@@ -85,6 +87,10 @@ const plannedServices = new Set([
 
 /** A provider's event has an id of its own, inside the signed payload; a check is known by its transaction. */
 const ownIds = new Set(['HandleProviderEvent', 'CheckTransaction', 'BatchCheckTransactions']);
+
+function isBatch({ input }: DescMethod): boolean {
+  return input.fields.some(({ name, fieldKind }) => name === 'requests' && fieldKind === 'list');
+}
 
 function hasRequestId(method: DescMethod): boolean {
   if (ownIds.has(method.name)) return true;

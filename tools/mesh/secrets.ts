@@ -7,6 +7,9 @@ import { signServiceToken } from '#kit/identity/service-token.ts';
 export interface LocalSecrets {
   SIGNING_KEY_SECRET: string;
   PROVIDER_WEBHOOK_SECRET: string;
+  MESHWORK_AUDIT_SECRET: string;
+  AUDIT_VAULT_SECRET: string;
+  AUDIT_SIGNING_SECRET: string;
   SCREENING_SECRET: string;
   /** The first member of the staff; with these, `npm start` puts the demo shop up. */
   BOOTSTRAP_STAFF_EMAIL: string;
@@ -14,35 +17,42 @@ export interface LocalSecrets {
 }
 
 /**
- * Reads the secrets of a data folder, and makes those that are not there yet: all at the first start, and later those of
- * services that came since. The file is for its owner only.
+ * Reads the secrets of a data folder and makes those that it does not have: all of them at the first start. The file is
+ * for its owner only, and is there as a whole or not at all.
  */
 export function localSecrets(dataDir: string): LocalSecrets {
   const file = join(dataDir, 'secrets.json');
   const known = readSecrets(file);
-  const made: LocalSecrets = {
-    SIGNING_KEY_SECRET: randomBytes(32).toString('base64'),
-    PROVIDER_WEBHOOK_SECRET: randomBytes(32).toString('base64'),
-    SCREENING_SECRET: randomBytes(32).toString('base64'),
+  const secrets: LocalSecrets = {
+    SIGNING_KEY_SECRET: makeSecret(),
+    PROVIDER_WEBHOOK_SECRET: makeSecret(),
+    MESHWORK_AUDIT_SECRET: makeSecret(),
+    AUDIT_VAULT_SECRET: makeSecret(),
+    AUDIT_SIGNING_SECRET: makeSecret(),
+    SCREENING_SECRET: makeSecret(),
     BOOTSTRAP_STAFF_EMAIL: 'staff@meshwork.example',
     BOOTSTRAP_STAFF_PASSWORD: randomBytes(18).toString('base64url'),
     ...known,
   };
-  if (Object.keys(made).every((name) => name in known)) return made;
+  if (Object.keys(known).length === Object.keys(secrets).length) return secrets;
   mkdirSync(dataDir, { recursive: true });
-  // Renamed into place: a start that is killed here leaves the secrets that were there.
-  writeFileSync(`${file}.new`, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
+  const text = `${JSON.stringify(secrets, null, 2)}\n`;
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);
-  return made;
+  return secrets;
 }
 
 function readSecrets(file: string): Partial<LocalSecrets> {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Partial<LocalSecrets>;
+    return JSON.parse(readFileSync(file, 'utf8')) as LocalSecrets;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return {};
   }
+}
+
+function makeSecret(): string {
+  return randomBytes(32).toString('base64');
 }
 
 /** Longer than any local mesh runs; each start makes new ones. */

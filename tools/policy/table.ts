@@ -43,13 +43,13 @@ export function isNamed({ parent, name }: DescMethod, word: string): boolean {
 }
 
 function rowOf(method: DescMethod, policy: Policy, known: ReadonlySet<string>): string[] {
-  const { audience, rateLimit, auditAction } = policy;
+  const { audience, rateLimit, audit } = policy;
   return [
     method.name,
     audience === 'internal' ? '-' : audience,
     duration(policy.deadlineMs),
     rateLimit ? `${rateLimit.calls} in ${duration(rateLimit.periodMs)}` : '-',
-    auditAction || '-',
+    audit?.action ?? '-',
     retry(method.idempotency),
     policy.services.size === 0 ? '-' : byDomain([...policy.services], known),
   ];

@@ -15,6 +15,7 @@ import { formatTraceparent, type Span, startSpan } from '../../telemetry/trace.t
 import type { Metadata } from '../engine.ts';
 import { pathOf, policyOf } from '../policy.ts';
 import { serviceTokenHeader } from '../server/interceptors/identity.ts';
+import { toOriginHeaders } from '../server/origin.ts';
 import type { Channel, OutgoingCall } from './channel.ts';
 
 /** What a single call may ask for itself. */
@@ -59,7 +60,7 @@ type ClientMethod<Method> = Method extends {
 export interface ClientOptions {
   /** Says which service calls; absent for people and tools. Asked for each call, so that it may be renewed. */
   serviceToken?: () => string | undefined;
-  /** Whether calls carry on the token of the person whose call is being answered (the gateway). */
+  /** Whether calls carry on the token of the person whose call is being answered, and where that came from (the gateway). */
   forwardsUser?: boolean;
 }
 
@@ -96,8 +97,9 @@ function createMethod(method: DescMethod, channel: Channel, options: ClientOptio
     metadata.traceparent = formatTraceparent(span.context);
     const token = options.serviceToken?.();
     if (token !== undefined) metadata[serviceTokenHeader] = token;
-    if (options.forwardsUser && scope?.authorization !== undefined) {
-      metadata.authorization ??= scope.authorization;
+    if (options.forwardsUser) {
+      if (scope?.authorization !== undefined) metadata.authorization ??= scope.authorization;
+      if (scope?.origin !== undefined) Object.assign(metadata, toOriginHeaders(scope.origin));
     }
     const signal = callOptions?.signal;
     const own = signal === undefined ? undefined : joinCancellation(scope, signal);

@@ -1,12 +1,15 @@
 import type { DescMethod } from '@bufbuild/protobuf';
 import type { DomainError } from '../../errors.ts';
 import { type Caller, nobody, type User } from '../../identity/caller.ts';
+import type { Sealer } from '../../identity/sealer.ts';
 import { CredentialsRequired } from '../../mesh-errors.ts';
-import type { Cancellation, Scope } from '../../scope.ts';
+import type { Cancellation, Origin, Scope } from '../../scope.ts';
 import type { Span, TraceContext } from '../../telemetry/trace.ts';
 import { onDeadline } from '../deadline-timer.ts';
 import type { Inbound, Metadata, Peer } from '../engine.ts';
 import type { Policy } from '../policy.ts';
+import { originOf } from './origin.ts';
+import type { TrustedProxies } from './trusted-proxies.ts';
 
 /** What a handler knows of the call it answers. It is also the ambient scope of all that the handler does. */
 export interface Call {
@@ -15,6 +18,10 @@ export interface Call {
   /** Headers of the request. Identity, deadline and trace have been read from them already. */
   readonly metadata: Metadata;
   readonly peer: Peer;
+  /** Where it came from at first, past proxies and the public door. Found out when first asked for. */
+  readonly origin: Origin;
+  /** Seals what its audit entry tells; absent where nothing is audited. */
+  readonly auditSealer: Sealer | undefined;
   /** Milliseconds since the epoch. */
   readonly deadlineAt: number;
   /** Aborts when the caller gave up, the deadline passed or the server must stop. Made when first asked for. */
@@ -29,6 +36,8 @@ export function userOf(call: Call): User {
   return call.caller.user;
 }
 
+const nowhere: Origin = { address: '', userAgent: '' };
+
 /** The server's own view of a call: the same object, which the interceptors fill in turn. */
 export class ServerCall implements Call, Scope {
   readonly method: DescMethod;
@@ -42,6 +51,8 @@ export class ServerCall implements Call, Scope {
   caller: Caller = nobody;
   trace: TraceContext | undefined = undefined;
   authorization: string | undefined = undefined;
+  auditSealer: Sealer | undefined = undefined;
+  trustedProxies: TrustedProxies | undefined = undefined;
   span: Span | undefined = undefined;
   /** Set by the first failure; `end` of each interceptor sees it. */
   error: unknown = undefined;
@@ -57,6 +68,7 @@ export class ServerCall implements Call, Scope {
   isBegun = false;
   /** Interceptors whose `start` was reached; `end` runs for as many. */
   reached = 0;
+  #origin: Origin | undefined;
   #expiry: NodeJS.Timeout | undefined;
 
   constructor(method: DescMethod, policy: Policy, path: string, inbound: Inbound) {
@@ -71,6 +83,11 @@ export class ServerCall implements Call, Scope {
 
   get peer(): Peer {
     return this.#inbound.peer;
+  }
+
+  get origin(): Origin {
+    this.#origin ??= this.trustedProxies ? originOf(this, this.trustedProxies) : nowhere;
+    return this.#origin;
   }
 
   get signal(): AbortSignal {

@@ -1,5 +1,6 @@
 import type { DomainError } from '../../errors.ts';
 import type { Caller } from '../../identity/caller.ts';
+import type { Sealer } from '../../identity/sealer.ts';
 import type { IdentityVerifier } from '../../identity/verifier.ts';
 import { limits } from '../../limits.ts';
 import type { RateLimiter } from '../../load/rate-limit.ts';
@@ -15,6 +16,7 @@ import type { ServerInterceptor } from './interceptor.ts';
 import { deadlineInterceptor } from './interceptors/deadline.ts';
 import { identityInterceptor } from './interceptors/identity.ts';
 import { type LoadGauge, loadSheddingInterceptor } from './interceptors/load-shedding.ts';
+import { originInterceptor } from './interceptors/origin.ts';
 import { policyInterceptor } from './interceptors/policy.ts';
 import { rateLimitInterceptor } from './interceptors/rate-limit.ts';
 import { telemetryInterceptor } from './interceptors/telemetry.ts';
@@ -31,6 +33,8 @@ export interface ServerOptions {
   rateLimiter: RateLimiter;
   /** Whoever says truly for whom it asks; nobody when absent. */
   trustedProxies?: TrustedProxies | undefined;
+  /** Seals what audit entries tell, on their way to the log; nothing is audited when absent. */
+  auditSealer?: Sealer | undefined;
   load: LoadGauge;
   log: Logger;
   /** Interceptors of the service's own; they run after the kit's. */
@@ -69,6 +73,7 @@ export function createServer(options: ServerOptions): Server {
   const health = createHealth(implementations.map(({ service }) => service.typeName));
   const offered = [...implementations, health.implementation];
   const shedder = loadSheddingInterceptor(name, options.load);
+  const trustedProxies = options.trustedProxies ?? createTrustedProxies([]);
   const dispatcher = createDispatcher({
     implementations: [...offered, ...createReflection(() => offered.map(({ service }) => service))],
     interceptors: [
@@ -76,9 +81,10 @@ export function createServer(options: ServerOptions): Server {
       deadlineInterceptor({ capToPolicy: options.isEdge ?? false }),
       identityInterceptor(options.identity),
       policyInterceptor(),
-      rateLimitInterceptor(options.rateLimiter, options.trustedProxies ?? createTrustedProxies([])),
+      rateLimitInterceptor(options.rateLimiter, trustedProxies),
       shedder,
       validationInterceptor(),
+      originInterceptor(trustedProxies, options.auditSealer),
       ...(options.interceptors ?? []),
     ],
     forwardsErrors: options.isEdge ?? false,

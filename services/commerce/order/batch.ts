@@ -1,9 +1,10 @@
 /** What a batch of commands does to orders: read under lock, applied one after the other, and collected to be written. */
-import type { Message } from '@bufbuild/protobuf';
+import { create as createMessage, type Message } from '@bufbuild/protobuf';
 import {
   CreateOrderRequestSchema,
   CreateOrderResponseSchema,
 } from '#gen/commerce/order/v1/order_pb.ts';
+import type { Audited } from '#kit/audit/entries.ts';
 import type { OutgoingEvent } from '#kit/bus/event.ts';
 import type { Tx } from '#kit/db/database.ts';
 import { idOfKey, type RequestKey } from '#kit/db/request-key.ts';
@@ -13,7 +14,7 @@ import { DomainError } from '#kit/errors.ts';
 import type { Outcome } from '#kit/load/coalesce.ts';
 import { RequestIdReused } from '#kit/mesh-errors.ts';
 import { next, type OrderEvent } from './domain/reducer.ts';
-import { isSettled, leaseOf, OrderNotFound } from './domain.ts';
+import { isSettled, leaseOf, type Order, OrderNotFound } from './domain.ts';
 import { orderChanged } from './events.ts';
 import { orderToProto } from './proto.ts';
 import type { Saga, Store } from './store.ts';
@@ -71,6 +72,7 @@ export function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
   const fresh = new Set<string>();
   const changed = new Set<string>();
   const events: OutgoingEvent[] = [];
+  const entries: Audited[] = [];
   const newAnswers: (KeyedRequest & { outcome: Outcome<Answer> })[] = [];
   const answeredNow = new Set<string>();
 
@@ -111,7 +113,20 @@ export function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
     byOrder.set(saga.order.orderId, saga);
     fresh.add(saga.order.orderId);
     events.push(orderChanged(saga.order));
+    audit(request, saga.order);
     return { value: { saga, answer: undefined } };
+  }
+
+  /**
+   * The answer comes when the order is settled, by then perhaps in a process that knows nothing of the call; so the entry
+   * of CreateOrder is written with the order.
+   */
+  function audit({ key: { entry }, response }: KeyedRequest, order: Order): void {
+    if (entry === undefined) return;
+    entries.push({
+      draft: entry,
+      response: createMessage(response, { order: orderToProto(order) }),
+    });
   }
 
   /** Puts the order into its next state; the first time that settles it, CreateOrder has its answer. */
@@ -165,6 +180,7 @@ export function openBatch({ answers, byRequest, byOrder }: Known, now: number) {
 
   return {
     events,
+    entries,
     newAnswers,
     inserted: () => [...fresh].map((orderId) => byOrder.get(orderId)!),
     updated: () => [...changed].filter((id) => !fresh.has(id)).map((id) => byOrder.get(id)!),

@@ -54,10 +54,10 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
 
   async function begin(request: CreateOrderRequest, call: Call): Promise<Command> {
     const userId = userOf(call).id;
-    const { hash: requestHash } = requestKey(call, request);
+    const { hash: requestHash, entry } = requestKey(call, request);
     const { requestId, paymentToken } = request;
     const key = createOrderKey({ userId, requestId, requestHash });
-    const answer = { key, response: CreateOrderResponseSchema };
+    const answer = { key: { ...key, entry }, response: CreateOrderResponseSchema };
     const begin = await tryPrice(request, (lines) => {
       const order = newOrder(userId, request, lines, clock.now());
       return { order, requestId, requestHash, paymentToken };

@@ -1,5 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import { OrderService } from '#gen/commerce/order/v1/order_pb.ts';
+import { publishEntries } from '#kit/audit/entries.ts';
 import type { Clock } from '#kit/clock.ts';
 import { retryCollisions } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
@@ -87,6 +88,7 @@ async function writeBatch(
   store.insert(tx, batch.inserted());
   store.update(tx, batch.updated());
   publish(database, tx, batch.events);
+  publishEntries(database, tx, batch.entries);
   recordAnswers(database, tx, OrderService.typeName, batch.newAnswers);
   await debugPoint('commerce.order.before-commit');
   return outcomes;

@@ -13,6 +13,7 @@ import { createWays } from '#kit/host/placement.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { createClient } from '#kit/rpc/client/client.ts';
 import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
+import { auditSecret } from '#kit/testing/network.ts';
 import { freePort } from '#kit/testing/port.ts';
 import { registrationOf } from '#services/registry.ts';
 import { createServiceIdentity } from '#tools/mesh/secrets.ts';
@@ -52,6 +53,7 @@ async function startProcess(debugPoints: string): Promise<PaymentProcess> {
         ...paid.settings['finance.payment'],
         DATABASE_URL: paid.databaseUrl,
         NATS_URL: natsUrl,
+        MESHWORK_AUDIT_SECRET: auditSecret,
         REDIS_URL: redisUrl,
         MESHWORK_NAMESPACE: namespace,
         MESHWORK_PORT_BASE: String(

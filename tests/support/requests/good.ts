@@ -58,7 +58,7 @@ export function goodItem(field: DescField, rules: FieldRules | undefined): unkno
     case ScalarType.STRING:
       return goodText(rules);
     case ScalarType.BYTES:
-      return Buffer.from('{}');
+      return goodBytes(rules);
     case ScalarType.BOOL:
       return true;
     case ScalarType.INT64:
@@ -67,6 +67,12 @@ export function goodItem(field: DescField, rules: FieldRules | undefined): unkno
     default:
       return 1;
   }
+}
+
+/** As many as the contract says, where it does. */
+function goodBytes(rules: FieldRules | undefined): Uint8Array {
+  const length = rules?.type.case === 'bytes' ? rules.type.value.len : 0n;
+  return length === 0n ? Buffer.from('{}') : Buffer.alloc(Number(length), 1);
 }
 
 /** Something that a mask may name: what its rule lists, else a field beside it. */
@@ -78,7 +84,19 @@ function maskOf(field: DescField): string {
 }
 
 /** Texts of which one keeps each pattern of the contract; a new pattern may need a new text. */
-const texts = ['somebody', 'tok_visa', 'DE', 'EUR', '+4930123456', 'SKU-1', 'en', '1', 'RED', 'a'];
+const texts = [
+  'somebody',
+  'tok_visa',
+  'DE',
+  'EUR',
+  '+4930123456',
+  'SKU-1',
+  'en',
+  '1',
+  'RED',
+  'a',
+  'account.close',
+];
 
 function goodText(rules: FieldRules | undefined): string {
   const text = stringOf(rules);

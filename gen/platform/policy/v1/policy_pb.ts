@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file platform/policy/v1/policy.proto.
  */
 export const file_platform_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wbGF0Zm9ybS9wb2xpY3kvdjEvcG9saWN5LnByb3RvEhJwbGF0Zm9ybS5wb2xpY3kudjEirgEKDE1ldGhvZFBvbGljeRIuCghhdWRpZW5jZRgBIAEoDjIcLnBsYXRmb3JtLnBvbGljeS52MS5BdWRpZW5jZRIQCghzZXJ2aWNlcxgCIAMoCRITCgtkZWFkbGluZV9tcxgDIAEoDRIxCgpyYXRlX2xpbWl0GAQgASgLMh0ucGxhdGZvcm0ucG9saWN5LnYxLlJhdGVMaW1pdBIUCgxhdWRpdF9hY3Rpb24YBSABKAkiMgoJUmF0ZUxpbWl0Eg0KBWNhbGxzGAEgASgNEhYKDnBlcmlvZF9zZWNvbmRzGAIgASgNKncKCEF1ZGllbmNlEhgKFEFVRElFTkNFX1VOU1BFQ0lGSUVEEAASFQoRQVVESUVOQ0VfSU5URVJOQUwQARITCg9BVURJRU5DRV9QVUJMSUMQAhIRCg1BVURJRU5DRV9VU0VSEAMSEgoOQVVESUVOQ0VfU1RBRkYQBCpcCgtTZW5zaXRpdml0eRIbChdTRU5TSVRJVklUWV9VTlNQRUNJRklFRBAAEhYKElNFTlNJVElWSVRZX1NFQ1JFVBABEhgKFFNFTlNJVElWSVRZX1BFUlNPTkFMEAIqiwQKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEiIKHkVSUk9SX1JFQVNPTl9SRVFVRVNUX0lEX1JFVVNFRBABEiUKIUVSUk9SX1JFQVNPTl9DUkVERU5USUFMU19SRVFVSVJFRBACEiQKIEVSUk9SX1JFQVNPTl9DUkVERU5USUFMU19JTlZBTElEEAMSJAogRVJST1JfUkVBU09OX0NSRURFTlRJQUxTX0VYUElSRUQQBBIgChxFUlJPUl9SRUFTT05fU0VTU0lPTl9SRVZPS0VEEAUSIwofRVJST1JfUkVBU09OX0NBTExFUl9OT1RfQUxMT1dFRBAGEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQBxIbChdFUlJPUl9SRUFTT05fT1ZFUkxPQURFRBAIEiMKH0VSUk9SX1JFQVNPTl9ERUFETElORV9UT09fU0hPUlQQCRIeChpFUlJPUl9SRUFTT05fRklFTERfSU5WQUxJRBAKEiMKH0VSUk9SX1JFQVNPTl9JTlZBTElEX1BBR0VfVE9LRU4QCxIZChVFUlJPUl9SRUFTT05fQ09ORkxJQ1QQDBIZChVFUlJPUl9SRUFTT05fRFJBSU5JTkcQDRIkCiBFUlJPUl9SRUFTT05fU0VSVklDRV9VTlJFQUNIQUJMRRAOOloKBm1ldGhvZBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLWHAyABKAsyIC5wbGF0Zm9ybS5wb2xpY3kudjEuTWV0aG9kUG9saWN5UgZtZXRob2Q6YgoLc2Vuc2l0aXZpdHkSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLaHAyABKA4yHy5wbGF0Zm9ybS5wb2xpY3kudjEuU2Vuc2l0aXZpdHlSC3NlbnNpdGl2aXR5YgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("Ch9wbGF0Zm9ybS9wb2xpY3kvdjEvcG9saWN5LnByb3RvEhJwbGF0Zm9ybS5wb2xpY3kudjEi1gEKDE1ldGhvZFBvbGljeRIuCghhdWRpZW5jZRgBIAEoDjIcLnBsYXRmb3JtLnBvbGljeS52MS5BdWRpZW5jZRIQCghzZXJ2aWNlcxgCIAMoCRITCgtkZWFkbGluZV9tcxgDIAEoDRIxCgpyYXRlX2xpbWl0GAQgASgLMh0ucGxhdGZvcm0ucG9saWN5LnYxLlJhdGVMaW1pdBIoCgVhdWRpdBgGIAEoCzIZLnBsYXRmb3JtLnBvbGljeS52MS5BdWRpdEoECAUQBlIMYXVkaXRfYWN0aW9uIkAKBUF1ZGl0Eg4KBmFjdGlvbhgBIAEoCRITCgtyZXNvdXJjZV9pZBgCIAEoCRISCgpzdWJqZWN0X2lkGAMgASgJIjIKCVJhdGVMaW1pdBINCgVjYWxscxgBIAEoDRIWCg5wZXJpb2Rfc2Vjb25kcxgCIAEoDSp3CghBdWRpZW5jZRIYChRBVURJRU5DRV9VTlNQRUNJRklFRBAAEhUKEUFVRElFTkNFX0lOVEVSTkFMEAESEwoPQVVESUVOQ0VfUFVCTElDEAISEQoNQVVESUVOQ0VfVVNFUhADEhIKDkFVRElFTkNFX1NUQUZGEAQqXAoLU2Vuc2l0aXZpdHkSGwoXU0VOU0lUSVZJVFlfVU5TUEVDSUZJRUQQABIWChJTRU5TSVRJVklUWV9TRUNSRVQQARIYChRTRU5TSVRJVklUWV9QRVJTT05BTBACKosECgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIiCh5FUlJPUl9SRUFTT05fUkVRVUVTVF9JRF9SRVVTRUQQARIlCiFFUlJPUl9SRUFTT05fQ1JFREVOVElBTFNfUkVRVUlSRUQQAhIkCiBFUlJPUl9SRUFTT05fQ1JFREVOVElBTFNfSU5WQUxJRBADEiQKIEVSUk9SX1JFQVNPTl9DUkVERU5USUFMU19FWFBJUkVEEAQSIAocRVJST1JfUkVBU09OX1NFU1NJT05fUkVWT0tFRBAFEiMKH0VSUk9SX1JFQVNPTl9DQUxMRVJfTk9UX0FMTE9XRUQQBhIdChlFUlJPUl9SRUFTT05fUkFURV9MSU1JVEVEEAcSGwoXRVJST1JfUkVBU09OX09WRVJMT0FERUQQCBIjCh9FUlJPUl9SRUFTT05fREVBRExJTkVfVE9PX1NIT1JUEAkSHgoaRVJST1JfUkVBU09OX0ZJRUxEX0lOVkFMSUQQChIjCh9FUlJPUl9SRUFTT05fSU5WQUxJRF9QQUdFX1RPS0VOEAsSGQoVRVJST1JfUkVBU09OX0NPTkZMSUNUEAwSGQoVRVJST1JfUkVBU09OX0RSQUlOSU5HEA0SJAogRVJST1JfUkVBU09OX1NFUlZJQ0VfVU5SRUFDSEFCTEUQDjpaCgZtZXRob2QSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi1hwMgASgLMiAucGxhdGZvcm0ucG9saWN5LnYxLk1ldGhvZFBvbGljeVIGbWV0aG9kOmIKC3NlbnNpdGl2aXR5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi2hwMgASgOMh8ucGxhdGZvcm0ucG9saWN5LnYxLlNlbnNpdGl2aXR5UgtzZW5zaXRpdml0eWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * MethodPolicy says who may call a method and under which limits. Everything it does not allow is denied.
@@ -55,12 +55,13 @@ export type MethodPolicy = Message<"platform.policy.v1.MethodPolicy"> & {
   rateLimit?: RateLimit | undefined;
 
   /**
-   * audit_action names the entry that the audit log is to have for each successful call, as in "order.cancel". Empty
-   * means that the method is not audited. It is part of the contract already; nothing writes entries yet.
+   * audit says what the audit log has of each successful call: the kit writes the entry, in the transaction in which the
+   * call's answer is recorded. The requests of a batch method are audited as those of the method for one of them. Absent
+   * means that the method is not audited.
    *
-   * @generated from field: string audit_action = 5;
+   * @generated from field: platform.policy.v1.Audit audit = 6;
    */
-  auditAction: string;
+  audit?: Audit | undefined;
 };
 
 /**
@@ -69,6 +70,44 @@ export type MethodPolicy = Message<"platform.policy.v1.MethodPolicy"> & {
  */
 export const MethodPolicySchema: GenMessage<MethodPolicy> = /*@__PURE__*/
   messageDesc(file_platform_policy_v1_policy, 0);
+
+/**
+ * Audit says what was done by a call, to what, and whom it concerns. Its fields are paths of the request or the response,
+ * as "request.order_id" or "response.order.order_id", or "caller" for the person who calls; one that leads nowhere fails
+ * the build.
+ *
+ * @generated from message platform.policy.v1.Audit
+ */
+export type Audit = Message<"platform.policy.v1.Audit"> & {
+  /**
+   * action is what was done, to what kind of thing: "order.cancel" is done to an "order".
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * resource_id is the field with the id of that thing. Of several ids, all.
+   *
+   * @generated from field: string resource_id = 2;
+   */
+  resourceId: string;
+
+  /**
+   * subject_id is the field with the person whom the request describes: its personal fields are kept under keys of theirs
+   * and are gone when that person is erased. Empty means the person who calls.
+   *
+   * @generated from field: string subject_id = 3;
+   */
+  subjectId: string;
+};
+
+/**
+ * Describes the message platform.policy.v1.Audit.
+ * Use `create(AuditSchema)` to create a new message.
+ */
+export const AuditSchema: GenMessage<Audit> = /*@__PURE__*/
+  messageDesc(file_platform_policy_v1_policy, 1);
 
 /**
  * RateLimit is a token bucket: it holds at most `calls` and refills evenly.
@@ -96,7 +135,7 @@ export type RateLimit = Message<"platform.policy.v1.RateLimit"> & {
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_platform_policy_v1_policy, 1);
+  messageDesc(file_platform_policy_v1_policy, 2);
 
 /**
  * Audience is the people who may call a method.

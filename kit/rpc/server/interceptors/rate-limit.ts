@@ -3,6 +3,7 @@ import type { RateLimiter } from '../../../load/rate-limit.ts';
 import { RateLimited } from '../../../mesh-errors.ts';
 import type { ServerCall } from '../call.ts';
 import type { ServerInterceptor } from '../interceptor.ts';
+import { clientAddress } from '../origin.ts';
 import type { TrustedProxies } from '../trusted-proxies.ts';
 
 /**
@@ -62,8 +63,5 @@ function refuse(waitMs: number): void {
 }
 
 function subjectOf(call: ServerCall, proxies: TrustedProxies): string {
-  if (call.caller.user) return call.caller.user.id;
-  const { address } = call.peer;
-  const host = address.slice(0, address.lastIndexOf(':'));
-  return proxies.clientOf(host, call.metadata['x-forwarded-for']);
+  return call.caller.user?.id ?? clientAddress(call, proxies);
 }

@@ -47,7 +47,7 @@ export function createSessionRpc(deps: UserDeps): Handlers<typeof SessionService
           if (session?.userId !== user.id) throw new SessionNotFound({ session_id: sessionId });
           await endSessions(deps, tx, user.id, (id) => id === sessionId);
           await debugPoint('platform.user.signing-out');
-          return {};
+          return { sessionId };
         },
       );
     },
