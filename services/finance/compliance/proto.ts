@@ -57,8 +57,12 @@ function partyFromProto({ accountId, ownerId, openTime }: PartyMessage, path: st
     const field = `${path}.owner_id`;
     throw new FieldsInvalid([{ field, description: 'must be a UUID, or empty' }]);
   }
-  return { accountId, ownerId, openedAt: openTime === undefined ? 0 : timestampMs(openTime) };
+  const openedAt = openTime === undefined ? 0 : timestampMs(openTime);
+  return { accountId, ownerId, openedAt: Math.min(Math.max(openedAt, 0), latestMs) };
 }
+
+/** The end of the year 9999: a message may hold times that no calendar has. */
+const latestMs = Date.UTC(10_000, 0) - 1;
 
 /** A verdict, which is worth something for limits.verdictMsMax from then on. */
 export function verdictToProto(decision: Decision, since: number) {
