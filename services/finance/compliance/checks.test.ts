@@ -2,6 +2,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { CaseState, Typology } from '#gen/finance/compliance/v1/compliance_pb.ts';
 import type { VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
+import { codes } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
@@ -322,12 +323,15 @@ describe('a verdict that stops a transaction', () => {
 });
 
 test('a batch has an outcome for each, and one that is refused harms no other', async () => {
-  const [ada, bob] = [newAccount(), newAccount()];
-  const good = { facts: factsOf({ from: ada, to: bob, amount: 1n }) };
-  const bad = { facts: factsOf({ from: { ...ada, ownerId: 'nobody' }, to: bob, amount: 1n }) };
-  const { results } = await compliance.ledger.batchCheckTransactions({ requests: [good, bad] });
-  expect(results.map(({ outcome }) => outcome.case)).toEqual(['response', 'error']);
-  expect(results[1]!.outcome.value).toMatchObject({ code: 3 });
+  const wanted = { from: newAccount({ ageDays: 400 }), to: newAccount(), amount: 900_000n };
+  const first = factsOf({ ...wanted, transactionId: uuidv7() });
+  await compliance.ledger.checkTransaction({ facts: first });
+  const other = { ...first, contentHash: Buffer.alloc(32, 1) };
+  const good = factsOf({ from: newAccount(), to: newAccount(), amount: 1n });
+  const requests = [{ facts: good }, { facts: other }, { facts: first }];
+  const { results } = await compliance.ledger.batchCheckTransactions({ requests });
+  expect(results.map(({ outcome }) => outcome.case)).toEqual(['response', 'error', 'response']);
+  expect(results[1]!.outcome.value).toMatchObject({ code: codes.already_exists });
 });
 
 test('a finding more than a case has room for is counted', async () => {
