@@ -3,7 +3,7 @@ import { CaseState, Typology } from '#gen/finance/compliance/v1/compliance_pb.ts
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { holdAt } from '#kit/testing/hold.ts';
-import { meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
+import { meetAt, meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import {
@@ -264,7 +264,10 @@ test('events of one account that two processes take at once are all in its windo
   const [ada, bob] = [newAccount(), newAccount()];
   const one = () => ({ from: ada, to: bob, amount: 1_000n, transactionId: uuidv7() });
   await processes[0].check(one());
+  const meeting = meetAt(['finance.compliance.before-detection'], network.sql);
   await Promise.all(Array.from({ length: 20 }, () => ledger.tell([postedOf(one())])));
+  await meeting.joined(2);
+  meeting.letAllGo();
   await Promise.all([network.settle(), second.settle()]);
   const rows = await network.sql`
     select length(movements) as bytes from finance_compliance.account_window
