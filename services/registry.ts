@@ -125,6 +125,20 @@ export const registry: readonly Registration[] = [
     },
     load: async () => (await import('./finance/compliance/service.ts')).compliance,
   },
+  {
+    name: 'platform.audit',
+    port: 7,
+    contracts: async () => [(await import('#gen/platform/audit/v1/audit_pb.ts')).AuditService],
+    calls: [],
+    settings: {
+      // The one that every process has: entries come sealed under it.
+      MESHWORK_AUDIT_SECRET: undefined,
+      AUDIT_VAULT_SECRET: undefined,
+      AUDIT_SIGNING_SECRET: undefined,
+      AUDIT_LOG_NAME: 'meshwork/audit',
+    },
+    load: async () => (await import('./platform/audit/service.ts')).audit,
+  },
 ];
 
 /** The service that issues access tokens and publishes the keys to check them with. */

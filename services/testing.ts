@@ -1,6 +1,11 @@
 /** Networks of this repository's services, for tests. */
 import { inject } from 'vitest';
-import { createNetwork, type Network, type NetworkOptions } from '#kit/testing/network.ts';
+import {
+  auditSecret,
+  createNetwork,
+  type Network,
+  type NetworkOptions,
+} from '#kit/testing/network.ts';
 import { issuer, registrationOf } from './registry.ts';
 
 /** Stands in for every secret that a service must be given: long enough for what is made from it. */
@@ -38,6 +43,9 @@ export async function startNetwork(
 
 function declaredSettings(name: string): Record<string, string> {
   const declared = Object.entries(registrationOf(name).settings ?? {});
-  const standIn = (key: string) => (key.endsWith('_SECRET') ? testSecret : '');
+  const standIn = (key: string) => {
+    if (key === 'MESHWORK_AUDIT_SECRET') return auditSecret;
+    return key.endsWith('_SECRET') ? testSecret : '';
+  };
   return Object.fromEntries(declared.map(([key, value]) => [key, value ?? standIn(key)]));
 }

@@ -12,6 +12,7 @@ import {
   type LeftOut,
   rememberedRefusals,
   rowsOf,
+  toldOfEntries,
   triedPasswords,
 } from '../support/contents.ts';
 import { namesOf } from '../support/foreign/names.ts';
@@ -39,7 +40,7 @@ beforeAll(async () => {
   bystander = await world.newcomer();
   ask = createAsker(world.network);
   const positions = await readPositions(ask, owner);
-  names = namesOf(owner, (field) => positions.get(field));
+  names = namesOf(owner, (field) => positions.get(field)?.token);
 });
 afterAll(() => world.stop());
 
@@ -98,7 +99,7 @@ describe('somebody else', () => {
       const alike = requestsNaming(input, names).filter(isRepeat);
       for (const request of [...own, ...alike.map(({ theirs }) => theirs.request)]) {
         const stranger = await world.newcomer();
-        const leftOut = { ...rowsOf(stranger.id), ...triedBy(subject) };
+        const leftOut = { ...rowsOf(stranger.id), ...toldOfEntries, ...triedBy(subject) };
         await expectNoEffect(world.network, leftOut, async () => {
           // Whoever changes their password knows it.
           const { password: currentPassword } = stranger;

@@ -21,6 +21,16 @@ export const rememberedAnswers: LeftOut = { request_log: 'true' };
 /** Where passwords that were tried are counted, the wrong ones above all. */
 export const triedPasswords: LeftOut = { sign_in_attempt: 'true' };
 
+/**
+ * What the audit log tells of all its entries together. An entry itself is a row of its own, which is left out only where
+ * it speaks of somebody who may well have one.
+ */
+export const toldOfEntries: LeftOut = {
+  checkpoint: 'true',
+  tile: 'true',
+  inbox: "whole.consumer = 'platform.audit/entries'",
+};
+
 /** The rows that speak of a person. */
 export const rowsOf = (userId: string): LeftOut => ({ '*': `whole::text like '%${userId}%'` });
 

@@ -41,13 +41,14 @@ export function createChecker(deps: CheckerDeps): Checker {
 
   async function run(batch: readonly Check[]): Promise<Outcome<Decision>[]> {
     const now = clock.now();
-    const facts = await checks.readFacts(namesOf(batch));
+    const named = namesOf(batch);
+    const facts = await checks.readFacts(named);
     const rules = await ruleBook.of(facts.ruleSetVersion);
     const fresh = undecided(batch, facts);
     const found = await findAll(fresh, facts, rules);
     const decided = fresh.map((check, i) => decide(check, found[i]!, rules.version, now));
     // Before the answer: what is posted afterwards is put into the windows that are there.
-    await welcome(fresh, facts);
+    if (facts.windows.size < named.accountIds.length) await welcome(fresh, facts);
     const inForce = await keep(deps, decided, now);
     for (const decision of decided) {
       const { transactionId } = decision;
@@ -71,10 +72,11 @@ export function createChecker(deps: CheckerDeps): Checker {
     const searches = batch.flatMap(({ transaction }) =>
       isStoppable(transaction) ? cyclesOf(transaction, rules) : [],
     );
+    if (searches.length === 0) return found.map(stopping);
     const known = new Map([...facts.windows].map(([id, { movements }]) => [id, movements]));
+    const places = new Map(batch.map(({ transaction }, i) => [transaction, i]));
     for (const { search, finding } of await searchCycles(searches, known, windows.read)) {
-      const i = batch.findIndex(({ transaction }) => transaction === search.transaction);
-      found[i]!.push(finding);
+      found[places.get(search.transaction)!]!.push(finding);
     }
     return found.map(stopping);
   }

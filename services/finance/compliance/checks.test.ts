@@ -245,7 +245,7 @@ test('an event that is told twice counts once, and so does a transaction', async
   const [row] = await network.sql`
     select length(movements) as bytes from finance_compliance.account_window
     where account_id = ${ada.accountId}`;
-  expect(row!.bytes).toBe(47);
+  expect(row!.bytes).toBe(37);
   expect((await compliance.check({ ...wanted, transactionId: uuidv7() })).action).toBe(ALLOW);
 });
 

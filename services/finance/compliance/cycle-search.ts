@@ -1,6 +1,6 @@
 import { type CycleSearch, depthMax, mayClose, missing } from './domain/cycles.ts';
 import { cycleFinding } from './domain/decide.ts';
-import type { Movement } from './domain/window.ts';
+import type { MovementList } from './domain/window.ts';
 import type { Finding } from './domain.ts';
 
 /** What a search for a cycle has found. */
@@ -16,8 +16,8 @@ export interface FoundCycle {
  */
 export async function searchCycles(
   searches: readonly CycleSearch[],
-  known: Map<string, readonly Movement[]>,
-  read: (accountIds: string[]) => Promise<ReadonlyMap<string, { movements: readonly Movement[] }>>,
+  known: Map<string, MovementList>,
+  read: (accountIds: string[]) => Promise<ReadonlyMap<string, { movements: MovementList }>>,
 ): Promise<FoundCycle[]> {
   const hopeful = searches.filter((search) => mayClose(search, known));
   for (let depth = 1; depth <= depthMax && hopeful.length > 0; depth += 1) {

@@ -11,7 +11,7 @@ import type { Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { searchCycles } from './cycle-search.ts';
 import { type AccountWindow, cyclesOf, findingsOf, isOwn } from './domain/decide.ts';
-import { addMovement, type Movement } from './domain/window.ts';
+import { addMovement, type Movement, tagOf } from './domain/window.ts';
 import type { Finding, Leg, Party, Transaction } from './domain.ts';
 import { typeFromProto } from './proto.ts';
 import type { RuleBook } from './rule-book.ts';
@@ -129,7 +129,7 @@ function apply(
       type,
       isOwn: isOwn(leg),
       isByService: initiatorId === '',
-      transactionId,
+      transactionTag: tagOf(transactionId),
     };
     const [from, to] = [source.accountId, destination.accountId];
     add(from, { ...movement, isIncoming: false, counterpartyId: to });

@@ -6,7 +6,7 @@ export const limits = {
   checkBatchMax: 500, // transactions that are checked by one statement
   checkBatchesMax: 4, // of them at once
   checkMsMax: 2_000, // as the deadline of CheckTransaction
-  movementsMax: 32, // kept of one account: 1.5 kB, so a row stays below the 2 kB from which it is stored apart
+  movementsMax: 24, // kept of one account: less than 1 kB, most of what a check costs is to read it
   rulesMax: 100,
   cycleLengthMax: 6, // transfers in a cycle
   cycleAccountsMax: 64, // accounts that one search reads

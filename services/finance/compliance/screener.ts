@@ -50,11 +50,13 @@ export function createScreener(deps: {
 
   /** Another process may have told of a newer list, whose customers must not be found clear by an older one. */
   async function inForce(tx: Tx): Promise<SanctionsList> {
-    const version = await listStore.readVersion(tx);
-    if (lists.current()?.version !== version) await lists.look();
     const list = present();
-    if (list.version !== version) throw new SanctionsListMissing();
-    return list;
+    if (list.version === (await listStore.readVersion(tx))) return list;
+    await lists.look();
+    // Read again: the look may have put this very list into force.
+    const next = present();
+    if (next.version === (await listStore.readVersion(tx))) return next;
+    throw new SanctionsListMissing();
   }
 
   return {

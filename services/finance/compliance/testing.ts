@@ -1,6 +1,13 @@
 /** A bank of people and transactions, as the ledger would ask about them and tell of them, for this service's own tests. */
 import { hash } from 'node:crypto';
-import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   type CaseState,
@@ -134,8 +141,24 @@ export async function openLedger(network: Network, natsUrl: string) {
         msgID: uuidv7(),
       });
     },
+    /** Hears of events of a type from now on: a list that grows. */
+    async listen<Schema extends DescMessage>(schema: Schema): Promise<MessageShape<Schema>[]> {
+      const heard: MessageShape<Schema>[] = [];
+      bus.listen(schema.typeName, (payload) => heard.push(fromBinary(schema, payload)));
+      // Whatever is published after the server has answered is heard.
+      await bus.check();
+      return heard;
+    },
     close: () => bus.close(),
   };
+}
+
+/** Breaks the connections that are in the middle of a transaction, as the death of a process does. */
+export async function killTransactions(network: Network): Promise<void> {
+  await network.sql`
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and application_name = 'finance_compliance'
+      and state like 'idle in transaction%'`;
 }
 
 /** The service as the ledger, finance.account and an analyst call it. */

@@ -151,7 +151,7 @@ export function ledgerOf(network: Network, staff: Person) {
       sourceAccountId: string,
       destinationAccountId: string,
       amountMinor: bigint,
-      more: Partial<Execution> & { as?: Person } = {},
+      more: Partial<Execution> & { as?: Pick<Person, 'headers'> } = {},
     ) => {
       const { as: person, ...rest } = more;
       const client = person === undefined ? payments : people;

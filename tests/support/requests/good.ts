@@ -84,7 +84,19 @@ function maskOf(field: DescField): string {
 }
 
 /** Texts of which one keeps each pattern of the contract; a new pattern may need a new text. */
-const texts = ['somebody', 'tok_visa', 'DE', 'EUR', '+4930123456', 'SKU-1', 'en', '1', 'RED', 'a'];
+const texts = [
+  'somebody',
+  'tok_visa',
+  'DE',
+  'EUR',
+  '+4930123456',
+  'SKU-1',
+  'en',
+  '1',
+  'RED',
+  'a',
+  'account.close',
+];
 
 function goodText(rules: FieldRules | undefined): string {
   const text = stringOf(rules);

@@ -1,12 +1,12 @@
 /** Money that comes back to where it began, through accounts that may be anybody's. Pure. */
 import { type Leg, limits, type Transaction } from '../domain.ts';
-import { amountText, minorOf } from './amounts.ts';
+import { amountText } from './amounts.ts';
 import type { ParametersOf, Rule } from './rules.ts';
 import { counts, hourMs } from './typologies.ts';
-import type { Movement } from './window.ts';
+import { arrayOf, type Movement, type MovementList, tagOf } from './window.ts';
 
 /** The movements of accounts, as far as they were read. */
-export type Movements = ReadonlyMap<string, readonly Movement[]>;
+export type Movements = ReadonlyMap<string, MovementList>;
 
 /** A leg that may close a cycle: a way back is looked for, from its destination to its source. */
 export interface CycleSearch {
@@ -29,10 +29,7 @@ interface Step {
  * Both accounts must have been read.
  */
 export function mayClose(search: CycleSearch, known: Movements): boolean {
-  const { leg, transaction, rule, parameters } = search;
-  if (!counts(transaction, rule)) return false;
-  if (leg.amountMinor < minorOf(parameters.amountMajorMin, leg.currency)) return false;
-  const began = outgoing(search, known, leg.destination.accountId);
+  const began = outgoing(search, known, search.leg.destination.accountId);
   return began.length > 0 && stepsTo(search, known).length > 0;
 }
 
@@ -109,18 +106,19 @@ function outgoing(search: CycleSearch, known: Movements, from: string): Step[] {
 }
 
 /** Transfers of about the amount, within the time. */
-function like(search: CycleSearch, movements: readonly Movement[] = []): readonly Movement[] {
+function like(search: CycleSearch, movements: MovementList = []): Movement[] {
   const { leg, transaction, rule, parameters } = search;
   const tolerance = (leg.amountMinor * BigInt(parameters.tolerancePercent)) / 100n;
   const since = transaction.at - parameters.windowHours * hourMs;
-  return movements.filter(
+  const tag = tagOf(transaction.transactionId);
+  return arrayOf(movements).filter(
     (movement) =>
       movement.at > since &&
       movement.at <= transaction.at &&
       (movement.type === 'TRANSFER' || movement.type === 'PAYMENT') &&
       counts(movement, rule) &&
       !movement.isByService &&
-      movement.transactionId !== transaction.transactionId &&
+      movement.transactionTag !== tag &&
       movement.amountMinor >= leg.amountMinor - tolerance &&
       movement.amountMinor <= leg.amountMinor + tolerance,
   );

@@ -9,10 +9,11 @@ import {
   type Standing,
   type Transaction,
 } from '../domain.ts';
+import { minorOf } from './amounts.ts';
 import { type CycleSearch, lookForCycle, type Movements } from './cycles.ts';
 import type { Parameters, Rule } from './rules.ts';
 import { counts, isFor, looks, type Side } from './typologies.ts';
-import type { Movement } from './window.ts';
+import type { MovementList } from './window.ts';
 
 /** What is kept of one account. */
 export interface AccountWindow {
@@ -21,7 +22,7 @@ export interface AccountWindow {
   /** Milliseconds since the epoch. */
   readonly openedAt: number;
   /** The oldest first. */
-  readonly movements: readonly Movement[];
+  readonly movements: MovementList;
 }
 
 export type Windows = ReadonlyMap<string, AccountWindow>;
@@ -40,10 +41,10 @@ export function findingsOf(
   const findings: Finding[] = [];
   for (const leg of transaction.legs) {
     if (isOwn(leg)) continue;
+    const asked = rules.filter((rule) => isAsked(rule, transaction, leg));
+    if (asked.length === 0) continue;
     for (const side of sidesOf(leg, transaction, windows)) {
-      for (const rule of rules) {
-        if (!rule.spec.isEnabled || !counts(transaction, rule)) continue;
-        if (!isFor(rule, leg.currency)) continue;
+      for (const rule of asked) {
         const explanation = look(side, rule);
         if (explanation !== undefined) findings.push(findingOf(rule, side, explanation));
       }
@@ -52,17 +53,23 @@ export function findingsOf(
   return findings;
 }
 
-/** The cycles that a transaction may close. */
+function isAsked(rule: Rule, transaction: Transaction, { currency }: Leg): boolean {
+  return rule.spec.isEnabled && counts(transaction, rule) && isFor(rule, currency);
+}
+
+/** The cycles that a transaction may close: most are too small for any. */
 export function cyclesOf(transaction: Transaction, rules: readonly Rule[]): CycleSearch[] {
   if (transaction.initiatorId === '') return [];
   const searches: CycleSearch[] = [];
   for (const rule of rules) {
-    const { parameters, isEnabled } = rule.spec;
-    if (parameters.typology !== 'CYCLE' || !isEnabled) continue;
+    const { parameters } = rule.spec;
+    if (parameters.typology !== 'CYCLE') continue;
     for (const leg of transaction.legs) {
       const { ownerId } = leg.source;
       if (ownerId === '' || leg.destination.ownerId === '' || isOwn(leg)) continue;
-      if (isFor(rule, leg.currency)) searches.push({ leg, transaction, rule, ownerId, parameters });
+      if (leg.amountMinor < minorOf(parameters.amountMajorMin, leg.currency)) continue;
+      if (!isAsked(rule, transaction, leg)) continue;
+      searches.push({ leg, transaction, rule, ownerId, parameters });
     }
   }
   return searches;

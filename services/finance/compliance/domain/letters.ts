@@ -2,10 +2,10 @@
 
 /** A letter and what stands for it, as passports and OFAC write it. */
 const letters: Readonly<Record<string, string>> = {
-  ...table('абвгдезийклмнопрстуфхцчшщъыьэюя', [
-    ...'a b v g d e z i y k l m n o p r s t u f kh ts ch sh shch  y  e yu ya'.split(' '),
+  ...table('абвгдежзиклмнопрстуфхцчшщъыьэюя', [
+    ...'a b v g d e zh z i k l m n o p r s t u f kh ts ch sh shch  y  e yu ya'.split(' '),
   ]),
-  ...table('ёжіїєґўјљњћђџ', 'e zh i i e g u j lj nj c dj dz'.split(' ')),
+  ...table('ієґјљњћђџ', 'i e g j lj nj c dj dz'.split(' ')),
   ...table('αβγδεζηθικλμνξοπρσςτυφχψω', [
     ...'a v g d e z i th i k l m n x o p r s s t y f ch ps o'.split(' '),
   ]),

@@ -76,24 +76,33 @@ function spelling(a: string, b: string): number {
   return 1 - (apart === 1 ? 0.6 : 1.6) / Math.max(a.length, b.length);
 }
 
+/** Longer than any part of a name; what is beyond it is not compared. */
+const lettersMax = 200;
+/** The rows of the table that `distance` fills, the present one and the two before: made once, for it is asked often. */
+const rows = [0, 1, 2].map(() => new Uint8Array(lettersMax + 1)) as [Row, Row, Row];
+
+type Row = Uint8Array;
+
 /** Letters to insert, remove, replace or swap with the next; more than `max` is answered as max + 1. */
 export function distance(a: string, b: string, max: number): number {
-  let before: number[] = [];
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const isSame = a[i - 1] === b[j - 1];
-      let least = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (isSame ? 0 : 1));
+  let [before, row, next] = rows;
+  const width = Math.min(b.length, lettersMax);
+  for (let j = 0; j <= width; j += 1) row[j] = j;
+  for (let i = 1; i <= Math.min(a.length, lettersMax); i += 1) {
+    next[0] = i;
+    let least = i;
+    for (let j = 1; j <= width; j += 1) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
+      let value = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + cost);
       const isSwapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (isSwapped) least = Math.min(least, before[j - 2]! + 1);
-      next.push(least);
+      if (isSwapped) value = Math.min(value, before[j - 2]! + 1);
+      next[j] = value;
+      least = Math.min(least, value);
     }
-    before = row;
-    row = next;
-    if (Math.min(...row) > max) return max + 1;
+    if (least > max) return max + 1;
+    [before, row, next] = [row, next, before];
   }
-  return row[b.length]!;
+  return row[width]!;
 }
 
 function words(text: string): ReadonlySet<string> {

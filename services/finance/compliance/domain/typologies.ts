@@ -3,7 +3,7 @@ import { decimalsOf } from '#kit/currency.ts';
 import type { Leg, Transaction } from '../domain.ts';
 import { amountText, minorOf } from './amounts.ts';
 import type { ParametersOf, Rule, RuleTypology } from './rules.ts';
-import type { Movement } from './window.ts';
+import { type Movement, type MovementList, tagOf } from './window.ts';
 
 /** One side of one leg: an account of a customer, what it did lately, and what it is about to do. */
 export interface Side {
@@ -14,7 +14,7 @@ export interface Side {
   /** When the account was opened: milliseconds since the epoch. */
   readonly openedAt: number;
   /** What was posted, the oldest first. */
-  readonly movements: readonly Movement[];
+  readonly movements: MovementList;
 }
 
 /** What a typology found, in words with figures; undefined when it found nothing. */
@@ -113,10 +113,10 @@ function lookForAwakening(
   const { amountMinor, currency } = side.leg;
   if (amountMinor < minorOf(amountMajorMin, currency)) return undefined;
   const { movements, openedAt, transaction } = side;
-  const others = movements.filter(
-    ({ transactionId }) => transactionId !== transaction.transactionId,
-  );
-  const usedAt = others.at(-1)?.at ?? openedAt;
+  const tag = tagOf(transaction.transactionId);
+  let last = movements.length - 1;
+  while (last >= 0 && movements.at(last)!.transactionTag === tag) last -= 1;
+  const usedAt = movements.at(last)?.at ?? openedAt;
   const days = Math.floor((transaction.at - usedAt) / dayMs);
   if (days < dormantDays) return undefined;
   return `${amountText(amountMinor, currency)} ${currency} after ${days} days without a movement`;
@@ -138,12 +138,14 @@ export function recent(
   rule: Rule,
   windowMs: number,
 ): Movement[] {
+  const since = transaction.at - windowMs;
+  const tag = tagOf(transaction.transactionId);
   const found: Movement[] = [];
   for (let i = movements.length - 1; i >= 0; i -= 1) {
-    const movement = movements[i]!;
-    if (movement.at <= transaction.at - windowMs) break;
+    const movement = movements.at(i)!;
+    if (movement.at <= since) break;
     if (movement.isOwn || movement.isByService || !counts(movement, rule)) continue;
-    if (movement.transactionId !== transaction.transactionId) found.push(movement);
+    if (movement.transactionTag !== tag) found.push(movement);
   }
   return found;
 }

@@ -13,21 +13,32 @@ export interface Movement {
   /** A service of the mesh did it by itself. */
   readonly isByService: boolean;
   readonly counterpartyId: string;
-  readonly transactionId: string;
+  /** By which a transaction knows its own movements, see tagOf. */
+  readonly transactionTag: number;
 }
 
-// A movement: 6 bytes of time, 1 of flags, 8 of amount, 16 of each id.
+/** Movements, the oldest first: an array, or bytes of which nothing is read before it is asked for. */
+export interface MovementList {
+  readonly length: number;
+  at(i: number): Movement | undefined;
+}
+
+/** 48 bits of the id of a transaction, which are made by chance or of a hash: enough among a few dozen. */
+export function tagOf(transactionId: string): number {
+  return Number.parseInt(transactionId.slice(-12), 16);
+}
+
+// A movement: 6 bytes of time, 1 of flags, 8 of amount, 16 of the counterparty, 6 of the tag.
 const amountAt = 7;
 const counterpartyAt = 15;
-const transactionAt = 31;
-const movementBytes = 47;
+const tagAt = 31;
+const movementBytes = 37;
 
 const types: readonly TransactionType[] = ['TRANSFER', 'DEPOSIT', 'WITHDRAWAL', 'PAYMENT'];
 const incomingFlag = 4;
 const ownFlag = 8;
 const serviceFlag = 16;
 
-/** A movement that is read from the bytes when it is asked for: a check looks at few fields of few. */
 class StoredMovement implements Movement {
   readonly #bytes: Buffer;
   readonly #start: number;
@@ -58,35 +69,40 @@ class StoredMovement implements Movement {
   get counterpartyId(): string {
     return idAt(this.#bytes, this.#start + counterpartyAt);
   }
-  get transactionId(): string {
-    return idAt(this.#bytes, this.#start + transactionAt);
+  get transactionTag(): number {
+    return this.#bytes.readUIntBE(this.#start + tagAt, 6);
   }
   get #flags(): number {
     return this.#bytes[this.#start + 6]!;
   }
 }
 
-/** Movements as they were stored, the oldest first. */
-export function readMovements(bytes: Buffer): Movement[] {
-  const movements: Movement[] = [];
-  for (let start = 0; start + movementBytes <= bytes.length; start += movementBytes) {
-    movements.push(new StoredMovement(bytes, start));
-  }
-  return movements;
+/** Movements as they were written. A check looks at few fields of few of them. */
+export function readMovements(bytes: Buffer): MovementList {
+  const length = Math.floor(bytes.length / movementBytes);
+  return {
+    length,
+    at: (i) => (i < 0 || i >= length ? undefined : new StoredMovement(bytes, i * movementBytes)),
+  };
 }
 
 /** As readMovements reads them. */
-export function writeMovements(movements: readonly Movement[]): Buffer {
+export function writeMovements(movements: MovementList): Buffer {
   const bytes = Buffer.alloc(movements.length * movementBytes);
-  movements.forEach((movement, i) => {
+  arrayOf(movements).forEach((movement, i) => {
     const start = i * movementBytes;
     bytes.writeUIntBE(movement.at, start, 6);
     bytes[start + 6] = flagsOf(movement);
     bytes.writeBigInt64BE(movement.amountMinor, start + amountAt);
     bytes.write(movement.counterpartyId.replaceAll('-', ''), start + counterpartyAt, 'hex');
-    bytes.write(movement.transactionId.replaceAll('-', ''), start + transactionAt, 'hex');
+    bytes.writeUIntBE(movement.transactionTag, start + tagAt, 6);
   });
   return bytes;
+}
+
+/** All movements of a list. */
+export function arrayOf(movements: MovementList): Movement[] {
+  return Array.from({ length: movements.length }, (_, i) => movements.at(i)!);
 }
 
 function flagsOf(movement: Movement): number {
@@ -104,12 +120,13 @@ function idAt(bytes: Buffer, start: number): string {
 }
 
 /**
- * Adds a movement, in the order of time: events may come late. One that is there already changes nothing. When there is
- * no more room, of the older half the smallest is left out, so that nobody clears their past with many small transfers.
+ * Adds a movement, in the order of time: events may come late. One that is there already changes nothing, and the list is
+ * answered as it was. When there is no more room, of the older half the smallest is left out, so that nobody clears their
+ * past with many small transfers.
  */
-export function addMovement(movements: readonly Movement[], added: Movement): readonly Movement[] {
-  if (movements.some((known) => isSame(known, added))) return movements;
-  const next = [...movements];
+export function addMovement(movements: MovementList, added: Movement): MovementList {
+  const next = arrayOf(movements);
+  if (next.some((known) => isSame(known, added))) return movements;
   const later = next.findIndex(({ at }) => at > added.at);
   next.splice(later === -1 ? next.length : later, 0, added);
   if (next.length > limits.movementsMax) next.splice(smallestOfOlderHalf(next), 1);
@@ -119,9 +136,9 @@ export function addMovement(movements: readonly Movement[], added: Movement): re
 /** A transaction may move several amounts between two accounts; each counts once. */
 function isSame(one: Movement, other: Movement): boolean {
   return (
-    one.amountMinor === other.amountMinor &&
+    one.transactionTag === other.transactionTag &&
     one.isIncoming === other.isIncoming &&
-    one.transactionId === other.transactionId &&
+    one.amountMinor === other.amountMinor &&
     one.counterpartyId === other.counterpartyId
   );
 }

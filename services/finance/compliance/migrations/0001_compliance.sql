@@ -13,7 +13,7 @@ create table account_window (
   account_id uuid primary key,
   owner_id uuid not null,
   opened_at timestamptz not null,
-  -- 47 bytes each, the oldest first; see domain/window.ts
+  -- 37 bytes each, the oldest first; see domain/window.ts
   movements bytea not null default '',
   created_at timestamptz not null default now()
 ) with (fillfactor = 50);

@@ -36,7 +36,7 @@ export interface CheckStore {
 type Row =
   | { kind: 'version'; id: null; text: string; at: null; bytes: null }
   | { kind: 'window'; id: string; text: string; at: Date; bytes: Buffer }
-  | { kind: 'match' | 'block'; id: string; text: string; at: null; bytes: null }
+  | { kind: 'standing'; id: string; text: string; at: null; bytes: null }
   | { kind: 'decision'; id: string; text: string; at: Date; bytes: Buffer };
 
 type RowOfKind<Kind extends Row['kind']> = Extract<Row, { kind: Kind }>;
@@ -59,10 +59,12 @@ export function createCheckStore({ sql }: Database): CheckStore {
         from rule_set order by version desc limit 1)
         union all select 'window', account_id, owner_id::text, opened_at, movements
         from account_window where account_id = any(${accountIds as string[]}::uuid[])
-        union all select 'match', owner_id, match, null, null
-        from customer where owner_id = any(${ownerIds as string[]}::uuid[]) and match <> 'ALLOW'
-        union all select 'block', owner_id, case_id::text, null, null
-        from case_file where owner_id = any(${ownerIds as string[]}::uuid[]) and blocks_customer
+        union all select 'standing', o.owner_id, json_build_object('match', coalesce(match, 'ALLOW'),
+          'blockingCaseId', case_id)::text, null, null
+        from unnest(${ownerIds as string[]}::uuid[]) as o (owner_id)
+        left join customer c on c.owner_id = o.owner_id and match <> 'ALLOW'
+        left join case_file f on f.owner_id = o.owner_id and blocks_customer
+        where match is not null or case_id is not null
         union all select 'decision', transaction_id, json_build_object('decisionId', decision_id,
           'action', action, 'version', rule_set_version::text, 'findings', findings)::text,
           decided_at, content_hash
@@ -112,8 +114,6 @@ function toFacts(rows: readonly Row[]): CheckFacts {
   const windows = new Map<string, AccountWindow>();
   const standings = new Map<string, Standing>();
   const decisions = new Map<string, Decision>();
-  const standingOf = (ownerId: string) =>
-    standings.get(ownerId) ?? { match: 'ALLOW' as const, blockingCaseId: undefined };
   for (const row of rows) {
     switch (row.kind) {
       case 'version':
@@ -122,11 +122,8 @@ function toFacts(rows: readonly Row[]): CheckFacts {
       case 'window':
         windows.set(row.id, toWindow(row));
         break;
-      case 'match':
-        standings.set(row.id, { ...standingOf(row.id), match: row.text as Action });
-        break;
-      case 'block':
-        standings.set(row.id, { ...standingOf(row.id), blockingCaseId: row.text });
+      case 'standing':
+        standings.set(row.id, toStanding(row.text));
         break;
       case 'decision':
         decisions.set(row.id, toDecision(row));
@@ -138,6 +135,11 @@ function toFacts(rows: readonly Row[]): CheckFacts {
 function toWindow({ id, text, at, bytes }: RowOfKind<'window'>): AccountWindow {
   const movements = readMovements(bytes);
   return { accountId: id, ownerId: text, openedAt: at.getTime(), movements };
+}
+
+function toStanding(text: string): Standing {
+  const { match, blockingCaseId } = JSON.parse(text);
+  return { match, blockingCaseId: blockingCaseId ?? undefined };
 }
 
 function toDecision({ id, text, at, bytes }: RowOfKind<'decision'>): Decision {

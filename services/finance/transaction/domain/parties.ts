@@ -47,13 +47,14 @@ export function checkParties(
   legs.forEach((leg, i) => {
     const { sourceId, destinationId, currency } = leg;
     if (decimalsOf(currency) === undefined) throw new UnknownCurrency({ currency_code: currency });
-    if (sourceId === destinationId) throw new SameAccount({ account_id: sourceId });
     const [source, destination] = [find(sourceId), find(destinationId)];
     const goesOut = type === 'WITHDRAWAL' && i === 0;
     const { mayUseAnyAccount, userId } = initiator;
     if (source === undefined || !(mayUseAnyAccount || source.ownerId === userId)) {
       throw new AccountNotFound({ account_id: sourceId });
     }
+    // Behind what only says that there is no such account: nobody learns by it which there are.
+    if (sourceId === destinationId) throw new SameAccount({ account_id: sourceId });
     const isOpenToPeople = destination?.ownerId !== undefined || goesOut;
     if (destination === undefined || !(mayUseAnyAccount || isOpenToPeople)) {
       throw new AccountNotFound({ account_id: destinationId });
