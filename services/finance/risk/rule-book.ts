@@ -1,7 +1,8 @@
 import { createRecent } from '#kit/recent.ts';
 import { readCondition } from './condition.ts';
-import { compileCondition, type Evaluate } from './domain/compile.ts';
+import { compileCondition } from './domain/compile.ts';
 import type { ReadyRule, ReadyRuleSet } from './domain/decide.ts';
+import type { Evaluate } from './domain/term.ts';
 import { limits, type Rule, RuleInvalid, type RuleSet, RuleSetNotFound } from './domain.ts';
 import type { RuleSetStore } from './store/rule-sets.ts';
 
