@@ -5,7 +5,8 @@ import { TransactionType, VerdictAction } from '#gen/finance/transaction/v1/verd
 import { uuidv7 } from '#kit/ids.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
 import { createProbe, riskOf } from '#services/finance/risk/testing.ts';
-import { brokenInvariants, eur, ledgerOf } from '#services/finance/transaction/testing.ts';
+import { brokenInvariants } from '#services/finance/transaction/invariants.ts';
+import { eur, ledgerOf } from '#services/finance/transaction/testing.ts';
 import { startNetwork } from '#services/testing.ts';
 
 let network: Network;
@@ -109,9 +110,20 @@ test('a limit that is set at run time holds for the very next transfer, and for 
   await risk.deleteRule(rule.ruleId);
 });
 
+test('what was checked and never came to the ledger is given back, and what waits there is not', async () => {
+  const payer = await customer(5_000_000n);
+  await pay(payer, 1_000_001n);
+  await risk.check({ source: payer.source, owner: payer.owner, amountMinor: 5n });
+  expect(await counted(payer)).toEqual({ count: 2n, sum: 1_000_006n });
+  network.clock.advance({ minutes: 11 });
+  expect(await counted(payer)).toEqual({ count: 1n, sum: 1_000_001n });
+  network.clock.advance({ days: 40 });
+  expect(await counted(payer)).toEqual({ count: 0n, sum: 0n });
+});
+
 test('after all of it the books are right, and every decision can be made again', async () => {
   await network.settle();
-  expect(await brokenInvariants(network)).toEqual([]);
+  expect(await brokenInvariants(network.sql)).toEqual([]);
   const { examinedCount, differentCount } = await risk.staff.backtestRules({}, risk);
   expect(examinedCount).toBeGreaterThan(40);
   expect(differentCount).toBe(0);
