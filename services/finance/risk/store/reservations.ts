@@ -32,7 +32,7 @@ export function createReservationStore(database: Database): ReservationStore {
       if (reservations.length === 0) return;
       const statement = tx`
         insert into reservation (decision_id, claims, divisible_minor, due_at)
-        select decision_id, claims, divisible_minor, to_timestamp(due_ms / 1000.0)
+        select decision_id, claims, divisible_minor, to_timestamp(due_ms / 1000::float8)
         from unnest(
           ${reservations.map((r) => r.decisionId)}::uuid[],
           ${reservations.map((r) => claimsToText(r))}::text[],
