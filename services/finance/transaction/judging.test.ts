@@ -147,6 +147,12 @@ describe('without a clear answer nothing moves', () => {
     },
   );
 
+  test('but a denial that was given long ago still counts', async () => {
+    const expireTime = { seconds: 1n };
+    bank.compliance.decide = () => ({ action: VerdictAction.DENY, expireTime });
+    await expect(transfer(5n)).rejects.toMatchObject({ reason: 'TRANSACTION_DENIED' });
+  });
+
   test('an action that nobody knows counts as DENY', async () => {
     bank.compliance.decide = () => ({ action: 9 as VerdictAction });
     await expect(transfer(5n)).rejects.toMatchObject({ reason: 'TRANSACTION_DENIED' });

@@ -19,6 +19,7 @@ import { uuidv7 } from '#kit/ids.ts';
 import { batchResults } from '#kit/load/batch.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
+import { registrationOf } from '#services/registry.ts';
 import { startNetwork } from '#services/testing.ts';
 import { transaction } from './service.ts';
 
@@ -87,12 +88,19 @@ export interface Bank {
   stop(): Promise<void>;
 }
 
-/** With `joins` it is a second process of that bank, with the same judges. */
-export async function startBank({ joins }: { joins?: Bank } = {}): Promise<Bank> {
+/** With `joins` it is a second process of that bank, with the same judges. `services` run besides. */
+export async function startBank({
+  joins,
+  services = [],
+}: {
+  joins?: Bank;
+  services?: readonly string[];
+} = {}): Promise<Bank> {
   const risk = joins?.risk ?? createJudge('finance.risk', RiskService);
   const compliance = joins?.compliance ?? createJudge('finance.compliance', ComplianceService);
-  const network = await startNetwork([], {
-    modules: [risk.module, compliance.module, transaction],
+  const others = await Promise.all(services.map((name) => registrationOf(name).load()));
+  const network = await startNetwork(services, {
+    modules: [risk.module, compliance.module, transaction, ...others],
     ...(joins && { joins: joins.network }),
   });
   const ledger = ledgerOf(network, await network.person({ roles: ['staff'] }));
