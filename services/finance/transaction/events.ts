@@ -16,8 +16,8 @@ export function transactionsChanged(
       const { sourceId, destinationId } = each.legs[0]!;
       return {
         ...transactionToProto(each, 'services'),
-        sourceOwnerId: ownerOf(sourceId),
-        destinationOwnerId: ownerOf(destinationId),
+        sourceOwnerId: ownerOf(sourceId) ?? '',
+        destinationOwnerId: ownerOf(destinationId) ?? '',
       };
     }),
   });
