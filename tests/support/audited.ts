@@ -9,7 +9,7 @@ import { OpsService } from '#gen/platform/ops/v1/ops_pb.ts';
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { Role, UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { entriesMade, publishAll } from '#services/platform/audit/testing.ts';
+import { madeOf, publishAll } from '#services/platform/audit/testing.ts';
 import { addressOf } from './account.ts';
 import type { Stranger, World } from './world.ts';
 
@@ -132,7 +132,7 @@ function deedsOfStaff({ network, staff, newcomer }: World): Record<string, () =>
     },
     'dead_letter.replay': async () => {
       const { database } = network.service('platform.audit');
-      const strange = entriesMade('strange', 1, { secret: 'a secret that nobody else has: xxxx' });
+      const strange = madeOf('strange', 1, { secret: 'a secret that nobody else has: xxxx' });
       await publishAll(database, [strange]);
       await network.settle();
       const ops = network.client(OpsService, 'platform.audit');
