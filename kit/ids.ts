@@ -1,4 +1,4 @@
-import { hash, randomFillSync } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 // Random bytes are drawn 4 KB at a time: one system call for 512 ids instead of one each.
 const pool = new Uint8Array(4096);
@@ -42,24 +42,6 @@ export function uuidv7(nowMs: number = Date.now()): string {
   const variant = hex[0x80 | (pool[at]! & 0x3f)]!;
   const node = random(2) + random(3) + random(4) + random(5) + random(6) + random(7);
   return `${prefix}${counter}-${variant}${random(1)}-${node}`;
-}
-
-/**
- * A UUID that is a function of its parts: the request_id of a step that a saga may repeat. Version 8 (RFC 9562,
- * section 5.8): the first 122 bits of the SHA-256 of the parts.
- */
-export function uuidOf(...parts: string[]): string {
-  const bytes = hash('sha256', parts.join('\n'), 'buffer').subarray(0, 16);
-  bytes[6] = 0x80 | (bytes[6]! & 0x0f);
-  bytes[8] = 0x80 | (bytes[8]! & 0x3f);
-  const text = bytes.toString('hex');
-  return [
-    text.slice(0, 8),
-    text.slice(8, 12),
-    text.slice(12, 16),
-    text.slice(16, 20),
-    text.slice(20),
-  ].join('-');
 }
 
 const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

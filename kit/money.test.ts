@@ -9,6 +9,7 @@ describe('moneyText', () => {
     [0n, 'USD', 'en', '$0.00'],
     [1_999n, 'JPY', 'en', '¥1,999'],
     [1_999n, 'KWD', 'en', 'KWD\u00a01.999'],
+    [1_999n, 'IQD', 'en', 'IQD\u00a01.999'],
     [1_999n, 'CNY', 'zh', '¥19.99'],
     [1_999n, 'EUR', 'de', '19,99\u00a0€'],
   ])('writes %i of %s in %s as %s', (amountMinor, currencyCode, locale, written) => {

@@ -96,6 +96,36 @@ export const registry: readonly Registration[] = [
     load: async () => (await import('./finance/payment/service.ts')).payment,
   },
   {
+    name: 'finance.transaction',
+    port: 23,
+    contracts: async () => [
+      (await import('#gen/finance/transaction/v1/transaction_pb.ts')).TransactionService,
+    ],
+    calls: ['finance.risk', 'finance.compliance'],
+    load: async () => (await import('./finance/transaction/service.ts')).transaction,
+  },
+  {
+    name: 'finance.risk',
+    port: 24,
+    contracts: async () => [(await import('#gen/finance/risk/v1/risk_pb.ts')).RiskService],
+    calls: ['finance.transaction'],
+    load: async () => (await import('./finance/risk/service.ts')).risk,
+  },
+  {
+    name: 'finance.compliance',
+    port: 25,
+    contracts: async () => [
+      (await import('#gen/finance/compliance/v1/compliance_pb.ts')).ComplianceService,
+    ],
+    calls: [],
+    settings: {
+      // sdn.csv of OFAC's, with alt.csv beside it; empty stands for an invented list.
+      SANCTIONS_LIST: '',
+      SCREENING_SECRET: undefined,
+    },
+    load: async () => (await import('./finance/compliance/service.ts')).compliance,
+  },
+  {
     name: 'platform.audit',
     port: 7,
     contracts: async () => [(await import('#gen/platform/audit/v1/audit_pb.ts')).AuditService],

@@ -1,5 +1,11 @@
 /** What the contract says of a method's entry in the audit log, in the form in which entries are made. */
-import type { DescField, DescMessage, DescMethod, Message } from '@bufbuild/protobuf';
+import {
+  type DescField,
+  type DescMessage,
+  type DescMethod,
+  type Message,
+  ScalarType,
+} from '@bufbuild/protobuf';
 import type { Audit } from '#gen/platform/policy/v1/policy_pb.ts';
 
 /** How the entry of a successful call is made. */
@@ -72,9 +78,10 @@ function stepsTo(
   throw new AuditInvalid(method, `is audited by "${path}", which leads to no text of it`);
 }
 
-const textType = 9;
+/** Text, and whole numbers as of versions: in the entry they are text. */
+const idTypes = new Set<ScalarType | undefined>([ScalarType.STRING, ScalarType.INT64]);
 
 function isText(field: DescField): boolean {
-  const isOne = field.fieldKind === 'scalar' && field.scalar === textType;
-  return isOne || (field.fieldKind === 'list' && field.scalar === textType);
+  const isOne = field.fieldKind === 'scalar' && idTypes.has(field.scalar);
+  return isOne || (field.fieldKind === 'list' && idTypes.has(field.scalar));
 }

@@ -163,3 +163,11 @@ export const traceExportFailures = new Counter({
   help: 'Batches of spans that the collector did not take; they are dropped.',
   registers: [registry],
 });
+
+/** Data that a service reads from files which others bring: 1 while those that are there cannot be taken. */
+export const referenceDataFault = new Gauge({
+  name: 'reference_data_fault',
+  help: '1 while a newer file of reference data cannot be read and an older one is used.',
+  labelNames: ['service', 'data'] as const,
+  registers: [registry],
+});

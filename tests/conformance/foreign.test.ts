@@ -40,7 +40,7 @@ beforeAll(async () => {
   bystander = await world.newcomer();
   ask = createAsker(world.network);
   const positions = await readPositions(ask, owner);
-  names = namesOf(owner, (field) => positions.get(field));
+  names = namesOf(owner, (field) => positions.get(field)?.token);
 });
 afterAll(() => world.stop());
 

@@ -75,13 +75,17 @@ describe('a request that breaks a rule', () => {
  */
 const beginners = new Set([
   'AuthorizePayment',
+  'BatchCheckTransactions',
   'BatchProcessPayments',
+  'CheckTransaction',
   'EraseSubject',
   'LogAction',
   'ProcessPayment',
   'ReleaseStock',
   'RotateSigningKey',
+  'ScreenCustomer',
   'SetStock',
+  'UpdateRuleSet',
   'VoidPayment',
 ]);
 

@@ -24,10 +24,11 @@ const madeUp = ['', "'", 'x', '-1', '9'.repeat(30), '\u0000', uuidv7().slice(1)]
 test.each(positionFields)('$title: one that somebody made up is refused', async (one) => {
   const { subject, field } = one;
   // Of the right list, and at no place of it.
-  const [query] = JSON.parse(Buffer.from(positions.get(field)!, 'base64url').toString());
+  const { token: made, query: asked } = positions.get(field)!;
+  const [query] = JSON.parse(Buffer.from(made, 'base64url').toString());
   for (const position of madeUp) {
     const token = Buffer.from(JSON.stringify([query, position])).toString('base64url');
-    const { refusal } = await ask(subject, owner, { [field.localName]: token });
+    const { refusal } = await ask(subject, owner, { ...asked, [field.localName]: token });
     expect(refusal?.reason, position).toBe('INVALID_PAGE_TOKEN');
   }
 });

@@ -4,10 +4,15 @@ import { runTool, UsageError } from '../tool.ts';
 import { type Benchmark, meets, rounded } from './benchmark.ts';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  ledger: async () => (await import('./ledger.ts')).ledger,
+  checks: async () => (await import('./checks.ts')).checks,
   memory: async () => (await import('./memory.ts')).memory,
   orders: async () => (await import('./orders.ts')).orders,
+  transfer: async () => (await import('./transfer.ts')).transfer,
   rpc: async () => (await import('./rpc.ts')).rpc,
   reserve: async () => (await import('./reserve.ts')).reserve,
+  rules: async () => (await import('./rules.ts')).rules,
+  sanctions: async () => (await import('./sanctions.ts')).sanctions,
 };
 
 const options = { seconds: { type: 'string', default: '10' } } as const;

@@ -79,15 +79,14 @@ function faultsOf(method: DescMethod, names: ReadonlySet<string>): string[] {
 const plannedServices = new Set([
   'finance.account',
   'finance.compliance',
-  'finance.risk',
   'platform.audit',
   'platform.recommendation',
   'platform.search',
   'social.profile',
 ]);
 
-/** A provider's event has an id of its own, inside the signed payload. */
-const ownIds = new Set(['HandleProviderEvent']);
+/** A provider's event has an id of its own, inside the signed payload; a check is known by its transaction. */
+const ownIds = new Set(['HandleProviderEvent', 'CheckTransaction', 'BatchCheckTransactions']);
 
 function isBatch({ input }: DescMethod): boolean {
   return input.fields.some(({ name, fieldKind }) => name === 'requests' && fieldKind === 'list');

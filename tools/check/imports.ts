@@ -13,6 +13,8 @@ interface Rule {
 
 /** Parts of the kit without I/O, clock or randomness: what a domain.ts may use. */
 export const purePartsOfKit: ReadonlySet<string> = new Set([
+  'kit/currency.ts',
+  'kit/derived-id.ts',
   'kit/errors.ts',
   'kit/limits.ts',
   'kit/mesh-errors.ts',

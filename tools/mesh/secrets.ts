@@ -10,6 +10,7 @@ export interface LocalSecrets {
   MESHWORK_AUDIT_SECRET: string;
   AUDIT_VAULT_SECRET: string;
   AUDIT_SIGNING_SECRET: string;
+  SCREENING_SECRET: string;
   /** The first member of the staff; with these, `npm start` puts the demo shop up. */
   BOOTSTRAP_STAFF_EMAIL: string;
   BOOTSTRAP_STAFF_PASSWORD: string;
@@ -28,6 +29,7 @@ export function localSecrets(dataDir: string): LocalSecrets {
     MESHWORK_AUDIT_SECRET: makeSecret(),
     AUDIT_VAULT_SECRET: makeSecret(),
     AUDIT_SIGNING_SECRET: makeSecret(),
+    SCREENING_SECRET: makeSecret(),
     BOOTSTRAP_STAFF_EMAIL: 'staff@meshwork.example',
     BOOTSTRAP_STAFF_PASSWORD: randomBytes(18).toString('base64url'),
     ...known,

@@ -5,8 +5,9 @@ import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
+import { uuidOf } from '#kit/derived-id.ts';
 import { RpcError } from '#kit/errors.ts';
-import { uuidOf, uuidv7 } from '#kit/ids.ts';
+import { uuidv7 } from '#kit/ids.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { demoProducts, scarceSku, scarceUnits, skusOf, unitsPerSku } from './catalogue.ts';
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
-import { uuidOf } from '#kit/ids.ts';
+import { uuidOf } from '#kit/derived-id.ts';
 import { demoCategory } from '../demo/shop.ts';
 import { operator } from '../mesh/authority.ts';
 import type { Mesh } from '../mesh/mesh.ts';

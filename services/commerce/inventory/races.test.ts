@@ -2,10 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ReservationState } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { tally, times } from '#kit/testing/crowd.ts';
+import { killTransactions } from '#kit/testing/deaths.ts';
 import { meetAt, meetInCrowd } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
-import { killTransactions, newSku, reserveRequest, stockOf } from './testing.ts';
+import { newSku, reserveRequest, stockOf } from './testing.ts';
 
 let network: Network;
 let second: Network;
@@ -35,22 +37,9 @@ async function stocked(onHand: bigint): Promise<string> {
 
 const atCommit = () => ({ point: 'commerce.inventory.before-commit', sql: network.sql });
 
-function times<Result>(count: number, work: (i: number) => Promise<Result>) {
-  return Promise.allSettled(Array.from({ length: count }, (_, i) => work(i)));
-}
-
 /** From so many down to nothing. */
 function countdown(from: number): bigint[] {
   return Array.from({ length: from + 1 }, (_, i) => BigInt(from - i));
-}
-
-function tally(results: PromiseSettledResult<unknown>[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const result of results) {
-    const outcome = result.status === 'fulfilled' ? 'done' : result.reason.reason;
-    counts[outcome] = (counts[outcome] ?? 0) + 1;
-  }
-  return counts;
 }
 
 describe('two processes', () => {
@@ -187,7 +176,7 @@ describe('a process that dies', () => {
     const request = reserveRequest(sku, 3n);
     disarm = armDebugPoint('commerce.inventory.before-commit', () => {
       disarm();
-      return killTransactions(network);
+      return killTransactions(network.sql, 'commerce.inventory');
     });
     await expect(at(0).order.reserveStock(request)).rejects.toMatchObject({ code: 'aborted' });
     expect(await at(1).read(sku)).toEqual({ onHand: 10n, reserved: 0n, available: 10n });
@@ -202,7 +191,7 @@ describe('a process that dies', () => {
     const requestId = uuidv7();
     disarm = armDebugPoint('commerce.inventory.before-commit', () => {
       disarm();
-      return killTransactions(network);
+      return killTransactions(network.sql, 'commerce.inventory');
     });
     await expect(at(0).adjust(sku, -4n, requestId)).rejects.toMatchObject({ code: 'aborted' });
     expect((await at(1).movements(sku)).movements).toHaveLength(1);
@@ -220,7 +209,7 @@ describe('a process that dies', () => {
     disarm = armDebugPoint('commerce.inventory.before-expiry', async () => {
       deaths += 1;
       disarm();
-      await killTransactions(network);
+      await killTransactions(network.sql, 'commerce.inventory');
     });
     network.clock.advance({ seconds: 61 });
     await expect.poll(() => deaths).toBe(1);

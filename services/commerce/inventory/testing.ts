@@ -33,11 +33,3 @@ export function stockOf(network: Network, staff: Person) {
     },
   };
 }
-
-/** Breaks the connections that are in the middle of a transaction, as the death of a process does. */
-export async function killTransactions(network: Network): Promise<void> {
-  await network.sql`
-    select pg_terminate_backend(pid, 5000) from pg_stat_activity
-    where datname = current_database() and application_name = 'commerce_inventory'
-      and state like 'idle in transaction%'`;
-}

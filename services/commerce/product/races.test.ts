@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Product, ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { killTransactions } from '#kit/testing/deaths.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { contentOf, newSku, staffOf, variantOf } from './testing.ts';
@@ -43,13 +44,10 @@ function reasonsOf(results: PromiseSettledResult<unknown>[]): string[] {
   return results.flatMap((result) => (result.status === 'rejected' ? [result.reason.reason] : []));
 }
 
-/** Breaks the connections that are in the middle of a transaction, as the death of a process does. */
-async function killTransactions(): Promise<void> {
+/** What the next transaction meets at its debug point. */
+function die(): Promise<void> {
   disarm();
-  await network.sql`
-    select pg_terminate_backend(pid) from pg_stat_activity
-    where datname = current_database() and application_name = 'commerce_product'
-      and state = 'idle in transaction'`;
+  return killTransactions(network.sql, 'commerce.product');
 }
 
 describe('two editors', () => {
@@ -161,7 +159,7 @@ describe('the same request', () => {
 
 describe('a process that dies', () => {
   test('before the commit has written nothing, and the same request then does it', async () => {
-    disarm = armDebugPoint('commerce.product.before-commit', killTransactions);
+    disarm = armDebugPoint('commerce.product.before-commit', die);
     const requestId = uuidv7();
     const sku = newSku();
     const content = contentOf({ variants: [variantOf(sku)] });

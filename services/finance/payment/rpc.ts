@@ -14,8 +14,9 @@ import {
 } from '#gen/finance/payment/v1/payment_pb.ts';
 import type { Clock } from '#kit/clock.ts';
 import { type RequestKey, requestKey } from '#kit/db/request-key.ts';
+import { uuidOf } from '#kit/derived-id.ts';
 import { isStaff } from '#kit/identity/caller.ts';
-import { uuidOf, uuidv7 } from '#kit/ids.ts';
+import { uuidv7 } from '#kit/ids.ts';
 import { batchResults } from '#kit/load/batch.ts';
 import type { Coalescer } from '#kit/load/coalesce.ts';
 import type { Call } from '#kit/rpc/server/call.ts';

@@ -12,6 +12,9 @@ const naming = /^(.+_id|page_token|cursor|email|payload|signature)$/;
 const ownerless: Record<string, string> = {
   product_id: 'the catalogue is open to everybody',
   event_id: 'an event that was given up is for staff, who see them all',
+  rule_id: 'rules of the bank are for staff, who see them all',
+  case_id: 'and so are the cases of its analysts',
+  assignee_id: 'and who works on them',
   entry_id: 'an entry of the audit log is for staff, who see them all',
   resource_id: 'a filter of the audit log, which is for staff',
   subject_id: 'a person of whom only services say something to the audit log',

@@ -107,7 +107,8 @@ function badItems(field: DescField, rules: FieldRules | undefined): BadValue[] {
   if (field.enum) return [bad('undefined', 9_999, rules?.type.case === 'enum')];
   if (field.scalar === ScalarType.STRING) return badTexts(field.name, rules, bad);
   if (rules?.type.case === 'bytes') {
-    return [bad('oversized', Buffer.alloc(Number(rules.type.value.maxLen) + 1))];
+    const { len, maxLen } = rules.type.value;
+    return [bad('oversized', Buffer.alloc(Number(len || maxLen) + 1))];
   }
   return badNumbers(field, rules, bad);
 }

@@ -58,7 +58,7 @@ export function goodItem(field: DescField, rules: FieldRules | undefined): unkno
     case ScalarType.STRING:
       return goodText(rules);
     case ScalarType.BYTES:
-      return Buffer.from('{}');
+      return goodBytes(rules);
     case ScalarType.BOOL:
       return true;
     case ScalarType.INT64:
@@ -67,6 +67,12 @@ export function goodItem(field: DescField, rules: FieldRules | undefined): unkno
     default:
       return 1;
   }
+}
+
+/** As many as the contract says, where it does. */
+function goodBytes(rules: FieldRules | undefined): Uint8Array {
+  const length = rules?.type.case === 'bytes' ? rules.type.value.len : 0n;
+  return length === 0n ? Buffer.from('{}') : Buffer.alloc(Number(length), 1);
 }
 
 /** Something that a mask may name: what its rule lists, else a field beside it. */

@@ -80,7 +80,7 @@ function nameFor({ name }: DescField, names: readonly Name[], chosen: Chosen) {
   return chosen === false ? undefined : names[chosen[1] % names.length]![chosen[0]];
 }
 
-/** A copy in which each text, also of the messages inside, is what `write` makes of it. Pages and times are the last. */
+/** A copy in which each text, also of the messages inside, is what `write` makes of it. Pages are the largest, periods the longest. */
 function rewrite(
   schema: DescMessage,
   message: Init,
@@ -90,6 +90,7 @@ function rewrite(
   if (schema.typeName.startsWith('google.protobuf.')) return message;
   const valueOf = (field: DescField, value: unknown) => {
     if (field.name === 'page_size') return largestPage(field);
+    if (field.name === 'start_time') return { seconds: 0n };
     if (field.message === undefined) return isText(field) ? write(field, value) : value;
     const inner = (one: unknown) => rewrite(field.message!, one as Init, write);
     if (field.fieldKind === 'list') return (value as unknown[]).map(inner);

@@ -1,0 +1,13 @@
+import type { Sql } from 'postgres';
+import { schemaOf } from '../service.ts';
+
+/**
+ * Breaks the connections of a service that are in the middle of a transaction, as the death of its process does. `sql` is a
+ * superuser's, on the database of the service.
+ */
+export async function killTransactions(sql: Sql, service: string): Promise<void> {
+  await sql`
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and application_name = ${schemaOf(service)}
+      and state like 'idle in transaction%'`;
+}

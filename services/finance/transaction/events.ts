@@ -1,0 +1,24 @@
+import { TransactionsChangedSchema } from '#gen/finance/transaction/v1/transaction_pb.ts';
+import { event, type OutgoingEvent } from '#kit/bus/event.ts';
+import type { Transaction } from './domain.ts';
+import { transactionToProto } from './proto.ts';
+
+/**
+ * Published with each commit that made or changed transactions: all of them, once. `ownerOf` knows whose an account is that
+ * takes part in them; undefined for one of the system.
+ */
+export function transactionsChanged(
+  transactions: readonly Transaction[],
+  ownerOf: (accountId: string) => string | undefined,
+): OutgoingEvent {
+  return event(TransactionsChangedSchema, transactions[0]!.transactionId, {
+    transactions: transactions.map((each) => {
+      const { sourceId, destinationId } = each.legs[0]!;
+      return {
+        ...transactionToProto(each, 'services'),
+        sourceOwnerId: ownerOf(sourceId) ?? '',
+        destinationOwnerId: ownerOf(destinationId) ?? '',
+      };
+    }),
+  });
+}

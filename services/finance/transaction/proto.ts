@@ -1,0 +1,138 @@
+/** Domain to proto and back. */
+import { create } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import {
+  Awaiting,
+  FailureReason,
+  LedgerAccountStatus,
+  LedgerAccountStatusSchema,
+  ReviewSchema,
+  type Transaction as TransactionMessage,
+  TransactionSchema,
+  TransactionStatus,
+} from '#gen/finance/transaction/v1/transaction_pb.ts';
+import {
+  AccountTypeSchema,
+  type AccountType as AccountTypeValue,
+  TransactionType,
+  TransactionTypeSchema,
+  VerdictAction,
+  VerdictSchema,
+} from '#gen/finance/transaction/v1/verdict_pb.ts';
+import {
+  type Account,
+  type AccountStatus,
+  type AccountType,
+  availableOf,
+  type Leg,
+  type Transaction,
+  type TransactionType as Type,
+  type Verdict,
+} from './domain.ts';
+import type { ListedEntry } from './store/reads.ts';
+
+/** Who reads it: its customers, services of the mesh, which also see who asked, or staff, who see why. */
+export type Reader = 'customer' | 'services' | 'staff';
+
+/** What customers see of transactions: the answer and the event of a change show the same one. */
+const shown = new WeakMap<Transaction, TransactionMessage>();
+
+export function transactionToProto(transaction: Transaction, reader: Reader): TransactionMessage {
+  let message = shown.get(transaction);
+  if (message === undefined) {
+    message = create(TransactionSchema, toMessage(transaction));
+    shown.set(transaction, message);
+  }
+  if (reader === 'customer') return message;
+  const initiatorId = transaction.initiatorId ?? '';
+  // Events are kept for days in many places: what people wrote stays here.
+  if (reader === 'services') return { ...message, initiatorId, reference: '' };
+  const { verdicts, reviews } = transaction;
+  return {
+    ...message,
+    initiatorId,
+    riskVerdict: verdicts && verdictToProto(verdicts.risk),
+    complianceVerdict: verdicts?.compliance && verdictToProto(verdicts.compliance),
+    reviews: reviews.map(({ createdAt, ...review }) =>
+      create(ReviewSchema, { ...review, createTime: timestampFromMs(createdAt) }),
+    ),
+  };
+}
+
+function toMessage(transaction: Transaction) {
+  const { awaits, legs, failure, expiresAt } = transaction;
+  const [first, ...further] = legs;
+  return {
+    transactionId: transaction.transactionId,
+    type: TransactionType[transaction.type],
+    status: TransactionStatus[transaction.status],
+    awaits: awaits && Awaiting[awaits],
+    sourceAccountId: first!.sourceId,
+    destinationAccountId: first!.destinationId,
+    amount: { currencyCode: first!.currency, amountMinor: first!.amountMinor },
+    furtherLegs: further.map(movementToProto),
+    capturedMinor: transaction.capturedMinor,
+    reference: transaction.reference,
+    reversesTransactionId: transaction.reversesId,
+    reversedByTransactionId: transaction.reversedById,
+    failureReason: failure && FailureReason[failure],
+    createTime: timestampFromMs(transaction.createdAt),
+    updateTime: timestampFromMs(transaction.updatedAt),
+    expireTime: expiresAt === undefined ? undefined : timestampFromMs(expiresAt),
+  };
+}
+
+function movementToProto({ sourceId, destinationId, amountMinor, currency }: Leg) {
+  return {
+    sourceAccountId: sourceId,
+    destinationAccountId: destinationId,
+    amount: { currencyCode: currency, amountMinor },
+  };
+}
+
+function verdictToProto(verdict: Verdict) {
+  const { decisionId, action, contentHash, ruleSetVersion, findings, expiresAt } = verdict;
+  return create(VerdictSchema, {
+    decisionId,
+    action: VerdictAction[action],
+    contentHash,
+    ruleSetVersion,
+    findings: findings.map((finding) => ({ ...finding, action: VerdictAction[finding.action] })),
+    expireTime: timestampFromMs(expiresAt),
+  });
+}
+
+export function balanceToProto(account: Account) {
+  return {
+    accountId: account.accountId,
+    currencyCode: account.currency,
+    postedMinor: account.posted,
+    heldMinor: account.held,
+    incomingMinor: account.incoming,
+    availableMinor: availableOf(account) ?? 0n,
+    creditLimitMinor: account.floor === undefined ? 0n : -account.floor,
+    status: LedgerAccountStatus[account.status],
+    sequence: account.sequence,
+    version: account.version,
+    updateTime: timestampFromMs(account.updatedAt),
+    ownerId: account.ownerId,
+  };
+}
+
+export function entryToProto(entry: ListedEntry) {
+  const { postedAt, type, ...rest } = entry;
+  return { ...rest, createTime: timestampFromMs(postedAt), type: TransactionType[type] };
+}
+
+/** The three take values that the contract defines: others were refused before. */
+export function transactionTypeOf(value: TransactionType): Type {
+  return TransactionTypeSchema.value[value]!.localName as Type;
+}
+
+export function accountTypeOf(value: AccountTypeValue): AccountType {
+  return AccountTypeSchema.value[value]!.localName as AccountType;
+}
+
+export function accountStatusOf(value: LedgerAccountStatus): AccountStatus {
+  return LedgerAccountStatusSchema.value[value]!.localName as AccountStatus;
+}

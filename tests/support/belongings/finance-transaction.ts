@@ -1,0 +1,44 @@
+import { TransactionType } from '#gen/finance/transaction/v1/verdict_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import { eur, ledgerOf } from '#services/finance/transaction/testing.ts';
+import type { MakeBelongings } from '../belongings.ts';
+
+/** Two accounts, what moved between them, and what is held. */
+export const belongings: MakeBelongings = async (shop, account) => {
+  const { id, headers, mark, quantity, requestId } = account;
+  const ledger = ledgerOf(shop.network, shop.staff);
+  const one = await ledger.open(id, 100_000n + quantity);
+  const two = await ledger.open(id);
+  const transfer = (request: string) =>
+    ledger.transfer(one, two, quantity, {
+      as: { headers },
+      reference: mark,
+      requestId: request,
+    });
+  const moved = (await transfer(requestId)).transaction!;
+  const another = (await transfer(uuidv7())).transaction!;
+  const { transaction: held } = await ledger.people.authorizeTransaction(
+    {
+      requestId,
+      type: TransactionType.TRANSFER,
+      sourceAccountId: one,
+      destinationAccountId: two,
+      amount: eur(quantity),
+      reference: mark,
+    },
+    { headers },
+  );
+  const accounts = [one, two];
+  return {
+    names: {
+      account_id: accounts,
+      source_account_id: accounts,
+      destination_account_id: accounts,
+      transaction_id: [moved, another, held!].map(({ transactionId }) => transactionId),
+      owner_id: [id],
+      initiator_id: [id],
+    },
+    traces: [`"${quantity}"`],
+    stir: async () => [(await transfer(uuidv7())).transaction!.transactionId],
+  };
+};
