@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file platform/audit/v1/made.proto.
  */
 export const file_platform_audit_v1_made: GenFile = /*@__PURE__*/
-  fileDesc("ChxwbGF0Zm9ybS9hdWRpdC92MS9tYWRlLnByb3RvEhFwbGF0Zm9ybS5hdWRpdC52MSIlCgtFbnRyaWVzTWFkZRIWCg5zZWFsZWRfZW50cmllcxgBIAEoDGIGcHJvdG8z");
+  fileDesc("ChxwbGF0Zm9ybS9hdWRpdC92MS9tYWRlLnByb3RvEhFwbGF0Zm9ybS5hdWRpdC52MSJICgtFbnRyaWVzTWFkZRIWCg5zZWFsZWRfZW50cmllcxgDIAEoDEoECAEQAkoECAIQA1IHZW50cmllc1IMc2VhbGVkX3BhcnRzYgZwcm90bzM");
 
 /**
  * EntriesMade is published by every service: what was done in one transaction and is audited. It is delivered at least
@@ -24,7 +24,7 @@ export type EntriesMade = Message<"platform.audit.v1.EntriesMade"> & {
    * under a secret that the processes of the mesh share, and bound to the id of the event. Nobody reads on the way what
    * people wrote, or where they came from.
    *
-   * @generated from field: bytes sealed_entries = 1;
+   * @generated from field: bytes sealed_entries = 3;
    */
   sealedEntries: Uint8Array;
 };
