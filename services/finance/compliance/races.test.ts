@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { CaseState, Typology } from '#gen/finance/compliance/v1/compliance_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { killTransactions } from '#kit/testing/deaths.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import { meetAt, meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
@@ -11,7 +12,6 @@ import {
   type Compliance,
   complianceOf,
   factsOf,
-  killTransactions,
   newAccount,
   openLedger,
   postedOf,
@@ -65,7 +65,7 @@ const at = (place: string) => ({ point: `finance.compliance.${place}`, sql: netw
 function dieAt(place: string): void {
   disarm = armDebugPoint(`finance.compliance.${place}`, () => {
     disarm();
-    return killTransactions(network);
+    return killTransactions(network.sql, 'finance.compliance');
   });
 }
 

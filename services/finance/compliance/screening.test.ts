@@ -24,6 +24,7 @@ import {
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { scrape } from '#kit/telemetry/metrics.ts';
+import { killTransactions } from '#kit/testing/deaths.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
@@ -32,7 +33,6 @@ import {
   type Compliance,
   complianceOf,
   DENY,
-  killTransactions,
   newAccount,
   openLedger,
   REVIEW,
@@ -275,7 +275,7 @@ test('a process that dies while it screens has kept nothing, and does it when it
   const request = { ownerId: uuidv7(), requestId: uuidv7() };
   disarm = armDebugPoint('finance.compliance.before-screening-commit', () => {
     disarm();
-    return killTransactions(network);
+    return killTransactions(network.sql, 'finance.compliance');
   });
   await expect(compliance.screen('Percy Ozymandias', request)).rejects.toMatchObject({
     code: 'aborted',
