@@ -1,17 +1,20 @@
 /** Accounts for this service's own tests: with the real ledger and audit log, and people and screening as a test says. */
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import {
+  AccountOpenedSchema,
   AccountService,
   type CreateAccountRequestSchema,
 } from '#gen/finance/account/v1/account_pb.ts';
 import {
   ComplianceService,
+  SanctionsListChangedSchema,
   type ScreenCustomerRequest,
 } from '#gen/finance/compliance/v1/compliance_pb.ts';
 import { RiskService } from '#gen/finance/risk/v1/risk_pb.ts';
 import { AccountType, TransactionType } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { AuditService } from '#gen/platform/audit/v1/audit_pb.ts';
 import { UserService, UserStatus } from '#gen/platform/user/v1/user_pb.ts';
+import { connectBus, toHeaders } from '#kit/bus/bus.ts';
 import { DomainError } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { ServiceModule } from '#kit/service.ts';
@@ -125,6 +128,40 @@ function bankOf(network: Network, staff: Person, surroundings: Surroundings) {
         amount: eur(amountMinor),
       }),
     stop: () => network.stop(),
+  };
+}
+
+/** The bus of a bank, on which a test hears what is published and is finance.compliance. Close it. */
+export async function openBus({ network }: Bank, natsUrl: string) {
+  // A network names its database and its part of the bus alike.
+  const namespace = new URL(network.databaseUrl).pathname.slice(1);
+  const bus = await connectBus({ url: natsUrl, namespace, name: 'test' });
+  const opened: string[] = [];
+  bus.listen(AccountOpenedSchema.typeName, (payload) =>
+    opened.push(fromBinary(AccountOpenedSchema, payload).accountId),
+  );
+  // Whatever is published after the server has answered is heard.
+  await bus.check();
+  return {
+    /** How often it was told that an account is open. */
+    async openingsOf(accountId: string): Promise<number> {
+      await network.settle();
+      // What the bus delivered before this answer has been heard.
+      await bus.check();
+      return opened.filter((id) => id === accountId).length;
+    },
+    /** Tells of a new sanctions list. */
+    async tellOfList(listVersion: string): Promise<void> {
+      const { typeName: type } = SanctionsListChangedSchema;
+      const message = create(SanctionsListChangedSchema, { listVersion });
+      const payload = toBinary(SanctionsListChangedSchema, message);
+      const event = { id: uuidv7(), type, key: listVersion, payload, createdAt: Date.now() };
+      await bus.js.publish(bus.subject(type), payload, {
+        headers: toHeaders({ ...event, traceparent: undefined }),
+        msgID: event.id,
+      });
+    },
+    close: () => bus.close(),
   };
 }
 
