@@ -6,7 +6,7 @@ import type { AccountRecord, Reading, Store } from './store.ts';
 /** Whom a call is for: whom it names, else who calls. Throws OwnerNotFound when a person names somebody else. */
 export function ownerFor(call: Call, named: string): string {
   const user = userOf(call);
-  const ownerId = named.toLowerCase() || user.id;
+  const ownerId = named || user.id;
   if (ownerId !== user.id && !isStaff(user)) throw new OwnerNotFound({ owner_id: ownerId });
   return ownerId;
 }
@@ -15,10 +15,9 @@ export function ownerFor(call: Call, named: string): string {
 export async function readVisible(
   { store, on }: { store: Store; on: Reading },
   call: Call,
-  named: string,
+  accountId: string,
 ): Promise<AccountRecord> {
   const user = userOf(call);
-  const accountId = named.toLowerCase();
   const found = await store.read(on, accountId);
   if (found === undefined || !(isStaff(user) || found.ownerId === user.id)) {
     throw new AccountNotFound({ account_id: accountId });

@@ -44,7 +44,7 @@ export function createEraseRpc(
 
   return {
     async eraseCustomer(request, call) {
-      const ownerId = request.ownerId.toLowerCase();
+      const { ownerId } = request;
       const closed = await closedOf(ownerId);
       const key = requestKey(call, request);
       const answer = await answerOnce<typeof EraseCustomerResponseSchema>(
