@@ -111,6 +111,8 @@ export const limits = {
   auditIdLengthMax: 200,
   /** Entries of one event together: below what an event may have by more than what is not counted. */
   auditEventBytesMax: 448 * 1024,
+  /** Entries of one event are compressed from so many bytes on: for fewer it takes longer than it saves. */
+  auditCompressBytesMin: 8 * 1024,
   userAgentLengthMax: 256,
 
   /** Outbox rows per relay round, and how often the relay looks when nobody woke it. */

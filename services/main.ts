@@ -1,6 +1,6 @@
 // Hosts the services named on the command line in one process: node services/main.ts commerce.order commerce.product
 
-import { createEntrySealer } from '#kit/audit/entries.ts';
+import { createEntrySealer } from '#kit/audit/made-entry.ts';
 import { systemClock } from '#kit/clock.ts';
 import { ConfigError, readConfig, readSettings } from '#kit/config.ts';
 import { MigrationFailed } from '#kit/db/migrate.ts';

@@ -162,7 +162,8 @@ describe('migrations', () => {
     writeFileSync(join(folder, '0001_first.sql'), 'create table first (id int)');
     const options = { url: testing.url, schema: 'testing_m', role: 'testing_m', folders: [folder] };
     const applied = await Promise.all([migrate(options), migrate(options), migrate(options)]);
-    expect(applied.flat().sort()).toEqual(['0001_first.sql', '0001_kit.sql']);
+    const kit = ['0001_kit.sql', '0002_outbox_storage.sql'];
+    expect(applied.flat().sort()).toEqual(['0001_first.sql', ...kit]);
 
     writeFileSync(join(folder, '0002_second.sql'), 'create table second (id int)');
     expect(await migrate(options)).toEqual(['0002_second.sql']);

@@ -6,7 +6,7 @@ import { generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes } from 'n
 import type { DescService } from '@bufbuild/protobuf';
 import type { JSONWebKeySet } from 'jose';
 import postgres from 'postgres';
-import { createEntrySealer } from '../audit/entries.ts';
+import { createEntrySealer } from '../audit/made-entry.ts';
 import { connectBus } from '../bus/bus.ts';
 import { createTestClock } from '../clock.ts';
 import { type Host, startHost } from '../host/host.ts';

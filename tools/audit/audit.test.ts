@@ -7,7 +7,7 @@ import { AuditService } from '#gen/platform/audit/v1/audit_pb.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { hashLeaf } from '#services/platform/audit/log/merkle.ts';
 import { createSigner, readVerifier } from '#services/platform/audit/log/note.ts';
-import { entriesMade, publishAll } from '#services/platform/audit/testing.ts';
+import { madeOf, publishAll } from '#services/platform/audit/testing.ts';
 import { startNetwork } from '#services/testing.ts';
 import { root } from '../run.ts';
 import { copyLog } from './copy.ts';
@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 async function fill(on: Network, count: number, resource = 'thing'): Promise<void> {
-  await publishAll(on.service('platform.audit').database, [entriesMade(resource, count)]);
+  await publishAll(on.service('platform.audit').database, [madeOf(resource, count)]);
   await on.settle();
 }
 

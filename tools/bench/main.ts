@@ -8,6 +8,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   checks: async () => (await import('./checks.ts')).checks,
   memory: async () => (await import('./memory.ts')).memory,
   orders: async () => (await import('./orders.ts')).orders,
+  transfer: async () => (await import('./transfer.ts')).transfer,
   rpc: async () => (await import('./rpc.ts')).rpc,
   reserve: async () => (await import('./reserve.ts')).reserve,
   rules: async () => (await import('./rules.ts')).rules,

@@ -21,7 +21,7 @@ import {
   openLoop,
   percentile,
 } from './benchmark.ts';
-import { cpuSeconds } from './cpu.ts';
+import { measureCost } from './mesh-cpu.ts';
 import { countBrokenBooks } from './order-books.ts';
 import { addOldOrders } from './order-history.ts';
 
@@ -175,7 +175,7 @@ async function startBench(placement: Placement, nth = 0) {
   const sql = postgres(mesh.servers.databaseUrl, { max: 1, onnotice: () => {} });
   const issuer = await startIssuer(mesh.addressOf('platform.user'));
   const skus = await stock(mesh, issuer);
-  const tokens = await Promise.all(
+  const customers = await Promise.all(
     Array.from({ length: customersMax }, () => issuer.person(['customer'])),
   );
   const client = mesh.client(OrderService, 'commerce.order');
@@ -194,16 +194,9 @@ async function startBench(placement: Placement, nth = 0) {
         paymentToken: 'tok_visa',
         shippingAddress,
       },
-      { headers: { authorization: tokens[made % tokens.length]! } },
+      customers[made % customers.length],
     );
     if (answer!.status === OrderStatus.PAID) paid += 1;
-  }
-
-  /** Process ids by name: ours, the servers', and this one, which makes the load. */
-  function pids(): [string, number][] {
-    const ours = mesh.processes.map(({ name, pid }) => [name, pid ?? 0] as [string, number]);
-    const servers = mesh.servers.managed.map(({ name, pid }) => [name, pid] as [string, number]);
-    return [...ours, ...servers];
   }
 
   const load = (seconds: number) => closedLoop({ callers, seconds, call: order });
@@ -213,27 +206,8 @@ async function startBench(placement: Placement, nth = 0) {
     load,
     /** What a load costs: closed loop at the peak unless another is given. */
     async measure(seconds: number, make: () => Promise<Loaded> = () => load(seconds)) {
-      const before = pids().map(([name, pid]) => ({ name, pid, cpu: cpuSeconds(pid) }));
-      const own = process.cpuUsage();
-      const startedAt = performance.now();
-      const { perSecond, latenciesMs } = await make();
-      const elapsed = (performance.now() - startedAt) / 1000;
-      const used = process.cpuUsage(own);
-      const count = latenciesMs.length;
-      const cpuMsPerOrder: Record<string, number> = {
-        load: (used.user + used.system) / 1000 / count,
-      };
-      for (const { name, pid, cpu } of before) {
-        cpuMsPerOrder[name] = ((cpuSeconds(pid) - cpu) * 1000) / count;
-      }
-      const cpuMs = Object.values(cpuMsPerOrder).reduce((sum, ms) => sum + ms, 0);
-      return {
-        perSecond,
-        latenciesMs,
-        cpuMsPerOrder,
-        cpuMs,
-        cores: (cpuMs * count) / 1000 / elapsed,
-      };
+      const { loaded, cpuMsByProcess, cpuMs, cores } = await measureCost(mesh, make);
+      return { ...loaded, cpuMsPerOrder: cpuMsByProcess, cpuMs, cores };
     },
     addOldOrders: (count: number) => addOldOrders(sql, count),
     violations: (say: (line: string) => void) => countBrokenBooks(sql, paid, say),
@@ -247,7 +221,7 @@ async function startBench(placement: Placement, nth = 0) {
 }
 
 async function stock(mesh: Mesh, issuer: Issuer): Promise<string[]> {
-  const staff = { headers: { authorization: await issuer.person(['staff']) } };
+  const staff = await issuer.person(['staff']);
   const products = mesh.client(ProductService, 'commerce.product');
   const inventory = mesh.client(InventoryService, 'commerce.inventory');
   const skus = Array.from({ length: skuCount }, (_, i) => `BENCH-${i}`);

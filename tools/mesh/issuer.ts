@@ -8,11 +8,11 @@ import { implement } from '#kit/rpc/server/handlers.ts';
 import { createLoadGauge } from '#kit/rpc/server/interceptors/load-shedding.ts';
 import { createServer } from '#kit/rpc/server/server.ts';
 import { createLogger } from '#kit/telemetry/log.ts';
-import { createPeople } from '#kit/testing/people.ts';
+import { createPeople, type Person } from '#kit/testing/people.ts';
 
 export interface Issuer {
-  /** The `authorization` header of a new person. */
-  person(roles: readonly string[]): Promise<string>;
+  /** A new person, with the headers of their calls. */
+  person(roles: readonly string[]): Promise<Person>;
   stop(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export async function startIssuer(address: string): Promise<Issuer> {
   server.health.set(true);
   await server.listen(address, grpcJsEngine);
   return {
-    person: async (roles) => (await people.create({ roles })).headers.authorization,
+    person: (roles) => people.create({ roles }),
     stop: () => server.drain(),
   };
 }

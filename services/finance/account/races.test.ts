@@ -6,7 +6,7 @@ import { tally, times } from '#kit/testing/crowd.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import { meetAt, meetInTurn } from '#kit/testing/meet.ts';
 import type { Person } from '#kit/testing/network.ts';
-import { brokenInvariants } from '#services/finance/transaction/testing.ts';
+import { brokenInvariants } from '#services/finance/transaction/invariants.ts';
 import { createAccountModule } from './service.ts';
 import { type Bank, openBus, startAccounts } from './testing.ts';
 
@@ -33,7 +33,7 @@ beforeEach(async () => {
   draws = [];
 });
 afterAll(async () => {
-  expect(await brokenInvariants(bank.network)).toEqual([]);
+  expect(await brokenInvariants(bank.network.sql)).toEqual([]);
   await bus.close();
   await second.stop();
   await bank.stop();

@@ -81,7 +81,8 @@ async function decideAll(
   const reservations = made.flatMap(({ reservation }) => reservation ?? []);
   const decisions = made.map(({ decision }) => decision);
   stores.decisions.insert(tx, decisions);
-  stores.velocity.write(tx, book, reservations);
+  stores.velocity.write(tx, book);
+  stores.reservations.insert(tx, reservations);
   await debugPoint('finance.risk.before-commit');
   return outcomes;
 }

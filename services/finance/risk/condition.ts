@@ -1,14 +1,14 @@
 /** Reads a condition: CEL by the library's parser, and of all that it may say only what conditions may. */
-import { parse } from '@bufbuild/cel';
 import type {
   Constant,
   Expr,
   Expr_Call,
   Expr_Select,
 } from '@bufbuild/cel-spec/cel/expr/syntax_pb.js';
+import { invalid, parseCondition, type Source } from './condition-source.ts';
 import { type Operator, signatures, type Term } from './domain/term.ts';
 import { type Type, type Value, variableIndexes, variables } from './domain/variables.ts';
-import { int64Max, limits, RuleInvalid } from './domain.ts';
+import { int64Max, limits } from './domain.ts';
 
 /** The operators of CEL, by the names that its parser gives them. */
 const operators: Readonly<Record<string, Operator>> = {
@@ -42,38 +42,10 @@ const methods: Readonly<Record<string, Operator>> = {
  * wrong; `field` is the path of the condition in the request.
  */
 export function readCondition(text: string, field: string): Term {
-  const source = { text, field, positions: new Map<string, number>(), terms: 0 };
-  const root = parseWith(source);
+  const [source, root] = parseCondition(text, field);
   const term = readTerm(source, root);
   if (term.type === 'truth') return term;
   throw invalid(source, root, `is ${nameOf(term.type)}, and must be true or false`);
-}
-
-interface Source {
-  readonly text: string;
-  readonly field: string;
-  /** Where each expression of the tree begins, by its id. */
-  readonly positions: Map<string, number>;
-  terms: number;
-}
-
-function parseWith(source: Source): Expr {
-  try {
-    const { expr, sourceInfo } = parse(source.text);
-    for (const [id, at] of Object.entries(sourceInfo?.positions ?? {})) {
-      source.positions.set(id, at);
-    }
-    return expr;
-  } catch (error) {
-    const { location, rawMessage } = error as SyntaxFault;
-    throw invalidAt(source, location?.start.offset ?? 0, rawMessage ?? 'cannot be read');
-  }
-}
-
-/** What the parser throws; where the text is nested too deep for it, an error without a place. */
-interface SyntaxFault {
-  location?: { start: { offset: number } };
-  rawMessage?: string;
 }
 
 function readTerm(source: Source, expr: Expr): Term {
@@ -168,14 +140,3 @@ function typeOf(value: Value): Type {
 }
 
 const nameOf = (type: Type) => ({ integer: 'an integer', text: 'text', truth: 'a truth' })[type];
-
-function invalid(source: Source, expr: Expr, problem: string): RuleInvalid {
-  return invalidAt(source, source.positions.get(String(expr.id)) ?? 0, problem);
-}
-
-function invalidAt({ text, field }: Source, offset: number, problem: string): RuleInvalid {
-  const before = text.slice(0, offset).split('\n');
-  const place = { line: before.length, column: before.at(-1)!.length + 1 };
-  const description = `at ${place.line}:${place.column}: ${problem}`;
-  return new RuleInvalid(place, { field, description });
-}

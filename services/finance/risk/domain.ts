@@ -9,6 +9,7 @@ export const limits = {
   rulesMax: 1_000, // of one set: what a check may cost
   termsMax: 200, // of one condition: the most that it may take to evaluate
   conditionsKnownMax: 4_000, // compiled conditions that one process remembers, about 2 kB each
+  compilePieceMax: 50, // conditions that are compiled before other work has its turn: 15 ms
   ruleSetsKnownMax: 16, // versions that one process remembers: a backtest may need some beside the one in force
   batchMax: 500, // checks in one transaction: past this a batch only adds latency
   pageDefault: 50,

@@ -64,6 +64,16 @@ describe('a check', () => {
     expect(after.verdict).toMatchObject({ action: ALLOW, contentHash: request.facts.contentHash });
   });
 
+  test('of the same transaction in capitals gives the same verdict', async () => {
+    const request = asked();
+    const answer = await risk.ledger.checkTransaction(request);
+    const transactionId = request.facts.transactionId.toUpperCase();
+    const again = await risk.ledger.checkTransaction({
+      facts: { ...request.facts, transactionId },
+    });
+    expect(again).toEqual(answer);
+  });
+
   test('of the same transaction with another content is refused', async () => {
     const request = asked();
     await risk.ledger.checkTransaction(request);
@@ -214,6 +224,38 @@ describe('rules', () => {
       violations: [{ field: 'content.condition' }],
     });
     expect(await risk.staff.getRuleSet({}, { headers: staff.headers })).toEqual(before);
+  });
+
+  test('may be a thousand, and one more is refused', async () => {
+    const { headers } = staff;
+    const { ruleSet } = await risk.staff.getRuleSet({}, { headers });
+    const rules = Array.from({ length: 1_000 }, (_, i) => ({
+      ...ruleSet!.rules[0]!.content,
+      ruleId: uuidv7(),
+      condition: `transaction.amount_minor == ${i}`,
+      action: 'REVIEW',
+      ruleSetVersion: 1,
+    }));
+    // By a thousand requests it would be the same, and take the rate limit of a quarter of an hour.
+    const version = ruleSet!.version + 1n;
+    await network.sql`
+      insert into finance_risk.rule_set (version, mode, rules)
+      values (${String(version)}, 'COLLECT_ALL', ${JSON.stringify(rules)}::text::jsonb)`;
+    expect(await risk.check({ amountMinor: 999n })).toMatchObject({
+      action: REVIEW,
+      ruleSetVersion: version,
+      findings: [{ ruleId: rules[999]!.ruleId }],
+    });
+    await expect(risk.createRule()).rejects.toMatchObject({
+      code: 'resource_exhausted',
+      reason: 'TOO_MANY_RULES',
+      metadata: { limit: '1000' },
+    });
+    await network.sql`
+      insert into finance_risk.rule_set (version, mode, rules)
+      select version + 2, mode, rules from finance_risk.rule_set
+      where version = ${String(ruleSet!.version)}`;
+    expect((await risk.check({ amountMinor: 999n })).action).toBe(ALLOW);
   });
 
   test('are listed in their order, page by page', async () => {

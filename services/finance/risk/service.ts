@@ -16,10 +16,10 @@ export const risk: ServiceModule = {
   migrations: new URL('./migrations/', import.meta.url),
   create({ database, clock, client }) {
     const stores = createStores(database);
-    const { velocity } = stores;
+    const { velocity, reservations } = stores;
     const ruleBook = createRuleBook(stores.ruleSets);
     const writer = createCheckWriter({ database, stores, ruleBook, clock });
-    const settle = createSettlement(velocity);
+    const settle = createSettlement(stores);
     const ledger = client(TransactionService, 'finance.transaction');
     return {
       implementations: [
@@ -27,7 +27,7 @@ export const risk: ServiceModule = {
       ],
       subscriptions: [settleOnChange(settle)],
       jobs: [
-        createSweep({ database, velocity, ledger, settle, clock }),
+        createSweep({ database, reservations, ledger, settle, clock }),
         createPruning({ velocity, clock }),
       ],
       stop: () => writer.idle(),

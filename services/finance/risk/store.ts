@@ -1,5 +1,6 @@
 import type { Database } from '#kit/db/database.ts';
 import { createDecisionStore, type DecisionStore } from './store/decisions.ts';
+import { createReservationStore, type ReservationStore } from './store/reservations.ts';
 import { createRuleSetStore, type RuleSetStore } from './store/rule-sets.ts';
 import { createVelocityStore, type VelocityStore } from './store/velocity.ts';
 
@@ -7,6 +8,7 @@ import { createVelocityStore, type VelocityStore } from './store/velocity.ts';
 export interface Stores {
   readonly ruleSets: RuleSetStore;
   readonly decisions: DecisionStore;
+  readonly reservations: ReservationStore;
   readonly velocity: VelocityStore;
 }
 
@@ -15,6 +17,7 @@ export function createStores(database: Database): Stores {
   return {
     ruleSets: createRuleSetStore(database),
     decisions: createDecisionStore(database),
+    reservations: createReservationStore(database),
     velocity: createVelocityStore(database),
   };
 }

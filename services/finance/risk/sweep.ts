@@ -8,7 +8,7 @@ import type { Ending } from './domain/settle.ts';
 import { limits } from './domain.ts';
 import { endingsOf } from './events.ts';
 import type { Settle } from './settlement.ts';
-import type { VelocityStore } from './store/velocity.ts';
+import type { ReservationStore } from './store/reservations.ts';
 
 /**
  * Asks the ledger what became of transactions of which nothing was heard in time. One that it does not know will never
@@ -17,17 +17,17 @@ import type { VelocityStore } from './store/velocity.ts';
  */
 export function createSweep(deps: {
   database: Database;
-  velocity: VelocityStore;
+  reservations: ReservationStore;
   ledger: Client<typeof TransactionService>;
   settle: Settle;
   clock: Clock;
 }): Job {
-  const { database, velocity, ledger, settle, clock } = deps;
+  const { database, reservations, ledger, settle, clock } = deps;
   return {
     name: 'finance.risk.sweep',
     everyMs: limits.sweepEveryMs,
     async run() {
-      const due = await velocity.findDue(clock.now());
+      const due = await reservations.findDue(clock.now());
       if (due.length === 0) return 0;
       const transactions = await findTransactions(ledger, due);
       if (transactions === undefined) return 0;
@@ -39,7 +39,7 @@ export function createSweep(deps: {
       await database.transaction(async (tx) => {
         await settle(tx, endings);
         const waiting = due.filter((transactionId) => !endings.has(transactionId));
-        velocity.postpone(tx, waiting, clock.now() + limits.keptAskedAgainMs);
+        reservations.postpone(tx, waiting, clock.now() + limits.keptAskedAgainMs);
       });
       return due.length;
     },

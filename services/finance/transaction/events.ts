@@ -7,10 +7,23 @@ import { event, type OutgoingEvent } from '#kit/bus/event.ts';
 import type { Account, Transaction } from './domain.ts';
 import { transactionToProto } from './proto.ts';
 
-/** Published with each commit that made or changed transactions: all of them, once. */
-export function transactionsChanged(transactions: readonly Transaction[]): OutgoingEvent {
+/**
+ * Published with each commit that made or changed transactions: all of them, once. `ownerOf` knows whose an account is that
+ * takes part in them; undefined for one of the system.
+ */
+export function transactionsChanged(
+  transactions: readonly Transaction[],
+  ownerOf: (accountId: string) => string | undefined,
+): OutgoingEvent {
   return event(TransactionsChangedSchema, transactions[0]!.transactionId, {
-    transactions: transactions.map((each) => transactionToProto(each, 'services')),
+    transactions: transactions.map((each) => {
+      const { sourceId, destinationId } = each.legs[0]!;
+      return {
+        ...transactionToProto(each, 'services'),
+        sourceOwnerId: ownerOf(sourceId) ?? '',
+        destinationOwnerId: ownerOf(destinationId) ?? '',
+      };
+    }),
   });
 }
 

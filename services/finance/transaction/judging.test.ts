@@ -7,7 +7,8 @@ import {
 import { TransactionType, VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Person } from '#kit/testing/network.ts';
-import { type Bank, brokenInvariants, eur, startBank } from './testing.ts';
+import { brokenInvariants } from './invariants.ts';
+import { type Bank, eur, startBank } from './testing.ts';
 
 let bank: Bank;
 let ann: Person;
@@ -29,7 +30,7 @@ beforeEach(async () => {
   bank.compliance.asked.length = 0;
 });
 afterEach(async () => {
-  expect(await brokenInvariants(bank.network)).toEqual([]);
+  expect(await brokenInvariants(bank.network.sql)).toEqual([]);
 });
 afterAll(() => bank.stop());
 
@@ -145,6 +146,12 @@ describe('without a clear answer nothing moves', () => {
       expect(transaction?.status).toBe(TransactionStatus.COMPLETED);
     },
   );
+
+  test('but a denial that was given long ago still counts', async () => {
+    const expireTime = { seconds: 1n };
+    bank.compliance.decide = () => ({ action: VerdictAction.DENY, expireTime });
+    await expect(transfer(5n)).rejects.toMatchObject({ reason: 'TRANSACTION_DENIED' });
+  });
 
   test('an action that nobody knows counts as DENY', async () => {
     bank.compliance.decide = () => ({ action: 9 as VerdictAction });

@@ -1,10 +1,14 @@
 /** Domain to proto and back. */
+import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   Awaiting,
   FailureReason,
   LedgerAccountStatus,
   LedgerAccountStatusSchema,
+  ReviewSchema,
+  type Transaction as TransactionMessage,
+  TransactionSchema,
   TransactionStatus,
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
 import {
@@ -13,6 +17,7 @@ import {
   TransactionType,
   TransactionTypeSchema,
   VerdictAction,
+  VerdictSchema,
 } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import {
   type Account,
@@ -29,17 +34,34 @@ import type { ListedEntry } from './store/reads.ts';
 /** Who reads it: its customers, services of the mesh, which also see who asked, or staff, who see why. */
 export type Reader = 'customer' | 'services' | 'staff';
 
-export function transactionToProto(transaction: Transaction, reader: Reader) {
-  const { awaits, legs, failure, verdicts, reviews, expiresAt } = transaction;
-  const [first, ...further] = legs;
-  const forStaff = reader === 'staff' && {
+/** What customers see of transactions: the answer and the event of a change show the same one. */
+const shown = new WeakMap<Transaction, TransactionMessage>();
+
+export function transactionToProto(transaction: Transaction, reader: Reader): TransactionMessage {
+  let message = shown.get(transaction);
+  if (message === undefined) {
+    message = create(TransactionSchema, toMessage(transaction));
+    shown.set(transaction, message);
+  }
+  if (reader === 'customer') return message;
+  const initiatorId = transaction.initiatorId ?? '';
+  // Events are kept for days in many places: what people wrote stays here.
+  if (reader === 'services') return { ...message, initiatorId, reference: '' };
+  const { verdicts, reviews } = transaction;
+  return {
+    ...message,
+    initiatorId,
     riskVerdict: verdicts && verdictToProto(verdicts.risk),
     complianceVerdict: verdicts?.compliance && verdictToProto(verdicts.compliance),
-    reviews: reviews.map(({ createdAt, ...review }) => ({
-      ...review,
-      createTime: timestampFromMs(createdAt),
-    })),
+    reviews: reviews.map(({ createdAt, ...review }) =>
+      create(ReviewSchema, { ...review, createTime: timestampFromMs(createdAt) }),
+    ),
   };
+}
+
+function toMessage(transaction: Transaction) {
+  const { awaits, legs, failure, expiresAt } = transaction;
+  const [first, ...further] = legs;
   return {
     transactionId: transaction.transactionId,
     type: TransactionType[transaction.type],
@@ -50,16 +72,13 @@ export function transactionToProto(transaction: Transaction, reader: Reader) {
     amount: { currencyCode: first!.currency, amountMinor: first!.amountMinor },
     furtherLegs: further.map(movementToProto),
     capturedMinor: transaction.capturedMinor,
-    // Events are kept for days in many places: what people wrote stays here.
-    reference: reader === 'services' ? '' : transaction.reference,
+    reference: transaction.reference,
     reversesTransactionId: transaction.reversesId,
     reversedByTransactionId: transaction.reversedById,
     failureReason: failure && FailureReason[failure],
     createTime: timestampFromMs(transaction.createdAt),
     updateTime: timestampFromMs(transaction.updatedAt),
     expireTime: expiresAt === undefined ? undefined : timestampFromMs(expiresAt),
-    initiatorId: reader === 'customer' ? '' : transaction.initiatorId,
-    ...forStaff,
   };
 }
 
@@ -73,14 +92,14 @@ function movementToProto({ sourceId, destinationId, amountMinor, currency }: Leg
 
 function verdictToProto(verdict: Verdict) {
   const { decisionId, action, contentHash, ruleSetVersion, findings, expiresAt } = verdict;
-  return {
+  return create(VerdictSchema, {
     decisionId,
     action: VerdictAction[action],
     contentHash,
     ruleSetVersion,
     findings: findings.map((finding) => ({ ...finding, action: VerdictAction[finding.action] })),
     expireTime: timestampFromMs(expiresAt),
-  };
+  });
 }
 
 export function balanceToProto(account: Account) {

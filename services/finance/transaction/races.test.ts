@@ -8,7 +8,8 @@ import { killTransactions } from '#kit/testing/deaths.ts';
 import { meetAt, meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
 import type { Person } from '#kit/testing/network.ts';
 import { systemAccountId } from './domain/system.ts';
-import { type Bank, brokenInvariants, eur, startBank } from './testing.ts';
+import { brokenInvariants } from './invariants.ts';
+import { type Bank, eur, startBank } from './testing.ts';
 
 let bank: Bank;
 let second: Bank;
@@ -26,7 +27,7 @@ beforeAll(async () => {
 afterEach(async () => {
   disarm();
   bank.risk.decide = () => 'ALLOW';
-  expect(await brokenInvariants(bank.network)).toEqual([]);
+  expect(await brokenInvariants(bank.network.sql)).toEqual([]);
 });
 afterAll(async () => {
   await second.stop();

@@ -9,7 +9,8 @@ import { TransactionType } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Person } from '#kit/testing/network.ts';
 import { systemAccountId } from './domain/system.ts';
-import { type Bank, brokenInvariants, eur, startBank } from './testing.ts';
+import { brokenInvariants } from './invariants.ts';
+import { type Bank, eur, startBank } from './testing.ts';
 
 let bank: Bank;
 let ann: Person;
@@ -25,7 +26,7 @@ beforeEach(async () => {
   bob = await bank.network.person();
 });
 afterEach(async () => {
-  expect(await brokenInvariants(bank.network)).toEqual([]);
+  expect(await brokenInvariants(bank.network.sql)).toEqual([]);
 });
 afterAll(() => bank.stop());
 

@@ -45,7 +45,7 @@ export const transaction = pgTable('transaction', {
   reference: text().notNull(),
   initiatorId: uuid('initiator_id'),
   holdSeconds: integer('hold_seconds'),
-  reversesId: uuid('reverses_id').unique(),
+  reversesId: uuid('reverses_id'),
   reversedById: uuid('reversed_by_id'),
   failure: text().$type<FailureReason>(),
   riskDecisionId: uuid('risk_decision_id'),

@@ -45,9 +45,10 @@ export function createStore(database: Database): Store {
       updateTransactions(database, tx, changed);
       insertEntries(database, tx, book.entries(), book.now);
       const all = [...made, ...changed];
+      const ownerOf = (accountId: string) => book.account(accountId)?.ownerId;
       for (let i = 0; i < all.length; i += limits.eventTransactionsMax) {
         const part = all.slice(i, i + limits.eventTransactionsMax);
-        publish(database, tx, [transactionsChanged(part)]);
+        publish(database, tx, [transactionsChanged(part, ownerOf)]);
       }
       publish(database, tx, book.accountsOfNewStatus().map(statusChanged));
     },

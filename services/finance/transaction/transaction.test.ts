@@ -8,7 +8,8 @@ import { AccountType, TransactionType } from '#gen/finance/transaction/v1/verdic
 import { uuidv7 } from '#kit/ids.ts';
 import type { Person } from '#kit/testing/network.ts';
 import { systemAccountId } from './domain/system.ts';
-import { type Bank, brokenInvariants, eur, startBank } from './testing.ts';
+import { brokenInvariants } from './invariants.ts';
+import { type Bank, eur, startBank } from './testing.ts';
 
 let bank: Bank;
 let ann: Person;
@@ -24,7 +25,7 @@ beforeEach(async () => {
   bank.compliance.decide = () => 'ALLOW';
 });
 afterEach(async () => {
-  expect(await brokenInvariants(bank.network)).toEqual([]);
+  expect(await brokenInvariants(bank.network.sql)).toEqual([]);
 });
 afterAll(() => bank.stop());
 

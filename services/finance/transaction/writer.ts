@@ -12,7 +12,7 @@ import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesc
 import type { Book } from './domain/book.ts';
 import { applyCommand } from './domain/commands.ts';
 import { VerdictUnavailable } from './domain/refusals.ts';
-import { type Command, limits } from './domain.ts';
+import { actionOf, type Command, limits } from './domain.ts';
 import { balanceToProto, transactionToProto } from './proto.ts';
 import { verdictExpiry } from './store/rows.ts';
 import type { Store } from './store.ts';
@@ -85,10 +85,11 @@ function isMade(book: Book, command: Command): boolean {
   return id !== false && book.transaction(id) !== undefined;
 }
 
-/** Whether a verdict of it is worth nothing any more. */
+/** Whether it is allowed by a verdict that is worth nothing any more; what is denied stays so. */
 function hasRunOut(command: Command, now: number): boolean {
   if (command.kind !== 'execute' || 'refusal' in command.judgement) return false;
-  return verdictExpiry(command.judgement.verdicts)! < now;
+  const { verdicts } = command.judgement;
+  return actionOf(verdicts) !== 'DENY' && verdictExpiry(verdicts)! < now;
 }
 
 function tryApply(book: Book, command: Command): Outcome<Answer> {

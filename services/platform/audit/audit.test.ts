@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { AuditService } from '#gen/platform/audit/v1/audit_pb.ts';
 import { UserService } from '#gen/platform/user/v1/user_pb.ts';
+import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { holdAt } from '#kit/testing/hold.ts';
+import { countWaiting } from '#kit/testing/meet.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { hashLeaf, provesConsistency, provesInclusion } from './log/merkle.ts';
@@ -169,6 +172,19 @@ describe('an action that a service logs', () => {
     ]);
   });
 
+  test('that dies before its commit is not in the log, and is in it once when it is asked for again', async () => {
+    const asked = { ...action(), resourceId: 'died' };
+    const client = inner('finance.account');
+    const disarm = armDebugPoint('platform.audit.entries-added', () => {
+      throw new Error('dies here');
+    });
+    await expect(client.logAction(asked)).rejects.toMatchObject({ code: 'internal' });
+    disarm();
+    expect(await find({ resource: 'account', resourceId: 'died' })).toEqual([]);
+    await client.logAction(asked);
+    expect(await find({ resource: 'account', resourceId: 'died' })).toHaveLength(1);
+  });
+
   test('is refused when its details are no JSON object, and is kept whatever characters they have', async () => {
     const client = inner('finance.account');
     for (const detailsJson of ['[1]', '"x"', '{', 'null']) {
@@ -214,6 +230,42 @@ describe('an erased person', () => {
     expect(await find({ action: 'subject.erase', resource: 'subject' })).toMatchObject([
       { resourceId: userId, service: 'platform.user' },
     ]);
+  });
+
+  test('stays readable when the erasure dies before its commit, and is erased by the next', async () => {
+    const userId = await signUp('nearly-erased@example.com');
+    const filter = { resource: 'user', resourceId: userId };
+    const asked = { requestId: uuidv7(), subjectId: userId };
+    const disarm = armDebugPoint('platform.audit.erased', () => {
+      throw new Error('dies here');
+    });
+    const client = inner('platform.user');
+    await expect(client.eraseSubject(asked)).rejects.toMatchObject({ code: 'internal' });
+    disarm();
+    expect(await find(filter)).toMatchObject([{ isPersonalErased: false }]);
+    const others = Array.from({ length: 4 }, () => ({ requestId: uuidv7(), subjectId: userId }));
+    await Promise.all([asked, asked, ...others].map((one) => client.eraseSubject(one)));
+    expect(await find(filter)).toMatchObject([{ isPersonalErased: true }]);
+  });
+
+  test('is erased from what is taken in at the same moment', async () => {
+    const subjectId = uuidv7();
+    const client = inner('finance.account');
+    const log = (resourceId: string) =>
+      client.logAction({
+        requestId: uuidv7(),
+        ...{ subjectId, action: 'account.race', resourceId, personalJson: '{"name":"Ada"}' },
+      });
+    await log('before');
+    const hold = holdAt('platform.audit.entries-added', 1);
+    const logging = log('during');
+    await hold.reached;
+    const erasing = inner('platform.user').eraseSubject({ requestId: uuidv7(), subjectId });
+    await expect.poll(() => countWaiting(network.sql)).toBeGreaterThan(0);
+    hold.letGo();
+    await Promise.all([logging, erasing]);
+    const found = await find({ who: 'finance.account', action: 'account.race' });
+    expect(found.map(({ personalJson }) => personalJson)).toEqual(['', '']);
   });
 
   test('is not described by what comes later either', async () => {

@@ -1,11 +1,5 @@
-import { fromBinary } from '@bufbuild/protobuf';
-import { timestampMs } from '@bufbuild/protobuf/wkt';
-import {
-  EntriesMadeSchema,
-  type MadeEntry,
-  type SealedPart,
-  SealedPartsSchema,
-} from '#gen/platform/audit/v1/made_pb.ts';
+import { EntriesMadeSchema } from '#gen/platform/audit/v1/made_pb.ts';
+import { type MadeEntry, openEntries } from '#kit/audit/made-entry.ts';
 import { subscription } from '#kit/bus/consumer.ts';
 import { PoisonEvent } from '#kit/bus/event.ts';
 import { SealBroken, type Sealer } from '#kit/identity/sealer.ts';
@@ -18,41 +12,23 @@ export function createSubscriptions({ entries, sealer }: { entries: Entries; sea
       name: 'entries',
       schema: EntriesMadeSchema,
       async handle(events, tx) {
-        const acts = events.flatMap(({ id, message }) => {
-          const parts = openParts(sealer, message.sealedParts, id);
-          if (parts.length !== message.entries.length) throw new PoisonEvent();
-          return message.entries.map((made, i) => toAct(made, parts[i]!));
-        });
-        await entries.add(tx, acts);
+        const made = events.flatMap(({ id, message }) => open(sealer, message.sealedEntries, id));
+        await entries.add(tx, made.map(toAct));
       },
     }),
   ];
 }
 
 /** A secret that is not known here may be later: the event waits among the dead letters until it is replayed. */
-function openParts(sealer: Sealer, sealed: Uint8Array, eventId: string): SealedPart[] {
+function open(sealer: Sealer, sealed: Uint8Array, eventId: string): MadeEntry[] {
   try {
-    return fromBinary(SealedPartsSchema, sealer.open(sealed, eventId)).parts;
+    return openEntries(sealer, sealed, eventId);
   } catch (error) {
     if (error instanceof SealBroken) throw new PoisonEvent();
     throw error;
   }
 }
 
-function toAct(made: MadeEntry, part: SealedPart): ToldAct {
-  const { entryId, actTime, userId, service, action, resource, resourceId, subjectId } = made;
-  return {
-    entryId,
-    actedAt: actTime === undefined ? 0 : timestampMs(actTime),
-    userId,
-    service,
-    action,
-    resource,
-    resourceId,
-    subjectId,
-    details: part.detailsJson || '{}',
-    traceId: made.traceId,
-    origin: { address: part.address, userAgent: part.userAgent },
-    personal: part.personalJson,
-  };
+function toAct({ address, userAgent, ...act }: MadeEntry): ToldAct {
+  return { ...act, origin: { address, userAgent } };
 }

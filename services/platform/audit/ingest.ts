@@ -3,15 +3,7 @@ import type { Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { assert } from '#kit/errors.ts';
 import type { Vault } from '#kit/vault/vault.ts';
-import {
-  type Act,
-  type Entry,
-  fromLeaf,
-  limits,
-  originSubject,
-  personalSubject,
-  toLeaf,
-} from './domain.ts';
+import { type Act, fromLeaf, limits, originSubject, personalSubject, toLeaf } from './domain.ts';
 import type { Store } from './store.ts';
 
 /** An act with what is known of persons; `personal` is a JSON object or empty. */
@@ -111,5 +103,3 @@ function readOrigin(plain: Buffer | undefined): Origin | undefined {
   const [address, userAgent] = JSON.parse(plain.toString()) as [string, string];
   return { address, userAgent };
 }
-
-export type { Entry };

@@ -10,6 +10,7 @@ import type { Clock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
 import { requestKey } from '#kit/db/request-key.ts';
 import { answerOnce } from '#kit/db/request-log.ts';
+import { debugPoint } from '#kit/debug.ts';
 import type { Sealer } from '#kit/identity/sealer.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { InvalidPageToken } from '#kit/mesh-errors.ts';
@@ -79,6 +80,7 @@ export function createAuditRpc(deps: RpcDeps): Handlers<typeof AuditService> {
       const key = requestKey(call, request);
       return answerOnce<typeof EraseSubjectResponseSchema>(database, call, key, async (tx) => {
         await vault.erase(tx, [request.subjectId]);
+        await debugPoint('platform.audit.erased');
         return {};
       });
     },

@@ -12,7 +12,7 @@ import { hashLeaf, rootOf } from './log/merkle.ts';
 import { openCheckpoint, readVerifier } from './log/note.ts';
 import { splitLeaves, tileWidth } from './log/tiles.ts';
 import { LogDamaged } from './sealing.ts';
-import { entriesMade, publishAll } from './testing.ts';
+import { madeOf, publishAll } from './testing.ts';
 
 let network: Network;
 /** A second process of the mesh that hosts the same service. */
@@ -35,7 +35,7 @@ const publishMany = (resource: string, counts: readonly number[]) => {
   let from = 0;
   const events = counts.map((count) => {
     from += count;
-    return entriesMade(resource, count, { from: from - count });
+    return madeOf(resource, count, { from: from - count });
   });
   return publishAll(network.service('platform.audit').database, events);
 };
@@ -223,7 +223,7 @@ describe('taking in', () => {
 
   test('of one event that comes twice leaves one entry', async () => {
     const { database } = network.service('platform.audit');
-    const made = entriesMade('twice', 2);
+    const made = madeOf('twice', 2);
     await publishAll(database, [made, made]);
     await network.settle();
     await publishAll(database, [made]);
@@ -232,7 +232,7 @@ describe('taking in', () => {
 
   test('puts aside what was sealed under a secret that is not known', async () => {
     const { database } = network.service('platform.audit');
-    await publishAll(database, [entriesMade('strange', 1, { secret: 'x'.repeat(40) })]);
+    await publishAll(database, [madeOf('strange', 1, { secret: 'x'.repeat(40) })]);
     expect(await sealed('strange')).toEqual([]);
     const ops = network.client(OpsService, 'platform.audit');
     const { deadLetters } = await ops.listDeadLetters({}, staff);

@@ -1,5 +1,5 @@
 import { AuditService } from '#gen/platform/audit/v1/audit_pb.ts';
-import { createEntrySealer } from '#kit/audit/entries.ts';
+import { createEntrySealer } from '#kit/audit/made-entry.ts';
 import { createSealer } from '#kit/identity/sealer.ts';
 import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';

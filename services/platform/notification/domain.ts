@@ -6,6 +6,7 @@ export const limits = {
   pageSizeDefault: 20,
   unreadCountMax: 1_000, // beyond it nobody counts, and neither does the database
   eventNotificationsMax: 500, // notifications in one event
+  largePaymentMajorMin: 1_000n, // whole units of a currency from which on a payment is called large
   feedReadMsMax: 2_000, // one look for all streams that wait; a late one ends them, and they come back by their cursors
 } as const;
 
@@ -21,7 +22,12 @@ export type Kind =
   | 'ORDER_SHIPPED'
   | 'ORDER_DELIVERED'
   | 'ORDER_CANCELLED'
-  | 'PAYMENT_REFUNDED';
+  | 'PAYMENT_REFUNDED'
+  | 'TRANSACTION_COMPLETED'
+  | 'TRANSACTION_FAILED'
+  | 'TRANSACTION_UNDER_REVIEW'
+  | 'LARGE_PAYMENT'
+  | 'ACCOUNT_FROZEN';
 
 export type Parameters = Readonly<Record<string, string>>;
 
@@ -44,6 +50,8 @@ export interface Notification extends Telling {
   readonly readAt: number | undefined;
 }
 
+const payment = ['transaction_id', 'account_id', 'amount_minor', 'currency_code'];
+
 /** What the texts of each kind cannot do without. */
 const needed: Readonly<Record<Kind, readonly string[]>> = {
   ANNOUNCEMENT: ['title', 'body'],
@@ -52,11 +60,17 @@ const needed: Readonly<Record<Kind, readonly string[]>> = {
   ORDER_DELIVERED: ['order_id'],
   ORDER_CANCELLED: ['order_id', 'reason'],
   PAYMENT_REFUNDED: ['payment_id', 'order_id', 'amount_minor', 'currency_code'],
+  TRANSACTION_COMPLETED: [...payment, 'direction'],
+  TRANSACTION_FAILED: [...payment, 'reason'],
+  TRANSACTION_UNDER_REVIEW: payment,
+  LARGE_PAYMENT: payment,
+  ACCOUNT_FROZEN: ['account_id'],
 };
 
 /** The form of parameters that are more than words. */
 const forms: Readonly<Record<string, RegExp>> = {
-  amount_minor: /^\d{1,18}$/,
+  amount_minor: /^\d{1,19}$/,
+  direction: /^(in|out)$/,
   currency_code: /^[A-Z]{3}$/,
 };
 

@@ -1,6 +1,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { OrderChangedSchema } from '#gen/commerce/order/v1/order_pb.ts';
 import { PaymentChangedSchema } from '#gen/finance/payment/v1/payment_pb.ts';
+import { TransactionsChangedSchema } from '#gen/finance/transaction/v1/transaction_pb.ts';
 import {
   NotificationService,
   NotificationsAddedSchema,
@@ -11,6 +12,7 @@ import { debugPoint } from '#kit/debug.ts';
 import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createFeedHub } from '#kit/streams/feed.ts';
+import { tellingsOfTransactions } from './bank-events.ts';
 import { limits, type Notification, type Telling } from './domain.ts';
 import { tellingsOfOrder, tellingsOfPayment } from './events.ts';
 import { createNotificationRpc } from './rpc.ts';
@@ -52,6 +54,16 @@ export const notification: ServiceModule = {
             tell(
               tx,
               events.flatMap(({ message }) => tellingsOfOrder(message)),
+            ),
+        }),
+        subscription({
+          name: 'transactions',
+          schema: TransactionsChangedSchema,
+          concerns: (changed) => tellingsOfTransactions(changed).length > 0,
+          handle: (events, tx) =>
+            tell(
+              tx,
+              events.flatMap(({ message }) => tellingsOfTransactions(message)),
             ),
         }),
         subscription({

@@ -26,8 +26,9 @@ export const file_finance_risk_v1_risk: GenFile = /*@__PURE__*/
  * RuleContent is what a rule says.
  *
  * Its condition is an expression in CEL (the Common Expression Language) that is true or false. It knows 64-bit integers,
- * text, true and false: comparison (== != < <= > >=), arithmetic (+ - * / %), logic (&& || ! ?:), `in` with a list of
- * constants, and startsWith, endsWith, contains of text. There are no other types, functions or variables than these:
+ * text, true and false: equality (== !=), order (< <= > >=) and arithmetic (+ - * / %) of integers, logic (&& || ! ?:),
+ * `in` with a list of constants, and startsWith, endsWith, contains of text. It has at most 200 terms. A number that runs
+ * over 64 bits, or that is divided by 0, has no value. There are no other types, functions or variables than these:
  *
  *   transaction.type                 text: "TRANSFER", "DEPOSIT", "WITHDRAWAL", "PAYMENT"
  *   transaction.amount_minor         what was asked for: the amount of the first leg, in minor units
@@ -1193,7 +1194,8 @@ export const RiskService: GenService<{
   },
   /**
    * CheckTransaction decides upon a transaction and reserves its part of the windows. The same transaction with the same
-   * content gets the same verdict again, byte for byte, whatever the rules are by then.
+   * content gets the same verdict again, byte for byte, whatever the rules are by then. That of a transaction which was
+   * not posted in time stays expired: whoever still wants it asks for another one.
    *
    * A rule whose condition cannot be evaluated denies.
    *

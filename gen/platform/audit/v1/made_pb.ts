@@ -4,156 +4,13 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import { file_platform_policy_v1_policy } from "../../policy/v1/policy_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file platform/audit/v1/made.proto.
  */
 export const file_platform_audit_v1_made: GenFile = /*@__PURE__*/
-  fileDesc("ChxwbGF0Zm9ybS9hdWRpdC92MS9tYWRlLnByb3RvEhFwbGF0Zm9ybS5hdWRpdC52MSLKAQoJTWFkZUVudHJ5EhAKCGVudHJ5X2lkGAEgASgJEiwKCGFjdF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VyX2lkGAMgASgJEg8KB3NlcnZpY2UYBCABKAkSDgoGYWN0aW9uGAUgASgJEhAKCHJlc291cmNlGAYgASgJEhMKC3Jlc291cmNlX2lkGAcgASgJEhIKCnN1YmplY3RfaWQYCCABKAkSEAoIdHJhY2VfaWQYCSABKAkicAoKU2VhbGVkUGFydBIVCgdhZGRyZXNzGAEgASgJQgSwuxgCEhgKCnVzZXJfYWdlbnQYAiABKAlCBLC7GAISFAoMZGV0YWlsc19qc29uGAMgASgJEhsKDXBlcnNvbmFsX2pzb24YBCABKAlCBLC7GAIiOwoLU2VhbGVkUGFydHMSLAoFcGFydHMYASADKAsyHS5wbGF0Zm9ybS5hdWRpdC52MS5TZWFsZWRQYXJ0IlIKC0VudHJpZXNNYWRlEi0KB2VudHJpZXMYASADKAsyHC5wbGF0Zm9ybS5hdWRpdC52MS5NYWRlRW50cnkSFAoMc2VhbGVkX3BhcnRzGAIgASgMYgZwcm90bzM", [file_google_protobuf_timestamp, file_platform_policy_v1_policy]);
-
-/**
- * MadeEntry is an entry on its way to the audit log, without what anybody wrote.
- *
- * @generated from message platform.audit.v1.MadeEntry
- */
-export type MadeEntry = Message<"platform.audit.v1.MadeEntry"> & {
-  /**
-   * entry_id is the entry's UUIDv7.
-   *
-   * @generated from field: string entry_id = 1;
-   */
-  entryId: string;
-
-  /**
-   * act_time is when the call came.
-   *
-   * @generated from field: google.protobuf.Timestamp act_time = 2;
-   */
-  actTime?: Timestamp | undefined;
-
-  /**
-   * user_id is the person who called. Empty when nobody was signed in.
-   *
-   * @generated from field: string user_id = 3;
-   */
-  userId: string;
-
-  /**
-   * service is the service of the mesh that called, for itself or, with a user_id, for a person. Empty for none.
-   *
-   * @generated from field: string service = 4;
-   */
-  service: string;
-
-  /**
-   * action is what was done, as the policy of the method says: "order.cancel".
-   *
-   * @generated from field: string action = 5;
-   */
-  action: string;
-
-  /**
-   * resource is the kind of thing that it was done to: "order".
-   *
-   * @generated from field: string resource = 6;
-   */
-  resource: string;
-
-  /**
-   * resource_id is the id of that thing.
-   *
-   * @generated from field: string resource_id = 7;
-   */
-  resourceId: string;
-
-  /**
-   * subject_id is the person whom the request describes. Empty for none.
-   *
-   * @generated from field: string subject_id = 8;
-   */
-  subjectId: string;
-
-  /**
-   * trace_id is the trace of the call, 32 hex digits. Empty for none.
-   *
-   * @generated from field: string trace_id = 9;
-   */
-  traceId: string;
-};
-
-/**
- * Describes the message platform.audit.v1.MadeEntry.
- * Use `create(MadeEntrySchema)` to create a new message.
- */
-export const MadeEntrySchema: GenMessage<MadeEntry> = /*@__PURE__*/
-  messageDesc(file_platform_audit_v1_made, 0);
-
-/**
- * SealedPart is what of an entry nobody may read on its way: people write what they like into any text.
- *
- * @generated from message platform.audit.v1.SealedPart
- */
-export type SealedPart = Message<"platform.audit.v1.SealedPart"> & {
-  /**
-   * address is the IP address from which the caller came. Empty when it is not known.
-   *
-   * @generated from field: string address = 1;
-   */
-  address: string;
-
-  /**
-   * user_agent is the program by which the caller came, as that says. Empty when it says nothing.
-   *
-   * @generated from field: string user_agent = 2;
-   */
-  userAgent: string;
-
-  /**
-   * details_json has the fields of the request that are neither secret nor personal, as one JSON object.
-   *
-   * @generated from field: string details_json = 3;
-   */
-  detailsJson: string;
-
-  /**
-   * personal_json has the personal fields of the request, as one JSON object. Empty when it has none.
-   *
-   * @generated from field: string personal_json = 4;
-   */
-  personalJson: string;
-};
-
-/**
- * Describes the message platform.audit.v1.SealedPart.
- * Use `create(SealedPartSchema)` to create a new message.
- */
-export const SealedPartSchema: GenMessage<SealedPart> = /*@__PURE__*/
-  messageDesc(file_platform_audit_v1_made, 1);
-
-/**
- * SealedParts is what is sealed into EntriesMade.
- *
- * @generated from message platform.audit.v1.SealedParts
- */
-export type SealedParts = Message<"platform.audit.v1.SealedParts"> & {
-  /**
-   * parts has one for each entry, in order.
-   *
-   * @generated from field: repeated platform.audit.v1.SealedPart parts = 1;
-   */
-  parts: SealedPart[];
-};
-
-/**
- * Describes the message platform.audit.v1.SealedParts.
- * Use `create(SealedPartsSchema)` to create a new message.
- */
-export const SealedPartsSchema: GenMessage<SealedParts> = /*@__PURE__*/
-  messageDesc(file_platform_audit_v1_made, 2);
+  fileDesc("ChxwbGF0Zm9ybS9hdWRpdC92MS9tYWRlLnByb3RvEhFwbGF0Zm9ybS5hdWRpdC52MSJICgtFbnRyaWVzTWFkZRIWCg5zZWFsZWRfZW50cmllcxgDIAEoDEoECAEQAkoECAIQA1IHZW50cmllc1IMc2VhbGVkX3BhcnRzYgZwcm90bzM");
 
 /**
  * EntriesMade is published by every service: what was done in one transaction and is audited. It is delivered at least
@@ -163,19 +20,13 @@ export const SealedPartsSchema: GenMessage<SealedParts> = /*@__PURE__*/
  */
 export type EntriesMade = Message<"platform.audit.v1.EntriesMade"> & {
   /**
-   * entries are in the order in which they were done.
+   * sealed_entries has who did what to what, in the order in which it was done, as kit/audit writes and reads it: sealed
+   * under a secret that the processes of the mesh share, and bound to the id of the event. Nobody reads on the way what
+   * people wrote, or where they came from.
    *
-   * @generated from field: repeated platform.audit.v1.MadeEntry entries = 1;
+   * @generated from field: bytes sealed_entries = 3;
    */
-  entries: MadeEntry[];
-
-  /**
-   * sealed_parts is SealedParts, sealed under a secret that the processes of the mesh share and bound to the id of the
-   * event.
-   *
-   * @generated from field: bytes sealed_parts = 2;
-   */
-  sealedParts: Uint8Array;
+  sealedEntries: Uint8Array;
 };
 
 /**
@@ -183,5 +34,5 @@ export type EntriesMade = Message<"platform.audit.v1.EntriesMade"> & {
  * Use `create(EntriesMadeSchema)` to create a new message.
  */
 export const EntriesMadeSchema: GenMessage<EntriesMade> = /*@__PURE__*/
-  messageDesc(file_platform_audit_v1_made, 3);
+  messageDesc(file_platform_audit_v1_made, 0);
 

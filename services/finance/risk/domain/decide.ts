@@ -1,6 +1,6 @@
 /** What a rule set says of a transaction: the same function live and in a backtest. Pure. */
 import { type Action, type Finding, type Judgement, limits, type RuleSetMode } from '../domain.ts';
-import type { Evaluate } from './compile.ts';
+import type { Evaluate } from './term.ts';
 import type { Inputs } from './variables.ts';
 
 /** A rule that is on, ready to be asked. */

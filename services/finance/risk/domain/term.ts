@@ -1,5 +1,5 @@
 /** A condition whose names and types are known to be right. Pure. */
-import type { Type, Value } from './variables.ts';
+import type { Inputs, Type, Value } from './variables.ts';
 
 export type Arithmetic = '+' | '-' | '*' | '/' | '%';
 
@@ -20,6 +20,9 @@ export type Term =
   | { kind: 'variable'; type: Type; index: number }
   | { kind: 'member'; type: 'truth'; operand: Term; values: ReadonlySet<Value> }
   | { kind: 'operation'; type: Type; operator: Operator; operands: readonly Term[] };
+
+/** A term that was compiled: its value, undefined when it has none: an integer ran over 64 bits, or something was divided by 0. */
+export type Evaluate<V extends Value = Value> = (inputs: Inputs) => V | undefined;
 
 const integers = ['integer', 'integer'] as const;
 const texts = ['text', 'text'] as const;

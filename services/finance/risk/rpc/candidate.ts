@@ -3,11 +3,9 @@ import type {
   BacktestRulesRequest_Candidate,
 } from '#gen/finance/risk/v1/risk_pb.ts';
 import type { Against } from '../backtest.ts';
-import { readCondition } from '../condition.ts';
-import { compileCondition } from '../domain/compile.ts';
 import type { ReadyRuleSet } from '../domain/decide.ts';
 import { actionOfProto, modeOfProto } from '../proto.ts';
-import type { RuleBook } from '../rule-book.ts';
+import { inPieces, type RuleBook } from '../rule-book.ts';
 
 /** By what a backtest is to decide. Throws RuleInvalid and RuleSetNotFound. */
 export async function againstOf(
@@ -16,7 +14,7 @@ export async function againstOf(
 ): Promise<Against> {
   switch (ruleSet.case) {
     case 'candidate':
-      return { kind: 'set', set: readyCandidate(ruleSet.value) };
+      return { kind: 'set', set: await readyCandidate(ruleSet.value, ruleBook) };
     case 'version':
       return { kind: 'set', set: await ruleBook.of(ruleSet.value) };
     default:
@@ -25,16 +23,22 @@ export async function againstOf(
 }
 
 /** The rules have no ids yet; their places in the request stand for them. */
-function readyCandidate({ mode, rules }: BacktestRulesRequest_Candidate): ReadyRuleSet {
-  const ready = rules
-    .map(({ condition, action, explanation, priority, isEnabled }, i) => ({
+async function readyCandidate(
+  { mode, rules }: BacktestRulesRequest_Candidate,
+  ruleBook: RuleBook,
+): Promise<ReadyRuleSet> {
+  const all = await inPieces(
+    rules,
+    ({ condition, action, explanation, priority, isEnabled }, i) => ({
       ruleId: String(i),
       action: actionOfProto(action),
       explanation,
       priority,
       isEnabled,
-      evaluate: compileCondition(readCondition(condition, `candidate.rules[${i}].condition`)),
-    }))
+      evaluate: ruleBook.compile(condition, `candidate.rules[${i}].condition`),
+    }),
+  );
+  const ready = all
     .filter(({ isEnabled }) => isEnabled)
     // Stable: those of the same priority stay as they were named.
     .sort((a, b) => a.priority - b.priority);

@@ -48,8 +48,8 @@ export function createDecisionStore(database: Database): DecisionStore {
         insert into decision (decision_id, transaction_id, content_hash, action, findings,
           rule_set_version, inputs, decided_at, expires_at)
         select decision_id, transaction_id, content_hash, action, findings::jsonb,
-          rule_set_version, inputs, to_timestamp(decided_ms / 1000.0),
-          to_timestamp(expires_ms / 1000.0)
+          rule_set_version, inputs, to_timestamp(decided_ms / 1000::float8),
+          to_timestamp(expires_ms / 1000::float8)
         from unnest(
           ${decisions.map((d) => d.decisionId)}::uuid[],
           ${decisions.map((d) => d.transactionId)}::uuid[],

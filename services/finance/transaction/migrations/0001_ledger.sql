@@ -40,7 +40,7 @@ create table transaction (
   reference text not null,
   initiator_id uuid,
   hold_seconds integer check (hold_seconds > 0),
-  reverses_id uuid unique references transaction (transaction_id),
+  reverses_id uuid,
   reversed_by_id uuid,
   failure text,
   risk_decision_id uuid,
@@ -79,6 +79,9 @@ create table transaction (
       false))
 );
 
+-- One that completed is moved back at most once.
+create unique index transaction_reversal on transaction (reverses_id)
+  where reverses_id is not null;
 create index transaction_due on transaction (expires_at) where awaits is not null;
 create index transaction_review on transaction (created_at, transaction_id)
   where awaits = 'REVIEW';

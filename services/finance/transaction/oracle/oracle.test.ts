@@ -12,8 +12,8 @@ import { contentHashOf, transactionIdOf } from '../domain/content.ts';
 import { systemAccountId } from '../domain/system.ts';
 import type { Command, Intent, Leg, Verdict } from '../domain.ts';
 import { createExpiryJob } from '../expiry.ts';
+import { invariantsSql } from '../invariants.ts';
 import { createStore } from '../store.ts';
-import { invariantsSql } from '../testing.ts';
 import { createLedgerWriter } from '../writer.ts';
 import { askOracle, createOracle } from './oracle.ts';
 

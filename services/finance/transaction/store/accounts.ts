@@ -21,8 +21,8 @@ export function insertAccounts(database: Database, tx: Tx, accounts: readonly Ac
     insert into account (account_id, owner_id, type, currency, status, floor_minor, posted_minor,
       held_minor, incoming_minor, sequence, version, opened_at, updated_at)
     select account_id, owner_id, type, currency, status, floor_minor, posted_minor, held_minor,
-      incoming_minor, sequence, version, to_timestamp(opened_ms / 1000.0),
-      to_timestamp(updated_ms / 1000.0)
+      incoming_minor, sequence, version, to_timestamp(opened_ms / 1000::float8),
+      to_timestamp(updated_ms / 1000::float8)
     from unnest(
       ${accounts.map((a) => a.accountId)}::uuid[],
       ${accounts.map((a) => a.ownerId ?? null)}::uuid[],
@@ -49,7 +49,7 @@ export function updateAccounts(database: Database, tx: Tx, accounts: readonly Ac
   const statement = tx`
     update account a set status = t.status, posted_minor = t.posted_minor,
       held_minor = t.held_minor, incoming_minor = t.incoming_minor, sequence = t.sequence,
-      version = t.version, updated_at = to_timestamp(t.updated_ms / 1000.0)
+      version = t.version, updated_at = to_timestamp(t.updated_ms / 1000::float8)
     from unnest(
       ${accounts.map((a) => a.accountId)}::uuid[],
       ${accounts.map((a) => a.status)}::text[],

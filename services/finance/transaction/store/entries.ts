@@ -15,7 +15,7 @@ export function insertEntries(
   const statement = tx`
     insert into entry (account_id, sequence, transaction_id, delta_minor, balance_minor, created_at)
     select account_id, sequence, transaction_id, delta_minor, balance_minor,
-      to_timestamp(${postedAt}::bigint / 1000.0)
+      to_timestamp(${postedAt}::bigint / 1000::float8)
     from unnest(
       ${entries.map((e) => e.accountId)}::uuid[],
       ${entries.map((e) => String(e.sequence))}::bigint[],

@@ -43,9 +43,9 @@ export function insertTransactions(
       amount_minor, currency, further_legs, captured_minor, reference, initiator_id, hold_seconds,
       reverses_id, reversed_by_id, failure, risk_decision_id, risk_action, risk_rules, risk_hash,
       compliance_decision_id, compliance_action, compliance_rules, compliance_hash,
-      to_timestamp(verdict_expires_ms / 1000.0), findings::jsonb, reviews::jsonb,
-      to_timestamp(created_ms / 1000.0), to_timestamp(updated_ms / 1000.0),
-      to_timestamp(expires_ms / 1000.0)
+      to_timestamp(verdict_expires_ms / 1000::float8), findings::jsonb, reviews::jsonb,
+      to_timestamp(created_ms / 1000::float8), to_timestamp(updated_ms / 1000::float8),
+      to_timestamp(expires_ms / 1000::float8)
     from unnest(
       ${of((t) => t.transactionId)}::uuid[],
       ${of((t) => t.type)}::text[],
@@ -97,8 +97,8 @@ export function updateTransactions(
   const statement = tx`
     update transaction a set status = t.status, awaits = t.awaits,
       captured_minor = t.captured_minor, reversed_by_id = t.reversed_by_id, failure = t.failure,
-      reviews = t.reviews::jsonb, updated_at = to_timestamp(t.updated_ms / 1000.0),
-      expires_at = to_timestamp(t.expires_ms / 1000.0)
+      reviews = t.reviews::jsonb, updated_at = to_timestamp(t.updated_ms / 1000::float8),
+      expires_at = to_timestamp(t.expires_ms / 1000::float8)
     from unnest(
       ${of((t) => t.transactionId)}::uuid[],
       ${of((t) => t.status)}::text[],
