@@ -91,12 +91,12 @@ describe('both secrets', () => {
       );
     }
     const present = processes[2]!;
-    expect((await present.accounts.createAccount(request, ada)).account).toEqual(account);
     await present.network.settle();
     await expect.poll(wrappedBy).toBe(1);
     // The former master key can go; the former secret of the index finds what it made a token of.
     const after = await start([newVault], [newIndex, oldIndex]);
     for (const one of known) await expectWhole(after, one);
+    expect((await after.accounts.createAccount(request, ada)).account).toEqual(account);
     for (const by of [after, ...processes.slice(1).toReversed()]) await by.stop();
   });
 });

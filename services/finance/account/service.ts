@@ -24,10 +24,11 @@ export function createAccountModule(drawDigits: (count: number) => string): Serv
     usesVault: true,
     migrations: new URL('./migrations/', import.meta.url),
     create({ database, clock, client, settings }) {
-      const vaultSecret = settings.ACCOUNT_VAULT_SECRET ?? '';
-      const vault = createVault(database, vaultSecret);
-      const details = createDetailsVault(vault, settings.ACCOUNT_INDEX_SECRET ?? '');
-      const sealer = createSealer(vaultSecret, 'finance.account');
+      const vault = createVault(database, settings.ACCOUNT_VAULT_SECRET ?? '');
+      const indexSecret = settings.ACCOUNT_INDEX_SECRET ?? '';
+      const details = createDetailsVault(vault, indexSecret);
+      // Not that of the vault, which is given up some day: records of requests are kept for ever, as the index is.
+      const sealer = createSealer(indexSecret, 'finance.account requests');
       const store = createStore(database);
       const erasures = createErasureStore(database);
       const screenings = createScreeningStore(database);
