@@ -11,6 +11,7 @@ import { Role, UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { madeOf, publishAll } from '#services/platform/audit/testing.ts';
 import { addressOf } from './account.ts';
+import { deedsAtTheBank } from './audited-bank.ts';
 import type { Stranger, World } from './world.ts';
 
 /** What an entry is expected to say; `who` is absent where a service does it for itself. */
@@ -22,7 +23,12 @@ export interface Deed {
 
 /** Does everything once that is audited; answers by action what its entry is to say. */
 export function deedsIn(world: World): Record<string, () => Promise<Deed>> {
-  return { ...deedsOfPeople(world), ...deedsOfStaff(world), ...deedsWithMoney(world) };
+  return {
+    ...deedsOfPeople(world),
+    ...deedsOfStaff(world),
+    ...deedsWithMoney(world),
+    ...deedsAtTheBank(world),
+  };
 }
 
 /**
@@ -39,14 +45,6 @@ export const withoutDeed: Readonly<Record<string, string>> = {
   'compliance_rule.create': 'a rule that compiles',
   'compliance_rule.update': 'a rule that compiles',
   'compliance_rule.delete': 'a rule that compiles',
-  'risk_rule.create': 'a rule that compiles',
-  'risk_rule.update': 'a rule that compiles',
-  'risk_rule.delete': 'a rule that compiles',
-  'risk_rule_set.update': 'a set of rules',
-  'transaction.capture': 'a hold on an account with money',
-  'transaction.void': 'a hold on an account with money',
-  'transaction.reverse': 'a transaction that may be reversed',
-  'transaction.review': 'a transaction that is parked',
 };
 
 const requestId = () => uuidv7();

@@ -94,12 +94,27 @@ async function measure(
   say(`  ${checked} checks, of which ${stopped} were stopped`);
   return {
     figures: {
+      wireNodeUs: wireUs(batches, seconds / 2),
       checkNodeUs: (node.user + node.system) / checked,
       checkDatabaseUs: databaseUs / checked,
     },
     // What normal customers do is not stopped.
     violations: stopped,
   };
+}
+
+/** What it costs alone to read the requests, and to write as much again. */
+function wireUs(batches: readonly Uint8Array[], seconds: number): number {
+  const before = process.cpuUsage();
+  const until = performance.now() + seconds * 1000;
+  let count = 0;
+  for (; performance.now() < until; count += batchSize) {
+    const batch = batches[(count / batchSize) % batchCount]!;
+    const request = fromBinary(BatchCheckTransactionsRequestSchema, batch);
+    toBinary(BatchCheckTransactionsRequestSchema, request);
+  }
+  const used = process.cpuUsage(before);
+  return (used.user + used.system) / count;
 }
 
 /** Answers how many of a batch were stopped; messages are read and written as they are on the wire. */

@@ -12,7 +12,6 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   rpc: async () => (await import('./rpc.ts')).rpc,
   reserve: async () => (await import('./reserve.ts')).reserve,
   rules: async () => (await import('./rules.ts')).rules,
-  sanctions: async () => (await import('./sanctions.ts')).sanctions,
 };
 
 const options = { seconds: { type: 'string', default: '10' } } as const;

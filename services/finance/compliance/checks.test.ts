@@ -1,7 +1,9 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { CaseState, Typology } from '#gen/finance/compliance/v1/compliance_pb.ts';
+import { TransactionStatus } from '#gen/finance/transaction/v1/transaction_pb.ts';
 import type { VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
+import { codes } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
@@ -46,8 +48,8 @@ async function post(...wanted: Wanted[]) {
     const transactionId = one.transactionId ?? uuidv7();
     action = (await compliance.check({ ...one, transactionId })).action;
     await ledger.tell([postedOf({ ...one, transactionId })]);
+    await network.settle();
   }
-  await network.settle();
   return action;
 }
 
@@ -175,17 +177,16 @@ describe('what is normal', () => {
     expect(await compliance.cases(shop.ownerId)).toEqual([]);
   });
 
-  test('is what a service of the mesh settles by itself', async () => {
-    const shop = newAccount();
+  test('is what a service of the mesh settles by itself, after however long', async () => {
+    const shop = newAccount({ ageDays: 400 });
     const settlement = { from: outside, to: shop, amount: 950_000n, initiatorId: '' };
-    const action = await post(settlement, settlement, settlement, settlement);
-    expect(action).toBe(ALLOW);
+    expect(await post(settlement, settlement, settlement, settlement)).toBe(ALLOW);
     expect(await compliance.cases(shop.ownerId)).toEqual([]);
   });
 
-  test('is money that is moved between accounts of one owner', async () => {
-    const mine = newAccount();
-    const savings = newAccount({ ownerId: mine.ownerId });
+  test('is money that is moved between accounts of one owner, after however long', async () => {
+    const mine = newAccount({ ageDays: 400 });
+    const savings = newAccount({ ageDays: 400, ownerId: mine.ownerId });
     const move = { from: mine, to: savings, amount: 950_000n };
     expect(await post(move, move, move, move)).toBe(ALLOW);
     expect(await compliance.cases(mine.ownerId)).toEqual([]);
@@ -195,14 +196,18 @@ describe('what is normal', () => {
     const [ada, bob] = [newAccount(), newAccount()];
     const wanted = { from: ada, to: bob, amount: 950_000n };
     await compliance.check(wanted);
-    const wrong = { ...postedOf(wanted), reversedByTransactionId: uuidv7() };
-    const back = {
+    const three = <Item>(make: () => Item) => [make(), make(), make()];
+    const wrong = three(() => ({ ...postedOf(wanted), reversedByTransactionId: uuidv7() }));
+    const back = three(() => ({
       ...postedOf({ ...wanted, from: bob, to: ada }),
       reversesTransactionId: uuidv7(),
-    };
-    await ledger.tell([wrong, wrong, back, back, { ...wrong, status: 4 }]);
+    }));
+    const failed = three(() => ({ ...postedOf(wanted), status: TransactionStatus.FAILED }));
+    await ledger.tell([...wrong, ...back, ...failed]);
     await network.settle();
+    expect(await compliance.cases(ada.ownerId)).toEqual([]);
     expect((await compliance.check(wanted)).action).toBe(ALLOW);
+    expect((await compliance.check({ ...wanted, from: bob, to: ada })).action).toBe(ALLOW);
   });
 });
 
@@ -322,12 +327,15 @@ describe('a verdict that stops a transaction', () => {
 });
 
 test('a batch has an outcome for each, and one that is refused harms no other', async () => {
-  const [ada, bob] = [newAccount(), newAccount()];
-  const good = { facts: factsOf({ from: ada, to: bob, amount: 1n }) };
-  const bad = { facts: factsOf({ from: { ...ada, ownerId: 'nobody' }, to: bob, amount: 1n }) };
-  const { results } = await compliance.ledger.batchCheckTransactions({ requests: [good, bad] });
-  expect(results.map(({ outcome }) => outcome.case)).toEqual(['response', 'error']);
-  expect(results[1]!.outcome.value).toMatchObject({ code: 3 });
+  const wanted = { from: newAccount({ ageDays: 400 }), to: newAccount(), amount: 900_000n };
+  const first = factsOf({ ...wanted, transactionId: uuidv7() });
+  await compliance.ledger.checkTransaction({ facts: first });
+  const other = { ...first, contentHash: Buffer.alloc(32, 1) };
+  const good = factsOf({ from: newAccount(), to: newAccount(), amount: 1n });
+  const requests = [{ facts: good }, { facts: other }, { facts: first }];
+  const { results } = await compliance.ledger.batchCheckTransactions({ requests });
+  expect(results.map(({ outcome }) => outcome.case)).toEqual(['response', 'error', 'response']);
+  expect(results[1]!.outcome.value).toMatchObject({ code: codes.already_exists });
 });
 
 test('a finding more than a case has room for is counted', async () => {

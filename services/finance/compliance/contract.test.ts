@@ -138,6 +138,18 @@ describe('bad input', () => {
   });
 });
 
+test('an account that was opened before or after all time is one of the first or the last day', async () => {
+  const ledger = complianceAs('finance.transaction');
+  for (const seconds of [-(2n ** 63n), 2n ** 63n - 1n]) {
+    const [{ source }] = facts().legs as [{ source: object }];
+    const odd = { ...source, openTime: { seconds, nanos: 0 } };
+    const answer = await ledger.checkTransaction({
+      facts: facts({ legs: [leg({ source: odd })] }),
+    });
+    expect(answer.verdict!.findings).toEqual([]);
+  }
+});
+
 test('only the ledger has transactions checked, and only finance.account customers screened', async () => {
   const denied = { code: 'permission_denied', reason: 'CALLER_NOT_ALLOWED' };
   const customer = { requestId: uuidv7(), ownerId: uuidv7(), name: 'Somebody' };

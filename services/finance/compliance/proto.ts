@@ -12,8 +12,6 @@ import {
   TransactionType,
   VerdictAction,
 } from '#gen/finance/transaction/v1/verdict_pb.ts';
-import { isUuid } from '#kit/ids.ts';
-import { FieldsInvalid } from '#kit/mesh-errors.ts';
 import type { Case, Evidence, JournalEntry, Report } from './domain/cases.ts';
 import type { Parameters, Rule, RuleSpec } from './domain/rules.ts';
 import {
@@ -37,14 +35,14 @@ export function typeFromProto(type: TransactionType): Type | undefined {
   return types[type];
 }
 
-/** All but when, which whoever asks decides. Throws FieldsInvalid for an owner who is nobody's user id. */
+/** All but when, which whoever asks decides. */
 export function transactionFromProto(facts: TransactionFacts): Omit<Transaction, 'at'> {
   return {
     transactionId: facts.transactionId,
     type: types[facts.type]!,
-    legs: facts.legs.map((leg, i) => ({
-      source: partyFromProto(leg.source!, `facts.legs[${i}].source`),
-      destination: partyFromProto(leg.destination!, `facts.legs[${i}].destination`),
+    legs: facts.legs.map((leg) => ({
+      source: partyFromProto(leg.source!),
+      destination: partyFromProto(leg.destination!),
       amountMinor: leg.amount!.amountMinor,
       currency: leg.amount!.currencyCode,
     })),
@@ -52,13 +50,13 @@ export function transactionFromProto(facts: TransactionFacts): Omit<Transaction,
   };
 }
 
-function partyFromProto({ accountId, ownerId, openTime }: PartyMessage, path: string): Party {
-  if (ownerId !== '' && !isUuid(ownerId)) {
-    const field = `${path}.owner_id`;
-    throw new FieldsInvalid([{ field, description: 'must be a UUID, or empty' }]);
-  }
-  return { accountId, ownerId, openedAt: openTime === undefined ? 0 : timestampMs(openTime) };
+function partyFromProto({ accountId, ownerId, openTime }: PartyMessage): Party {
+  const openedAt = openTime === undefined ? 0 : timestampMs(openTime);
+  return { accountId, ownerId, openedAt: Math.min(Math.max(openedAt, 0), latestMs) };
 }
+
+/** The end of the year 9999: a message may hold times that no calendar has. */
+const latestMs = Date.UTC(10_000, 0) - 1;
 
 /** A verdict, which is worth something for limits.verdictMsMax from then on. */
 export function verdictToProto(decision: Decision, since: number) {

@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { CaseState, Typology } from '#gen/finance/compliance/v1/compliance_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { killTransactions } from '#kit/testing/deaths.ts';
 import { holdAt } from '#kit/testing/hold.ts';
-import { meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
+import { meetAt, meetInCrowd, meetInTurn } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type Compliance,
   complianceOf,
   factsOf,
-  killTransactions,
   newAccount,
   openLedger,
   postedOf,
@@ -65,7 +65,7 @@ const at = (place: string) => ({ point: `finance.compliance.${place}`, sql: netw
 function dieAt(place: string): void {
   disarm = armDebugPoint(`finance.compliance.${place}`, () => {
     disarm();
-    return killTransactions(network);
+    return killTransactions(network.sql, 'finance.compliance');
   });
 }
 
@@ -264,7 +264,10 @@ test('events of one account that two processes take at once are all in its windo
   const [ada, bob] = [newAccount(), newAccount()];
   const one = () => ({ from: ada, to: bob, amount: 1_000n, transactionId: uuidv7() });
   await processes[0].check(one());
+  const meeting = meetAt(['finance.compliance.before-detection'], network.sql);
   await Promise.all(Array.from({ length: 20 }, () => ledger.tell([postedOf(one())])));
+  await meeting.joined(2);
+  meeting.letAllGo();
   await Promise.all([network.settle(), second.settle()]);
   const rows = await network.sql`
     select length(movements) as bytes from finance_compliance.account_window

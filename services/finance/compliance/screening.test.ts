@@ -1,15 +1,30 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  onTestFinished,
+  test,
+} from 'vitest';
 import {
   CaseState,
   SanctionsListChangedSchema,
   Typology,
 } from '#gen/finance/compliance/v1/compliance_pb.ts';
+import {
+  Health,
+  HealthCheckResponse_ServingStatus as Status,
+} from '#gen/grpc/health/v1/health_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { scrape } from '#kit/telemetry/metrics.ts';
+import { killTransactions } from '#kit/testing/deaths.ts';
 import { holdAt } from '#kit/testing/hold.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
@@ -18,7 +33,6 @@ import {
   type Compliance,
   complianceOf,
   DENY,
-  killTransactions,
   newAccount,
   openLedger,
   REVIEW,
@@ -261,7 +275,7 @@ test('a process that dies while it screens has kept nothing, and does it when it
   const request = { ownerId: uuidv7(), requestId: uuidv7() };
   disarm = armDebugPoint('finance.compliance.before-screening-commit', () => {
     disarm();
-    return killTransactions(network);
+    return killTransactions(network.sql, 'finance.compliance');
   });
   await expect(compliance.screen('Percy Ozymandias', request)).rejects.toMatchObject({
     code: 'aborted',
@@ -269,4 +283,37 @@ test('a process that dies while it screens has kept nothing, and does it when it
   expect(await compliance.cases(request.ownerId)).toEqual([]);
   expect(await elsewhere.screen('Percy Ozymandias', request)).toMatchObject({ action: DENY });
   expect(await compliance.cases(request.ownerId)).toHaveLength(1);
+});
+
+test('a process without any list is not healthy, and begins as soon as there is one', async () => {
+  const own = mkdtempSync(join(tmpdir(), 'meshwork-sanctions-'));
+  const settings = { [service]: { SANCTIONS_LIST: join(own, 'sdn.csv') } };
+  const other = 'commerce.inventory';
+  const lone = await startNetwork([service, other], { settings });
+  onTestFinished(async () => {
+    await lone.stop();
+    rmSync(own, { recursive: true });
+  });
+  const person = await lone.person({ roles: ['staff'] });
+  const isServing = async (name = service) =>
+    (await lone.client(Health, name).check({})).status === Status.SERVING;
+  // Both are asked at the same time: by then the answer of the one without a list is known as well.
+  await expect.poll(() => isServing(other), { timeout: 5_000 }).toBe(true);
+  const alone = complianceOf(lone, person);
+  for (const refused of [
+    () => alone.people.screenName({ name: 'Anybody' }, person),
+    () => alone.people.getSanctionsList({}, person),
+    () => alone.screen('Anybody'),
+  ]) {
+    await expect(refused()).rejects.toMatchObject({
+      code: 'unavailable',
+      reason: 'SANCTIONS_LIST_MISSING',
+    });
+  }
+  expect(await isServing()).toBe(false);
+  writeFileSync(join(own, 'alt.csv'), '');
+  copyFileSync(join(folder, 'sdn.csv'), join(own, 'sdn.csv'));
+  await lone.settle();
+  await expect.poll(() => isServing(), { timeout: 5_000 }).toBe(true);
+  expect((await alone.screen('Percy Ozymandias')).action).toBe(DENY);
 });

@@ -153,14 +153,6 @@ export async function openLedger(network: Network, natsUrl: string) {
   };
 }
 
-/** Breaks the connections that are in the middle of a transaction, as the death of a process does. */
-export async function killTransactions(network: Network): Promise<void> {
-  await network.sql`
-    select pg_terminate_backend(pid, 5000) from pg_stat_activity
-    where datname = current_database() and application_name = 'finance_compliance'
-      and state like 'idle in transaction%'`;
-}
-
 /** The service as the ledger, finance.account and an analyst call it. */
 export function complianceOf(network: Network, analyst: Person) {
   const as = (service?: string) =>

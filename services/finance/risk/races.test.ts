@@ -2,11 +2,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { killTransactions } from '#kit/testing/deaths.ts';
 import { meetAt, meetInCrowd } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { risk as module } from './service.ts';
-import { type Asked, asked, createProbe, killTransactions, riskOf } from './testing.ts';
+import { type Asked, asked, createProbe, riskOf } from './testing.ts';
 import { cancelled, createTestLedger } from './testing-ledger.ts';
 
 const ledger = createTestLedger();
@@ -157,7 +158,7 @@ describe('a process that dies', () => {
     const request = asked(payer);
     disarm = armDebugPoint('finance.risk.before-commit', () => {
       disarm();
-      return killTransactions(network);
+      return killTransactions(network.sql, 'finance.risk');
     });
     await expect(at(0).ledger.checkTransaction(request)).rejects.toMatchObject({ code: 'aborted' });
     expect(await windowsOf(payer, ['account.1h'])).toEqual({
@@ -178,7 +179,7 @@ describe('a process that dies', () => {
     disarm = armDebugPoint('finance.risk.before-settle', async () => {
       deaths += 1;
       disarm();
-      await killTransactions(network);
+      await killTransactions(network.sql, 'finance.risk');
     });
     await ledger.announce(cancelled(facts.transactionId));
     await expect.poll(() => deaths).toBe(1);
@@ -193,7 +194,7 @@ describe('a process that dies', () => {
     const before = await at(0).staff.getRuleSet({}, { headers });
     disarm = armDebugPoint('finance.risk.before-rules', () => {
       disarm();
-      return killTransactions(network);
+      return killTransactions(network.sql, 'finance.risk');
     });
     await expect(at(0).createRule()).rejects.toMatchObject({ code: 'aborted' });
     expect(await at(1).staff.getRuleSet({}, { headers })).toEqual(before);

@@ -130,14 +130,6 @@ export function riskOf(network: Network, { headers }: Pick<Person, 'headers'>) {
   };
 }
 
-/** Breaks the connections that are in the middle of a transaction, as the death of a process does. */
-export async function killTransactions(network: Network): Promise<void> {
-  await network.sql`
-    select pg_terminate_backend(pid, 5000) from pg_stat_activity
-    where datname = current_database() and application_name = 'finance_risk'
-      and state like 'idle in transaction%'`;
-}
-
 /** An amount that no other test uses: a rule denies it, so that its check tells the windows and reserves nothing. */
 const probeMinor = 999_999_937n;
 

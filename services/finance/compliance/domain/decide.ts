@@ -25,7 +25,8 @@ export interface AccountWindow {
   readonly movements: MovementList;
 }
 
-export type Windows = ReadonlyMap<string, AccountWindow>;
+/** What accounts did lately, by their ids. */
+export type Windows = ReadonlyMap<string, Pick<AccountWindow, 'movements'>>;
 
 /** Stand for a rule in findings that come of what stands against a customer. */
 export const sanctionsRuleId = 'sanctions';

@@ -102,7 +102,7 @@ function createNameIndex(
   const index = createTokenIndex(tokens);
   const countries = new Set(names.flatMap(({ entry }) => entry.countries));
   /** What each name has of the one that is asked for, at most; all 0 between two searches. */
-  const found = new Float64Array(names.length);
+  const found = names.map(() => 0);
 
   function askedOf(text: string): AskedPart {
     const weight = tokens.get(text)?.weight ?? weightOf(text, 1, names.length);

@@ -1,13 +1,13 @@
 import { byteaArray } from '#kit/db/arrays.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
-import type { AccountWindow } from '../domain/decide.ts';
-import { readMovements } from '../domain/window.ts';
+import type { Windows } from '../domain/decide.ts';
+import { type MovementList, readMovements } from '../domain/window.ts';
 import type { Action, Decision, Finding, Standing } from '../domain.ts';
 
 /** All that checks are decided by, of one moment. */
 export interface CheckFacts {
   readonly ruleSetVersion: bigint;
-  readonly windows: Map<string, AccountWindow>;
+  readonly windows: Windows;
   /** Of the customers against whom anything stands. */
   readonly standings: Map<string, Standing>;
   /** What was decided before, by transaction. */
@@ -35,7 +35,7 @@ export interface CheckStore {
 /** Rows of several tables: `kind` says of which. */
 type Row =
   | { kind: 'version'; id: null; text: string; at: null; bytes: null }
-  | { kind: 'window'; id: string; text: string; at: Date; bytes: Buffer }
+  | { kind: 'window'; id: string; text: null; at: null; bytes: Buffer }
   | { kind: 'standing'; id: string; text: string; at: null; bytes: null }
   | { kind: 'decision'; id: string; text: string; at: Date; bytes: Buffer };
 
@@ -57,7 +57,7 @@ export function createCheckStore({ sql }: Database): CheckStore {
         (select 'version' as kind, null::uuid as id, version::text as text, null::timestamptz as at,
           null::bytea as bytes
         from rule_set order by version desc limit 1)
-        union all select 'window', account_id, owner_id::text, opened_at, movements
+        union all select 'window', account_id, null, null, movements
         from account_window where account_id = any(${accountIds as string[]}::uuid[])
         union all select 'standing', o.owner_id, json_build_object('match', coalesce(match, 'ALLOW'),
           'blockingCaseId', case_id)::text, null, null
@@ -111,7 +111,7 @@ export function createCheckStore({ sql }: Database): CheckStore {
 
 function toFacts(rows: readonly Row[]): CheckFacts {
   let ruleSetVersion = 0n;
-  const windows = new Map<string, AccountWindow>();
+  const windows = new Map<string, { movements: MovementList }>();
   const standings = new Map<string, Standing>();
   const decisions = new Map<string, Decision>();
   for (const row of rows) {
@@ -120,7 +120,7 @@ function toFacts(rows: readonly Row[]): CheckFacts {
         ruleSetVersion = BigInt(row.text);
         break;
       case 'window':
-        windows.set(row.id, toWindow(row));
+        windows.set(row.id, { movements: readMovements(row.bytes) });
         break;
       case 'standing':
         standings.set(row.id, toStanding(row.text));
@@ -130,11 +130,6 @@ function toFacts(rows: readonly Row[]): CheckFacts {
     }
   }
   return { ruleSetVersion, windows, standings, decisions };
-}
-
-function toWindow({ id, text, at, bytes }: RowOfKind<'window'>): AccountWindow {
-  const movements = readMovements(bytes);
-  return { accountId: id, ownerId: text, openedAt: at.getTime(), movements };
 }
 
 function toStanding(text: string): Standing {
