@@ -139,6 +139,17 @@ export const registry: readonly Registration[] = [
     },
     load: async () => (await import('./platform/audit/service.ts')).audit,
   },
+  {
+    name: 'finance.account',
+    port: 22,
+    contracts: async () => [(await import('#gen/finance/account/v1/account_pb.ts')).AccountService],
+    calls: ['platform.user', 'finance.compliance', 'finance.transaction', 'platform.audit'],
+    settings: {
+      ACCOUNT_VAULT_SECRET: undefined,
+      ACCOUNT_INDEX_SECRET: undefined,
+    },
+    load: async () => (await import('./finance/account/service.ts')).account,
+  },
 ];
 
 /** The service that issues access tokens and publishes the keys to check them with. */

@@ -11,6 +11,7 @@ import { Role, UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { madeOf, publishAll } from '#services/platform/audit/testing.ts';
 import { addressOf } from './account.ts';
+import { deedsWithAccounts } from './audited-accounts.ts';
 import { deedsAtTheBank } from './audited-bank.ts';
 import type { Stranger, World } from './world.ts';
 
@@ -28,6 +29,7 @@ export function deedsIn(world: World): Record<string, () => Promise<Deed>> {
     ...deedsOfStaff(world),
     ...deedsWithMoney(world),
     ...deedsAtTheBank(world),
+    ...deedsWithAccounts(world),
   };
 }
 

@@ -11,6 +11,8 @@ export interface LocalSecrets {
   AUDIT_VAULT_SECRET: string;
   AUDIT_SIGNING_SECRET: string;
   SCREENING_SECRET: string;
+  ACCOUNT_VAULT_SECRET: string;
+  ACCOUNT_INDEX_SECRET: string;
   /** The first member of the staff; with these, `npm start` puts the demo shop up. */
   BOOTSTRAP_STAFF_EMAIL: string;
   BOOTSTRAP_STAFF_PASSWORD: string;
@@ -30,6 +32,8 @@ export function localSecrets(dataDir: string): LocalSecrets {
     AUDIT_VAULT_SECRET: makeSecret(),
     AUDIT_SIGNING_SECRET: makeSecret(),
     SCREENING_SECRET: makeSecret(),
+    ACCOUNT_VAULT_SECRET: makeSecret(),
+    ACCOUNT_INDEX_SECRET: makeSecret(),
     BOOTSTRAP_STAFF_EMAIL: 'staff@meshwork.example',
     BOOTSTRAP_STAFF_PASSWORD: randomBytes(18).toString('base64url'),
     ...known,

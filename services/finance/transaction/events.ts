@@ -1,6 +1,10 @@
-import { TransactionsChangedSchema } from '#gen/finance/transaction/v1/transaction_pb.ts';
+import {
+  LedgerAccountStatus,
+  LedgerAccountStatusChangedSchema,
+  TransactionsChangedSchema,
+} from '#gen/finance/transaction/v1/transaction_pb.ts';
 import { event, type OutgoingEvent } from '#kit/bus/event.ts';
-import type { Transaction } from './domain.ts';
+import type { Account, Transaction } from './domain.ts';
 import { transactionToProto } from './proto.ts';
 
 /**
@@ -20,5 +24,15 @@ export function transactionsChanged(
         destinationOwnerId: ownerOf(destinationId) ?? '',
       };
     }),
+  });
+}
+
+/** Published with each commit that froze an account, set it free or closed it. */
+export function statusChanged({ accountId, ownerId, status, currency }: Account): OutgoingEvent {
+  return event(LedgerAccountStatusChangedSchema, accountId, {
+    accountId,
+    ownerId: ownerId!,
+    status: LedgerAccountStatus[status],
+    currencyCode: currency,
   });
 }

@@ -2,7 +2,7 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
 import { type Book, openBook } from './domain/book.ts';
 import { accountIdsOf, type Command, limits } from './domain.ts';
-import { transactionsChanged } from './events.ts';
+import { statusChanged, transactionsChanged } from './events.ts';
 import { insertAccounts, lockAccounts, updateAccounts } from './store/accounts.ts';
 import { insertEntries } from './store/entries.ts';
 import { insertTransactions, lockTransactions, updateTransactions } from './store/transactions.ts';
@@ -50,6 +50,7 @@ export function createStore(database: Database): Store {
         const part = all.slice(i, i + limits.eventTransactionsMax);
         publish(database, tx, [transactionsChanged(part, ownerOf)]);
       }
+      publish(database, tx, book.accountsOfNewStatus().map(statusChanged));
     },
 
     async findDue(now) {

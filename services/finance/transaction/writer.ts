@@ -62,7 +62,6 @@ export function createLedgerWriter(deps: {
     name: 'finance.transaction.write',
     timeoutMs: kitLimits.statementMsMax,
     itemsMax: limits.batchMax,
-    batchesMax: Number(process.env.BM ?? 1),
     async run(mutations) {
       const now = clock.now();
       const isLate = mutations.map(({ item }) => hasRunOut(item, now));

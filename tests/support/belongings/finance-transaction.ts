@@ -2,13 +2,20 @@ import { TransactionType } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { eur, ledgerOf } from '#services/finance/transaction/testing.ts';
 import type { MakeBelongings } from '../belongings.ts';
+import { openAccount } from './finance-account.ts';
 
 /** Two accounts, what moved between them, and what is held. */
 export const belongings: MakeBelongings = async (shop, account) => {
   const { id, headers, mark, quantity, requestId } = account;
   const ledger = ledgerOf(shop.network, shop.staff);
-  const one = await ledger.open(id, 100_000n + quantity);
-  const two = await ledger.open(id);
+  const one = await openAccount(shop, account, uuidv7());
+  const two = await openAccount(shop, account, uuidv7());
+  await ledger.payments.executeTransaction({
+    requestId: uuidv7(),
+    type: TransactionType.DEPOSIT,
+    destinationAccountId: one,
+    amount: eur(100_000n + quantity),
+  });
   const transfer = (request: string) =>
     ledger.transfer(one, two, quantity, {
       as: { headers },

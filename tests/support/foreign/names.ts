@@ -17,6 +17,7 @@ const ownerless: Record<string, string> = {
   assignee_id: 'and who works on them',
   entry_id: 'an entry of the audit log is for staff, who see them all',
   resource_id: 'a filter of the audit log, which is for staff',
+  tax_id: 'everybody brings their own along; only staff look for one',
   subject_id: 'a person of whom only services say something to the audit log',
 };
 

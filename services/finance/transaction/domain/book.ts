@@ -22,6 +22,8 @@ export interface Book {
   putEntries(entries: readonly Entry[]): void;
   newAccounts(): Account[];
   changedAccounts(): Account[];
+  /** Those of them whose status is not what it was. */
+  accountsOfNewStatus(): Account[];
   newTransactions(): Transaction[];
   changedTransactions(): Transaction[];
   /** In the order in which they were posted. */
@@ -36,6 +38,7 @@ export function openBook(
 ): Book {
   const accountsById = new Map(accounts.map((account) => [account.accountId, account]));
   const transactionsById = new Map(transactions.map((each) => [each.transactionId, each]));
+  const formerStatus = new Map(accounts.map(({ accountId, status }) => [accountId, status]));
   const knownTransactions = new Set(transactionsById.keys());
   const touchedAccounts = new Set<string>();
   const touchedTransactions = new Set<string>();
@@ -83,6 +86,8 @@ export function openBook(
     },
     newAccounts: () => changed(true),
     changedAccounts: () => changed(false),
+    accountsOfNewStatus: () =>
+      changed(false).filter(({ accountId, status }) => formerStatus.get(accountId) !== status),
     newTransactions: () => touched(false),
     changedTransactions: () => touched(true),
     entries: () => entries,
