@@ -29,7 +29,7 @@ test.each([
   [['check', '--speed'], "Unknown option '--speed'"],
   [['chaos/main', '--kills', '0'], '--kills must be a whole number from 1 on, not "0"'],
   [['demo/main', 'bank'], '"bank" is no story'],
-  [['bench/main'], 'name one of memory, orders, rpc, reserve'],
+  [['bench/main'], 'name one of checks, ledger, memory, orders, reserve, rpc, rules, transfer'],
   [['bench/main', 'rpc', '--seconds', 'x'], '--seconds must be above 0, not "x"'],
   [['new'], 'name one service to begin'],
   [['gen', 'order'], "Unexpected argument 'order'"],

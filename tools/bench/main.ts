@@ -4,14 +4,14 @@ import { runTool, UsageError } from '../tool.ts';
 import { type Benchmark, meets, rounded } from './benchmark.ts';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
-  ledger: async () => (await import('./ledger.ts')).ledger,
   checks: async () => (await import('./checks.ts')).checks,
+  ledger: async () => (await import('./ledger.ts')).ledger,
   memory: async () => (await import('./memory.ts')).memory,
   orders: async () => (await import('./orders.ts')).orders,
-  transfer: async () => (await import('./transfer.ts')).transfer,
-  rpc: async () => (await import('./rpc.ts')).rpc,
   reserve: async () => (await import('./reserve.ts')).reserve,
+  rpc: async () => (await import('./rpc.ts')).rpc,
   rules: async () => (await import('./rules.ts')).rules,
+  transfer: async () => (await import('./transfer.ts')).transfer,
 };
 
 const options = { seconds: { type: 'string', default: '10' } } as const;
