@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { currencyCodes, decimalsOf } from './currency.ts';
+import { currencyCodes, decimalsOf, minorPerUnit } from './currency.ts';
 
 describe('currencies', () => {
   test.each([
@@ -12,10 +12,12 @@ describe('currencies', () => {
     ['ISK', 0],
   ])('%s has %i decimals', (code, decimals) => {
     expect(decimalsOf(code)).toBe(decimals);
+    expect(minorPerUnit(code)).toBe(10n ** BigInt(decimals));
   });
 
   test.each(['XXX', 'eur', 'EURO', '', 'DEM'])('"%s" is none', (code) => {
     expect(decimalsOf(code)).toBeUndefined();
+    expect(minorPerUnit(code)).toBeUndefined();
   });
 
   test('are each a code that Intl can write', () => {

@@ -29,5 +29,13 @@ export function decimalsOf(currencyCode: string): number | undefined {
   return decimalsByCode.get(currencyCode);
 }
 
+/** What a whole unit of a currency is in minor ones: 100n of EUR, 1n of JPY; undefined as decimalsOf. */
+export function minorPerUnit(currencyCode: string): bigint | undefined {
+  const decimals = decimalsOf(currencyCode);
+  return decimals === undefined ? undefined : powersOfTen[decimals];
+}
+
+const powersOfTen = [1n, 10n, 100n, 1_000n];
+
 /** All codes, in order. */
 export const currencyCodes: readonly string[] = [...decimalsByCode.keys()].sort();

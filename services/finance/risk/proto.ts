@@ -10,19 +10,20 @@ import type {
   TransactionFacts,
 } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
-import { minorPerUnit } from './currencies.ts';
+import { minorPerUnit } from '#kit/currency.ts';
 import { decodeInputs, variables } from './domain/variables.ts';
-import type {
-  Action,
-  Decision,
-  Facts,
-  Finding,
-  Leg,
-  RuleSetMode as Mode,
-  Party,
-  Rule,
-  RuleContent,
-  TransactionType,
+import {
+  type Action,
+  type Decision,
+  type Facts,
+  type Finding,
+  type Leg,
+  type RuleSetMode as Mode,
+  type Party,
+  type Rule,
+  type RuleContent,
+  type TransactionType,
+  UnknownCurrency,
 } from './domain.ts';
 import type { KeptRuleSet } from './store/rule-sets.ts';
 
@@ -41,13 +42,12 @@ const modes: readonly Mode[] = ['COLLECT_ALL', 'FIRST_MATCH', 'COLLECT_ALL'];
 /** Throws UnknownCurrency, of whichever leg. */
 export function factsOfProto(message: TransactionFacts): Facts {
   const [first, ...others] = message.legs.map(legOfProto);
-  for (const { currency } of others) minorPerUnit(currency);
   return {
     transactionId: message.transactionId,
     contentHash: message.contentHash,
     type: types[message.type]!,
     legs: [first!, ...others],
-    minorPerUnit: minorPerUnit(first!.currency),
+    minorPerUnit: minorPerUnit(first!.currency)!,
     initiatorId: message.initiatorId,
     isAuthorization: message.isAuthorization,
     requestedAt: message.requestTime!.seconds,
@@ -55,10 +55,12 @@ export function factsOfProto(message: TransactionFacts): Facts {
 }
 
 function legOfProto({ source, destination, amount }: LegMessage): Leg {
+  const { currencyCode: currency } = amount!;
+  if (minorPerUnit(currency) === undefined) throw new UnknownCurrency({ currency_code: currency });
   return {
     source: partyOfProto(source!),
     destination: partyOfProto(destination!),
-    currency: amount!.currencyCode,
+    currency,
     amountMinor: amount!.amountMinor,
   };
 }

@@ -7,7 +7,7 @@ import {
   type TransactionsChanged,
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
 import { PoisonEvent } from '#kit/bus/event.ts';
-import { decimalsOf } from '#kit/currency.ts';
+import { minorPerUnit } from '#kit/currency.ts';
 import { isUuid } from '#kit/ids.ts';
 import { type Kind, limits, type Telling } from './domain.ts';
 
@@ -66,7 +66,7 @@ function telling(
 }
 
 function isLarge({ amount, capturedMinor }: Transaction): boolean {
-  const decimals = decimalsOf(amount?.currencyCode ?? '');
-  if (decimals === undefined) throw new PoisonEvent();
-  return capturedMinor / 10n ** BigInt(decimals) >= limits.largePaymentMajorMin;
+  const unit = minorPerUnit(amount?.currencyCode ?? '');
+  if (unit === undefined) throw new PoisonEvent();
+  return capturedMinor >= limits.largePaymentMajorMin * unit;
 }

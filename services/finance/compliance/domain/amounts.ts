@@ -1,12 +1,9 @@
 /** Amounts as rules and analysts write them. Pure. */
-import { decimalsOf } from '#kit/currency.ts';
-
-/** What a whole unit is in minor ones, by the number of decimals. */
-const scales = [0, 1, 2, 3].map((decimals) => 10n ** BigInt(decimals));
+import { decimalsOf, minorPerUnit } from '#kit/currency.ts';
 
 /** Whole units in minor ones: 10n of EUR is 1000n. A currency that nobody knows counts in whole units. */
 export function minorOf(major: bigint, currency: string): bigint {
-  return major * scales[decimalsOf(currency) ?? 0]!;
+  return major * (minorPerUnit(currency) ?? 1n);
 }
 
 /** Minor units as analysts read them: 999999n of EUR is "9,999.99". */

@@ -1,5 +1,5 @@
 /** What analysts decide. Pure. */
-import { decimalsOf } from '#kit/currency.ts';
+import { minorPerUnit } from '#kit/currency.ts';
 import { accountIdsOf, type Leg, limits, type Transaction } from '../domain.ts';
 import { giveFree, isDue, moveHeld } from './authorizations.ts';
 import type { Book } from './book.ts';
@@ -35,8 +35,7 @@ export function review(book: Book, command: Of<'review'>): Transaction {
 
 /** How many people have to approve it. */
 export function reviewersOf({ amountMinor, currency }: Leg): number {
-  const majorUnits = amountMinor / 10n ** BigInt(decimalsOf(currency)!);
-  return majorUnits >= limits.fourEyesMajorMin ? 2 : 1;
+  return amountMinor >= limits.fourEyesMajorMin * minorPerUnit(currency)! ? 2 : 1;
 }
 
 function checkReviewer(book: Book, waiting: Transaction, reviewerId: string): void {
