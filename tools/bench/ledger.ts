@@ -12,6 +12,7 @@ import { uuidv7 } from '#kit/ids.ts';
 import { contentHashOf } from '#services/finance/transaction/domain/content.ts';
 import { systemAccountId } from '#services/finance/transaction/domain/system.ts';
 import type { Command, Intent, Verdict } from '#services/finance/transaction/domain.ts';
+import { createForecast } from '#services/finance/transaction/forecast.ts';
 import { createOracle } from '#services/finance/transaction/oracle/oracle.ts';
 import { createStore } from '#services/finance/transaction/store.ts';
 import { createLedgerWriter, type LedgerWriter } from '#services/finance/transaction/writer.ts';
@@ -78,7 +79,7 @@ async function measure(
 ): Promise<Figures> {
   const writer = createLedgerWriter({
     database,
-    store: createStore(database),
+    forecast: createForecast({ database, store: createStore(database), clock: systemClock }),
     clock: systemClock,
   });
   const accounts = Array.from({ length: accountCount }, () => uuidv7());
@@ -132,19 +133,17 @@ async function measure(
   };
 }
 
-function keyOf(command: Command) {
-  const body = JSON.stringify(command, (_, v) => String(v));
-  return {
-    requestId: uuidv7(),
-    scope: `${uuidv7()}/ExecuteTransaction`,
-    hash: hash('sha256', body, 'buffer'),
-  };
+/** As the RPC layer makes it, but for what is hashed: no request is here, and its hash is only kept. */
+function newKey() {
+  const requestId = uuidv7();
+  const scope = 'finance.payment/ExecuteTransaction';
+  return { requestId, scope, hash: hash('sha256', requestId, 'buffer') };
 }
 
-function open(writer: LedgerWriter, accountId: string) {
+export function open(writer: LedgerWriter, accountId: string) {
   const account = { accountId, ownerId: uuidv7(), type: 'CHECKING', currency: 'EUR' } as const;
   const item: Command = { kind: 'open', account, floor: 0n };
-  return writer.do({ key: keyOf(item), response: OpenLedgerAccountResponseSchema, item });
+  return writer.do({ key: newKey(), response: OpenLedgerAccountResponseSchema, item });
 }
 
 /** One transfer, as the interceptors let it pass. */
@@ -167,10 +166,15 @@ function execution(sourceId: string, destinationId: string, amountMinor: bigint)
   const verdicts = { risk: verdict, compliance: verdict };
   const judgement = { verdicts };
   const item = { kind: 'execute', intent, judgement, hold: undefined } as const satisfies Command;
-  return { key: keyOf(item), response: ExecuteTransactionResponseSchema, item };
+  return { key: newKey(), response: ExecuteTransactionResponseSchema, item };
 }
 
-function transfer(writer: LedgerWriter, source: string, destination: string, amount: bigint) {
+export function transfer(
+  writer: LedgerWriter,
+  source: string,
+  destination: string,
+  amount: bigint,
+) {
   return writer.do(execution(source, destination, amount));
 }
 

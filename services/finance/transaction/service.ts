@@ -10,6 +10,7 @@ import type { ServiceModule } from '#kit/service.ts';
 import { createWatchHub } from '#kit/streams/watch.ts';
 import type { Account } from './domain.ts';
 import { createExpiryJob } from './expiry.ts';
+import { createForecast } from './forecast.ts';
 import { complianceInterceptor } from './interceptors/compliance.ts';
 import { riskInterceptor } from './interceptors/risk.ts';
 import { createVerdictSource, type VerdictClient } from './interceptors/verdicts.ts';
@@ -26,7 +27,8 @@ export const transaction: ServiceModule = {
     const store = createStore(database);
     const reads = createReads(database);
     const identities = createIdentities(database);
-    const writer = createLedgerWriter({ database, store, clock });
+    const forecast = createForecast({ database, store, clock });
+    const writer = createLedgerWriter({ database, forecast, clock });
     const verdictsOf = (service: string, of: VerdictClient) =>
       createVerdictSource({ service, client: of, log });
     const risk = verdictsOf('finance.risk', client(RiskService, 'finance.risk'));
@@ -58,7 +60,7 @@ export const transaction: ServiceModule = {
         riskInterceptor({ risk, examiner: { readAccounts: identities.read, now: clock.now } }),
         complianceInterceptor({ compliance }),
       ],
-      jobs: [createExpiryJob({ database, store, clock })],
+      jobs: [createExpiryJob({ database, store, forecast, clock })],
       async stop() {
         unlisten();
         await writer.idle();
