@@ -10,8 +10,7 @@ import type { ServiceModule } from '#kit/service.ts';
 import { createWatchHub } from '#kit/streams/watch.ts';
 import type { Account } from './domain.ts';
 import { createExpiryJob } from './expiry.ts';
-import { complianceInterceptor } from './interceptors/compliance.ts';
-import { riskInterceptor } from './interceptors/risk.ts';
+import { complianceInterceptor, riskInterceptor } from './interceptors/judges.ts';
 import { createVerdictSource, type VerdictClient } from './interceptors/verdicts.ts';
 import { createTransactionRpc } from './rpc.ts';
 import { createIdentities } from './store/identities.ts';
@@ -55,8 +54,8 @@ export const transaction: ServiceModule = {
         implement(TransactionService, createTransactionRpc({ writer, reads, identities, hub })),
       ],
       interceptors: [
-        riskInterceptor({ risk, examiner: { readAccounts: identities.read, now: clock.now } }),
-        complianceInterceptor({ compliance }),
+        riskInterceptor(risk, { readAccounts: identities.read, now: clock.now }),
+        complianceInterceptor(compliance),
       ],
       jobs: [createExpiryJob({ database, store, clock })],
       async stop() {
