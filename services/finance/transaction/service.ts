@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { ComplianceService } from '#gen/finance/compliance/v1/compliance_pb.ts';
 import { RiskService } from '#gen/finance/risk/v1/risk_pb.ts';
 import {
+  LedgerAccountStatusChangedSchema,
   TransactionService,
   TransactionsChangedSchema,
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
@@ -38,17 +39,23 @@ export const transaction: ServiceModule = {
       versionOf: (account) => account.version,
       clock,
     });
-    const unlisten = bus.listen(TransactionsChangedSchema.typeName, (payload) => {
-      if (hub.watching === 0) return;
-      for (const changed of fromBinary(TransactionsChangedSchema, payload).transactions) {
-        hub.hint(changed.sourceAccountId);
-        hub.hint(changed.destinationAccountId);
-        for (const leg of changed.furtherLegs) {
-          hub.hint(leg.sourceAccountId);
-          hub.hint(leg.destinationAccountId);
+    const unlistens = [
+      bus.listen(TransactionsChangedSchema.typeName, (payload) => {
+        if (hub.watching === 0) return;
+        for (const changed of fromBinary(TransactionsChangedSchema, payload).transactions) {
+          hub.hint(changed.sourceAccountId);
+          hub.hint(changed.destinationAccountId);
+          for (const leg of changed.furtherLegs) {
+            hub.hint(leg.sourceAccountId);
+            hub.hint(leg.destinationAccountId);
+          }
         }
-      }
-    });
+      }),
+      bus.listen(LedgerAccountStatusChangedSchema.typeName, (payload) => {
+        if (hub.watching === 0) return;
+        hub.hint(fromBinary(LedgerAccountStatusChangedSchema, payload).accountId);
+      }),
+    ];
     return {
       implementations: [
         implement(TransactionService, createTransactionRpc({ writer, reads, identities, hub })),
@@ -59,7 +66,7 @@ export const transaction: ServiceModule = {
       ],
       jobs: [createExpiryJob({ database, store, clock })],
       async stop() {
-        unlisten();
+        for (const unlisten of unlistens) unlisten();
         await writer.idle();
       },
     };
