@@ -123,10 +123,19 @@ describe('without a clear answer nothing moves', () => {
       'finance.compliance',
     ],
     [
-      'the verdict has run out',
+      'that of risk has run out',
       () =>
         (bank.risk.decide = () => ({ action: VerdictAction.ALLOW, expireTime: { seconds: 1n } })),
       'finance.risk',
+    ],
+    [
+      'that of compliance has run out',
+      () =>
+        (bank.compliance.decide = () => ({
+          action: VerdictAction.ALLOW,
+          expireTime: { seconds: 1n },
+        })),
+      'finance.compliance',
     ],
   ];
   test.each(unclear)(

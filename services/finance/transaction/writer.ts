@@ -53,12 +53,13 @@ export function createLedgerWriter(deps: {
     );
 
   /** Who asks again what was answered long ago gets that answer; the others are to be judged anew. */
-  const answerLate = (mutations: Mutation<Command>[]) =>
+  const answerLate = (mutations: Mutation<Command>[], now: number) =>
     database.transaction(async (tx) => {
       const found = await findAnswers(tx, mutations);
-      return found.map(
-        (answer) => answer ?? { error: new VerdictUnavailable({ service: 'finance.risk' }) },
-      );
+      return found.map((answer, i) => {
+        const service = lateJudgeOf(mutations[i]!.item, now)!;
+        return answer ?? { error: new VerdictUnavailable({ service }) };
+      });
     });
 
   return createCoalescer<Mutation<Command>, Message>({
@@ -69,14 +70,14 @@ export function createLedgerWriter(deps: {
     shareMin: batchMin,
     async run(mutations) {
       const now = clock.now();
-      const isLate = mutations.map(({ item }) => hasRunOut(item, now));
+      const isLate = mutations.map(({ item }) => lateJudgeOf(item, now) !== undefined);
       if (!isLate.includes(true)) return write(mutations, now);
       const [late, inTime] = [true, false].map((is) =>
         mutations.filter((_, i) => isLate[i] === is),
       );
       // Both begin now: batches are in the order in which they came.
       const [answered, written] = await Promise.all([
-        answerLate(late!),
+        answerLate(late!, now),
         inTime!.length === 0 ? [] : write(inTime!, now),
       ]);
       return isLate.map((is) => (is ? answered : written).shift()!);
@@ -93,11 +94,12 @@ function isMade(book: Book, command: Command): boolean {
   return id !== false && book.transaction(id) !== undefined;
 }
 
-/** Whether it is allowed by a verdict that is worth nothing any more; what is denied stays so. */
-function hasRunOut(command: Command, now: number): boolean {
-  if (command.kind !== 'execute' || 'refusal' in command.judgement) return false;
+/** By whose verdict it is allowed that is worth nothing any more, if by any; what is denied stays so. */
+function lateJudgeOf(command: Command, now: number): string | undefined {
+  if (command.kind !== 'execute' || 'refusal' in command.judgement) return undefined;
   const { verdicts } = command.judgement;
-  return actionOf(verdicts) !== 'DENY' && verdictExpiry(verdicts)! < now;
+  if (actionOf(verdicts) === 'DENY' || verdictExpiry(verdicts)! >= now) return undefined;
+  return verdicts.risk.expiresAt < now ? 'finance.risk' : 'finance.compliance';
 }
 
 function tryApply(book: Book, command: Command): Outcome<Answer> {
