@@ -1,14 +1,14 @@
 /** The ledger with those who judge it as they are: what risk reserves is what the ledger then moves, and nothing else. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Awaiting, TransactionStatus } from '#gen/finance/transaction/v1/transaction_pb.ts';
-import { TransactionType, VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
+import { VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { killTransactions } from '#kit/testing/deaths.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
 import { createProbe, riskOf } from '#services/finance/risk/testing.ts';
 import { brokenInvariants } from '#services/finance/transaction/invariants.ts';
-import { eur, ledgerOf } from '#services/finance/transaction/testing.ts';
+import { ledgerOf } from '#services/finance/transaction/testing.ts';
 import { startNetwork } from '#services/testing.ts';
 
 let network: Network;
@@ -77,14 +77,8 @@ test('what the ledger refuses or gives free is given back, and what it captures 
   expect(await counted(payer)).toEqual({ count: 0n, sum: 0n });
   const authorized = [];
   for (const amountMinor of [3_000n, 2_000n]) {
-    const { transaction } = await ledger.payments.authorizeTransaction({
-      requestId: uuidv7(),
-      type: TransactionType.PAYMENT,
-      sourceAccountId: payer.source,
-      destinationAccountId: payer.destination,
-      amount: eur(amountMinor),
-    });
-    authorized.push(transaction!.transactionId);
+    const { transactionId } = await ledger.authorize(payer.source, payer.destination, amountMinor);
+    authorized.push(transactionId);
   }
   expect(await counted(payer)).toEqual({ count: 2n, sum: 5_000n });
   const [captured, voided] = authorized as [string, string];

@@ -279,14 +279,7 @@ describe('what is to be reviewed', () => {
 
   test('as an authorization is captured only after it was approved', async () => {
     const { payments } = bank.ledger;
-    const { transaction } = await payments.authorizeTransaction({
-      requestId: uuidv7(),
-      type: TransactionType.PAYMENT,
-      sourceAccountId: a,
-      destinationAccountId: b,
-      amount: eur(50n),
-    });
-    const { transactionId } = transaction!;
+    const { transactionId } = await bank.ledger.authorize(a, b, 50n);
     const capture = () =>
       payments.captureTransaction({ requestId: uuidv7(), transactionId, amountMinor: 20n });
     await expect(capture()).rejects.toMatchObject({ reason: 'TRANSACTION_IN_REVIEW' });

@@ -6,7 +6,6 @@ import {
   TransactionStatus,
   type WatchTransactionsResponse,
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
-import { TransactionType } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { limits as kitLimits } from '#kit/limits.ts';
 import type { Person } from '#kit/testing/network.ts';
@@ -233,13 +232,7 @@ describe('a watcher', () => {
     const [a, b] = [await ledger.open(ann.id, 1_000n), await ledger.open(bob.id)];
     const { next, end } = watch(a);
     await next();
-    await ledger.payments.authorizeTransaction({
-      requestId: uuidv7(),
-      type: TransactionType.PAYMENT,
-      sourceAccountId: a,
-      destinationAccountId: b,
-      amount: eur(30n),
-    });
+    await ledger.authorize(a, b, 30n);
     expect(await next()).toMatchObject({ balance: { heldMinor: 30n, postedMinor: 1_000n } });
     end();
     const foreign = ledger.people.watchTransactions({ accountIds: [b] }, { headers: ann.headers });
