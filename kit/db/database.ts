@@ -39,9 +39,10 @@ export interface Database {
   defer(tx: Tx, statement: PromiseLike<unknown>, onError?: LastStatement['onError']): void;
   /**
    * Sends what was handed over so far now instead of with the commit, and does not wait for it: the database works on it
-   * while the transaction waits for something else. An error still comes with the commit.
+   * while the transaction does something else. Resolves when it is all done or has failed; an error still comes with the
+   * commit.
    */
-  flush(tx: Tx): void;
+  flush(tx: Tx): Promise<void>;
   /** Runs `work` in a part of a transaction: when it throws, what it did is undone and the rest stays. */
   savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Calls `listener` after each committed transaction that published events. */
@@ -111,9 +112,9 @@ export function createDatabase(options: DatabaseOptions): Database {
       assert(last !== undefined, 'what is deferred belongs to a transaction of this database');
       last.push({ statement, onError });
     },
-    flush(tx) {
+    async flush(tx) {
       // Awaiting sends a statement, once; the commit awaits it again.
-      for (const { statement } of deferred.get(tx)!) void statement.then(undefined, () => {});
+      await Promise.allSettled(deferred.get(tx)!.map(({ statement }) => statement));
     },
     async savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result> {
       const before = deferred.get(tx)!.length;

@@ -145,13 +145,13 @@ describe('what a transaction defers', () => {
   test('is sent early when it is flushed, and still fails with the commit', async () => {
     await database.transaction(async (tx) => {
       defer(tx, 'a');
-      database.flush(tx);
+      void database.flush(tx);
       expect(await tx`select text from note`).toHaveLength(1);
     });
     const work = database.transaction(async (tx) => {
       defer(tx, 'a');
       defer(tx, 'b');
-      database.flush(tx);
+      await database.flush(tx);
     });
     await expect(work).rejects.toThrow('taken');
     expect(await notes()).toEqual(['a']);

@@ -62,7 +62,7 @@ export async function addOldTransfers(
         order by c.account_id, e.sequence`;
     }
     await tx`
-      update account set sequence = sequence + ${2 * circles}, version = version + 1
+      update account set sequence = sequence + ${2 * circles}, version = version + 1, change_id = gen_random_uuid()
       from circle where account.account_id = circle.account_id`;
   });
   // Days ago the database has done this by itself, and would else do it while others are measured.

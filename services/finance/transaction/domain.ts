@@ -54,6 +54,8 @@ export interface Account extends AccountIdentity {
   readonly sequence: bigint;
   /** Grows by one with each batch that changed it; 0 before it is kept. */
   readonly version: bigint;
+  /** The change that made it what it is: no two states of an account have the same. Empty before it is kept. */
+  readonly changeId: string;
   /** Milliseconds since the epoch. Never decreases, and nor do the times of its entries. */
   readonly updatedAt: number;
 }

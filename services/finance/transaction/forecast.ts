@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '#kit/clock.ts';
-import { Collision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { createRecent } from '#kit/recent.ts';
 import { type Book, openBook } from './domain/book.ts';
@@ -26,17 +26,17 @@ export interface Turn {
   openBook(tx: Tx, commands: readonly Command[], now: number): Promise<Book>;
   /**
    * Writes what changed in the book, with its events, together with the commit, which throws Collision when another writer
-   * was faster. Waits for the batches that the forecast was about, and throws Collision when they came to nothing.
+   * was faster, or when the batch came to nothing upon which this one was worked out.
    */
   writeBook(tx: Tx, book: Book): Promise<void>;
 }
 
 /** What the batch behind needs to know of one. */
 interface Place {
-  /** Resolves when its forecast is made, or when it is over. */
+  /** Resolves when its forecast is made, or there will be none. */
   foreseen: PromiseWithResolvers<void>;
-  /** Resolves when its first attempt has ended: true when that was worked out on the forecast and is committed. */
-  cameTrue: PromiseWithResolvers<boolean>;
+  /** Resolves when its accounts are written, so that who writes them next comes behind it, or when there is nothing to wait for. */
+  written: PromiseWithResolvers<void>;
   over: PromiseWithResolvers<void>;
   /** It makes no forecast, or one that did not come true: who is behind waits until it is over. */
   isExclusive: boolean;
@@ -47,6 +47,8 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
   const foreseen = createRecent<Account>(limits.foreseenAccountsMax);
   /** Accounts that another process writes as well, and until when they are left to locks: milliseconds since the epoch. */
   const contested = createRecent<number>(limits.foreseenAccountsMax);
+  /** Transactions of batches that were worked out and are not over: who makes one of them again waits for those. */
+  const underWay = new Set<string>();
   let last: Place | undefined;
 
   function isContested(accountId: string, now: number): boolean {
@@ -54,7 +56,12 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
   }
 
   /** The book upon the forecast; undefined when it takes locks. */
-  async function foresee(tx: Tx, commands: readonly Command[], now: number) {
+  async function foresee(
+    tx: Tx,
+    commands: readonly Command[],
+    { transactionIds, now }: { transactionIds: readonly string[]; now: number },
+  ) {
+    if (transactionIds.some((id) => underWay.has(id))) return undefined;
     const accountIds = [...new Set(commands.flatMap(accountsOf))];
     if (accountIds.some((id) => isContested(id, clock.now()))) return undefined;
     const unknown = accountIds.filter((id) => foreseen.get(id) === undefined);
@@ -62,7 +69,7 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
       for (const account of await store.readAccounts(tx, unknown)) put(account);
     }
     const accounts = accountIds.flatMap((id) => foreseen.get(id) ?? []);
-    return openBook(accounts, [], now);
+    return openBook(accounts, [], { now, changeId: randomUUID() });
   }
 
   function put(account: Account): void {
@@ -86,71 +93,95 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
     async inTurn(work) {
       const place: Place = {
         foreseen: Promise.withResolvers(),
-        cameTrue: Promise.withResolvers(),
+        written: Promise.withResolvers(),
         over: Promise.withResolvers(),
         isExclusive: false,
       };
       const before = last;
       last = place;
-      /** The batch that the forecast depends on. */
-      let upon: Place | undefined;
-      let book: Book | undefined;
       let attempts = 0;
+      let book: Book | undefined;
+      let isOutdated = false;
+      let begun: readonly string[] = [];
 
       function becomeExclusive(): void {
+        if (place.isExclusive) return;
         forget(book);
         place.isExclusive = true;
         place.foreseen.resolve();
-        place.cameTrue.resolve(false);
+        place.written.resolve();
+      }
+
+      /** The first attempt came to nothing. What is outdated although those before it came true, others have written. */
+      async function beExclusive(): Promise<void> {
+        const outdated = isOutdated ? book : undefined;
+        isOutdated = false;
+        becomeExclusive();
+        await before?.over.promise;
+        if (outdated !== undefined && !before?.isExclusive) contest(outdated);
       }
 
       const turn: Turn = {
         async openBook(tx, commands, now) {
           attempts += 1;
-          if (attempts > 1) becomeExclusive();
-          book = undefined;
-          if (attempts === 1 && commands.every(({ kind }) => kind === 'execute')) {
+          const executed = attempts === 1 ? transactionsExecuted(commands) : undefined;
+          if (executed !== undefined) {
             await before?.foreseen.promise;
             if (before?.isExclusive) await before.over.promise;
-            else upon = before;
-            book = await foresee(tx, commands, now);
+            book = await foresee(tx, commands, { transactionIds: executed, now });
+            if (book !== undefined) {
+              begun = executed;
+              for (const id of begun) underWay.add(id);
+              return book;
+            }
           }
-          if (book === undefined) {
-            if (!place.isExclusive) becomeExclusive();
-            await before?.over.promise;
-            book = await store.openBook(tx, commands, now);
-          }
+          await beExclusive();
+          book = await store.openBook(tx, commands, now);
           return book;
         },
         async writeBook(tx, written) {
-          store.writeTransactions(tx, written);
           if (place.isExclusive) {
             store.writeAccounts(tx, written, { isLocked: true });
-            return;
+          } else {
+            remember(written);
+            place.foreseen.resolve();
+            await before?.written.promise;
+            store.writeAccounts(tx, written, {
+              isLocked: false,
+              onOutdated: () => {
+                isOutdated = true;
+              },
+            });
+            void database.flush(tx).then(place.written.resolve);
           }
-          remember(written);
-          place.foreseen.resolve();
-          database.flush(tx);
-          if ((await upon?.cameTrue.promise) === false) throw new Collision();
-          const onOutdated = () => contest(written);
-          store.writeAccounts(tx, written, { isLocked: false, onOutdated });
-          database.flush(tx);
+          store.writeTransactions(tx, written);
         },
       };
 
       try {
         const result = await work(turn);
         if (place.isExclusive && book !== undefined) remember(book);
-        place.cameTrue.resolve(!place.isExclusive);
         return result;
       } catch (error) {
         becomeExclusive();
         throw error;
       } finally {
         place.foreseen.resolve();
+        place.written.resolve();
         place.over.resolve();
+        for (const id of begun) underWay.delete(id);
         if (last === place) last = undefined;
       }
     },
   };
+}
+
+/** The transactions that commands execute; undefined when they do anything else. */
+function transactionsExecuted(commands: readonly Command[]): string[] | undefined {
+  const ids: string[] = [];
+  for (const command of commands) {
+    if (command.kind !== 'execute') return undefined;
+    ids.push(command.intent.transactionId);
+  }
+  return ids;
 }

@@ -24,6 +24,7 @@ export const account = pgTable('account', {
   incomingMinor: int8('incoming_minor').notNull(),
   sequence: int8('sequence').notNull(),
   version: int8('version').notNull(),
+  changeId: uuid('change_id').notNull(),
   openedAt: time('opened_at').notNull(),
   updatedAt: time('updated_at').notNull(),
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Collision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
@@ -27,14 +28,13 @@ export interface Store {
   openBook(tx: Tx, commands: readonly Command[], now: number): Promise<Book>;
   /** Reads accounts without a lock; unknown ones are left out. */
   readAccounts(tx: Tx, accountIds: readonly string[]): Promise<Account[]>;
-  /** Writes the transactions of the book that are new or changed, with their events. */
-  writeTransactions(tx: Tx, book: Book): void;
   /**
-   * Writes the accounts of the book that are new or changed, with their entries and events. When they were not locked, all
-   * that the book was opened on is held to its version: the commit throws Collision when another one is there, after it has
-   * called `onOutdated`.
+   * Writes the accounts of the book that are new or changed. When they were not locked, all that the book was opened on is
+   * held to what was read: when it is not so any more the commit throws Collision, after it has called `onOutdated`.
    */
   writeAccounts(tx: Tx, book: Book, reading: Reading): void;
+  /** Writes all else that is new or changed in the book, behind its accounts, and the events. */
+  writeTransactions(tx: Tx, book: Book): void;
   /** Open transactions whose time is over, the oldest first, at most limits.batchMax. `now` as above. */
   findDue(now: number): Promise<string[]>;
 }
@@ -53,22 +53,11 @@ export function createStore(database: Database): Store {
       for (const { legs } of transactions) {
         for (const accountId of accountIdsOf(legs)) accountIds.add(accountId);
       }
-      return openBook(await lockAccounts(tx, [...accountIds]), transactions, now);
+      const accounts = await lockAccounts(tx, [...accountIds]);
+      return openBook(accounts, transactions, { now, changeId: randomUUID() });
     },
 
     readAccounts,
-
-    writeTransactions(tx, book) {
-      const [made, changed] = [book.newTransactions(), book.changedTransactions()];
-      insertTransactions(database, tx, made);
-      updateTransactions(database, tx, changed);
-      const all = [...made, ...changed];
-      const ownerOf = (accountId: string) => book.account(accountId)?.ownerId;
-      for (let i = 0; i < all.length; i += limits.eventTransactionsMax) {
-        const part = all.slice(i, i + limits.eventTransactionsMax);
-        publish(database, tx, [transactionsChanged(part, ownerOf)]);
-      }
-    },
 
     writeAccounts(tx, book, reading) {
       const outdated = outdatedAs(reading);
@@ -78,7 +67,19 @@ export function createStore(database: Database): Store {
       updateAccounts(database, tx, changes, outdated);
       if (!reading.isLocked) checkAccounts(database, tx, book.unchangedAccounts(), outdated);
       insertAccounts(database, tx, book.newAccounts());
+    },
+
+    writeTransactions(tx, book) {
+      const [made, changed] = [book.newTransactions(), book.changedTransactions()];
+      insertTransactions(database, tx, made);
+      updateTransactions(database, tx, changed);
       insertEntries(database, tx, book.entries(), book.now);
+      const all = [...made, ...changed];
+      const ownerOf = (accountId: string) => book.account(accountId)?.ownerId;
+      for (let i = 0; i < all.length; i += limits.eventTransactionsMax) {
+        const part = all.slice(i, i + limits.eventTransactionsMax);
+        publish(database, tx, [transactionsChanged(part, ownerOf)]);
+      }
       publish(database, tx, book.accountsOfNewStatus().map(statusChanged));
     },
 
@@ -92,10 +93,10 @@ export function createStore(database: Database): Store {
   };
 }
 
-/** What becomes of the database's word that an account has another version than the one that it was read with. */
+/** What becomes of the database's word that an account is not as it was read. */
 function outdatedAs(reading: Reading): (error: unknown) => never {
   return (error) => {
-    if ((error as { constraint_name?: unknown }).constraint_name !== 'account_version') throw error;
+    if ((error as { constraint_name?: unknown }).constraint_name !== 'account_change') throw error;
     assert(!reading.isLocked, 'nobody changes what is locked');
     reading.onOutdated();
     throw new Collision();

@@ -13,6 +13,8 @@ export interface Book {
   readonly now: number;
   /** The time of the clock itself, which verdicts run out by. */
   readonly askedAt: number;
+  /** Names all that changes here. */
+  readonly changeId: string;
   /** An account; one of the system comes into being when it is first asked for. */
   account(accountId: string): Account | undefined;
   transaction(transactionId: string): Transaction | undefined;
@@ -36,11 +38,11 @@ export interface Book {
   entries(): readonly Entry[];
 }
 
-/** Opens the book on what was locked; `now` is the clock's. */
+/** Opens the book on what was read; `now` is the clock's, and `changeId` a UUID that no other book has. */
 export function openBook(
   accounts: readonly Account[],
   transactions: readonly Transaction[],
-  now: number,
+  { now, changeId }: { now: number; changeId: string },
 ): Book {
   const accountsById = new Map(accounts.map((account) => [account.accountId, account]));
   const transactionsById = new Map(transactions.map((each) => [each.transactionId, each]));
@@ -66,13 +68,15 @@ export function openBook(
   return {
     now: time,
     askedAt: now,
+    changeId,
     account: (id) => accountsById.get(id) ?? newSystemAccount(id),
     transaction: (id) => transactionsById.get(id),
     putAccount(account) {
       const { accountId, version } = account;
       // One version per batch: readers see the batch as one change.
       const isFirst = !touchedAccounts.has(accountId);
-      const next = { ...account, version: isFirst ? version + 1n : version, updatedAt: time };
+      const nextVersion = isFirst ? version + 1n : version;
+      const next = { ...account, version: nextVersion, changeId, updatedAt: time };
       accountsById.set(accountId, next);
       touchedAccounts.add(accountId);
       return next;

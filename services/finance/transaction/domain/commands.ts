@@ -50,6 +50,7 @@ function open(book: Book, { account, floor }: Of<'open'>): Account {
     incoming: 0n,
     sequence: 0n,
     version: 0n,
+    changeId: '',
     updatedAt: book.now,
   });
 }

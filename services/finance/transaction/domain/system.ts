@@ -41,6 +41,7 @@ export function newSystemAccount(accountId: string): Account | undefined {
     incoming: 0n,
     sequence: 0n,
     version: 0n,
+    changeId: '',
     updatedAt: 0,
   };
 }

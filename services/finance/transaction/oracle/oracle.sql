@@ -27,10 +27,10 @@ begin
   obstacle := oracle_obstacle(debited, credited, amount);
   if obstacle is not null then return obstacle; end if;
   update account set posted_minor = posted_minor - amount, sequence = sequence + 1,
-    version = version + 1, updated_at = greatest(updated_at, at)
+    version = version + 1, change_id = gen_random_uuid(), updated_at = greatest(updated_at, at)
   where account_id = source returning * into debited;
   update account set posted_minor = posted_minor + amount, sequence = sequence + 1,
-    version = version + 1, updated_at = greatest(updated_at, at)
+    version = version + 1, change_id = gen_random_uuid(), updated_at = greatest(updated_at, at)
   where account_id = destination returning * into credited;
   insert into entry (account_id, sequence, transaction_id, delta_minor, balance_minor, created_at)
   values
@@ -53,9 +53,9 @@ begin
   select * into credited from account where account_id = destination;
   obstacle := oracle_obstacle(debited, credited, amount);
   if obstacle is not null then return obstacle; end if;
-  update account set held_minor = held_minor + amount, version = version + 1, updated_at = at
+  update account set held_minor = held_minor + amount, version = version + 1, change_id = gen_random_uuid(), updated_at = at
   where account_id = source;
-  update account set incoming_minor = incoming_minor + amount, version = version + 1,
+  update account set incoming_minor = incoming_minor + amount, version = version + 1, change_id = gen_random_uuid(),
     updated_at = at
   where account_id = destination;
   return 'done';
@@ -84,9 +84,9 @@ create function oracle_release(sources uuid[], destinations uuid[], amounts bigi
 returns void language plpgsql as $$
 begin
   for i in 1 .. array_length(sources, 1) loop
-    update account set held_minor = held_minor - amounts[i], version = version + 1, updated_at = at
+    update account set held_minor = held_minor - amounts[i], version = version + 1, change_id = gen_random_uuid(), updated_at = at
     where account_id = sources[i];
-    update account set incoming_minor = incoming_minor - amounts[i], version = version + 1,
+    update account set incoming_minor = incoming_minor - amounts[i], version = version + 1, change_id = gen_random_uuid(),
       updated_at = at
     where account_id = destinations[i];
   end loop;
@@ -355,7 +355,7 @@ begin
     found_account.incoming_minor) <> (0, 0, 0) then
     return 'ACCOUNT_NOT_EMPTY';
   end if;
-  update account set status = becomes, version = version + 1, updated_at = at where account_id = id;
+  update account set status = becomes, version = version + 1, change_id = gen_random_uuid(), updated_at = at where account_id = id;
   return 'done';
 end
 $$;

@@ -24,10 +24,10 @@ export function insertAccounts(database: Database, tx: Tx, accounts: readonly Ac
   if (accounts.length === 0) return;
   const statement = tx`
     insert into account (account_id, owner_id, type, currency, status, floor_minor, posted_minor,
-      held_minor, incoming_minor, sequence, version, opened_at, updated_at)
+      held_minor, incoming_minor, sequence, version, change_id, opened_at, updated_at)
     select account_id, owner_id, type, currency, status, floor_minor, posted_minor, held_minor,
-      incoming_minor, sequence, version, to_timestamp(opened_ms / 1000::float8),
-      to_timestamp(updated_ms / 1000::float8)
+      incoming_minor, sequence, version, ${accounts[0]!.changeId}::uuid,
+      to_timestamp(opened_ms / 1000::float8), to_timestamp(updated_ms / 1000::float8)
     from unnest(
       ${accounts.map((a) => a.accountId)}::uuid[],
       ${accounts.map((a) => a.ownerId ?? null)}::uuid[],
@@ -55,8 +55,8 @@ export interface ChangedAccount {
 }
 
 /**
- * Writes accounts as they became. `onError` gets the violation of account_version when one of them is not as it was read.
- * In the order of their ids: whoever waits for one holds none that comes behind it.
+ * Writes accounts as one change made them. `onError` gets the violation of account_change when one of them is not as it was
+ * read. In the order of their ids: whoever waits for one holds none that comes behind it.
  */
 export function updateAccounts(
   database: Database,
@@ -66,33 +66,32 @@ export function updateAccounts(
 ): void {
   if (changes.length === 0) return;
   const sorted = changes.toSorted((a, b) => (a.present.accountId < b.present.accountId ? -1 : 1));
-  const present = sorted.map((change) => change.present);
+  const accounts = sorted.map(({ present }) => present);
   const statement = tx`
     with written as (
       update account a set status = t.status, posted_minor = t.posted_minor,
         held_minor = t.held_minor, incoming_minor = t.incoming_minor, sequence = t.sequence,
-        version = t.version, updated_at = to_timestamp(t.updated_ms / 1000::float8)
+        version = t.version, change_id = ${accounts[0]!.changeId},
+        updated_at = to_timestamp(t.updated_ms / 1000::float8)
       from unnest(
-        ${present.map((a) => a.accountId)}::uuid[],
-        ${present.map((a) => a.status)}::text[],
-        ${present.map((a) => String(a.posted))}::bigint[],
-        ${present.map((a) => String(a.held))}::bigint[],
-        ${present.map((a) => String(a.incoming))}::bigint[],
-        ${present.map((a) => String(a.sequence))}::bigint[],
-        ${present.map((a) => String(a.version))}::bigint[],
-        ${present.map((a) => a.updatedAt)}::bigint[],
-        ${sorted.map(({ former }) => String(former.posted))}::bigint[],
-        ${sorted.map(({ former }) => String(former.held))}::bigint[]
-      ) as t (account_id, status, posted_minor, held_minor, incoming_minor, sequence, version,
-        updated_ms, former_posted, former_held)
-      where a.account_id = t.account_id and a.version = t.version - 1
-        and a.posted_minor = t.former_posted and a.held_minor = t.former_held
+        ${accounts.map((a) => a.accountId)}::uuid[],
+        ${sorted.map(({ former }) => former.changeId)}::uuid[],
+        ${accounts.map((a) => a.status)}::text[],
+        ${accounts.map((a) => String(a.posted))}::bigint[],
+        ${accounts.map((a) => String(a.held))}::bigint[],
+        ${accounts.map((a) => String(a.incoming))}::bigint[],
+        ${accounts.map((a) => String(a.sequence))}::bigint[],
+        ${accounts.map((a) => String(a.version))}::bigint[],
+        ${accounts.map((a) => a.updatedAt)}::bigint[]
+      ) as t (account_id, former_change_id, status, posted_minor, held_minor, incoming_minor,
+        sequence, version, updated_ms)
+      where a.account_id = t.account_id and a.change_id = t.former_change_id
       returning 1)
-    select expect_accounts(count(*), ${changes.length}) from written`;
+    select expect_accounts(count(*), ${accounts.length}) from written`;
   database.defer(tx, statement, onError);
 }
 
-/** Holds accounts that did not change to what was read of them; `onError` as above. */
+/** Holds accounts that did not change to what was read of them, until the commit; `onError` as above. */
 export function checkAccounts(
   database: Database,
   tx: Tx,
@@ -101,13 +100,13 @@ export function checkAccounts(
 ): void {
   if (accounts.length === 0) return;
   const statement = tx`
-    select expect_accounts(count(*), ${accounts.length})
-    from account join unnest(
-      ${accounts.map((a) => a.accountId)}::uuid[],
-      ${accounts.map((a) => String(a.version))}::bigint[],
-      ${accounts.map((a) => String(a.posted))}::bigint[],
-      ${accounts.map((a) => String(a.held))}::bigint[]
-    ) as t (account_id, version, posted_minor, held_minor)
-      using (account_id, version, posted_minor, held_minor)`;
+    with found as (
+      select from account a
+      join unnest(
+        ${accounts.map((a) => a.accountId)}::uuid[],
+        ${accounts.map((a) => a.changeId)}::uuid[]
+      ) as t (account_id, change_id) using (account_id, change_id)
+      order by account_id for share of a)
+    select expect_accounts(count(*), ${accounts.length}) from found`;
   database.defer(tx, statement, onError);
 }

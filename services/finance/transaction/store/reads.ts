@@ -81,7 +81,7 @@ export interface Reads {
 /** Reads from the schema of `database`. */
 export function createReads({ sql }: Database): Reads {
   const accountColumns = sql`account_id, owner_id, type, currency, status, floor_minor, posted_minor,
-    held_minor, incoming_minor, sequence, version, opened_at, updated_at`;
+    held_minor, incoming_minor, sequence, version, change_id, opened_at, updated_at`;
 
   async function transactions(transactionIds: readonly string[]) {
     const rows = await sql<TransactionRow[]>`

@@ -21,6 +21,7 @@ export function toAccount(row: AccountRow): Account {
     incoming: row.incoming_minor,
     sequence: row.sequence,
     version: row.version,
+    changeId: row.change_id,
     openedAt: row.opened_at.getTime(),
     updatedAt: row.updated_at.getTime(),
   };

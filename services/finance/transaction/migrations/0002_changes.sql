@@ -1,8 +1,11 @@
--- For writers that did not lock the accounts which they read: each has to have the version that they know.
+-- Writers that did not lock what they read: each account has to be as they know it. No two states have the same change_id.
+alter table account add column change_id uuid not null default gen_random_uuid();
+
 create function expect_accounts(actual bigint, expected bigint) returns void language plpgsql as $$
 begin
   if actual <> expected then
-    raise exception 'accounts have other versions' using errcode = 'check_violation', constraint = 'account_version';
+    raise exception 'accounts are not as they were read'
+      using errcode = 'check_violation', constraint = 'account_change';
   end if;
 end
 $$;
