@@ -24,13 +24,6 @@ export interface Victims {
 
 /** How often each act is chosen. */
 const acts = dealt({ process: 10, server: 4, pair: 2, points: 4 });
-/** How often the places of each service are chosen: about as often as there are some. */
-const services = dealt({
-  'commerce.order': 5,
-  'finance.payment': 4,
-  'commerce.inventory': 1,
-  'platform.notification': 1,
-});
 const pauseMsMax = 400;
 const pointsInRowMax = 3;
 const passMax = 5;
@@ -77,15 +70,28 @@ export function deathsOf(kill: Kill): number {
 type Decks = ReturnType<typeof openDecks>;
 
 function openDecks({ processes, servers, points }: Victims, random: Random) {
-  const pointOf = new Map(
-    Object.entries(points).map(([service, names]) => [service, createDeck(names, random)]),
-  );
   return {
     act: createDeck(acts, random),
     process: createDeck(processes, random),
     server: createDeck(servers, random),
-    service: createDeck(services, random),
-    point: (service: string) => pointOf.get(service)!(),
+    row: createRows(points, random),
+  };
+}
+
+/** Draws rows of places, each of one service and at most so long; no place comes again before all have. */
+function createRows(points: Victims['points'], random: Random) {
+  const places = Object.entries(points).flatMap(([service, names]) =>
+    names.map((name) => ({ service, name })),
+  );
+  let rest: typeof places = [];
+  return (lengthMax: number) => {
+    if (rest.length === 0) rest = places;
+    const { service } = random.pick(rest);
+    const own = rest.filter((place) => place.service === service);
+    const draw = createDeck(own, random);
+    const row = Array.from({ length: Math.min(lengthMax, own.length) }, draw);
+    rest = rest.filter((place) => !row.includes(place));
+    return { service, names: row.map(({ name }) => name) };
   };
 }
 
@@ -100,12 +106,8 @@ function nextKill(decks: Decks, random: Random, left: number): Kill {
     case 'pair':
       return { pauseMs, kind: 'crash', victims: [decks.process(), decks.server()] };
     case 'points': {
-      const service = decks.service();
-      const length = Math.min(left - 1, 1 + random.below(pointsInRowMax));
-      const points = Array.from({ length }, () => ({
-        name: decks.point(service),
-        pass: 1 + random.below(passMax),
-      }));
+      const { service, names } = decks.row(Math.min(left - 1, 1 + random.below(pointsInRowMax)));
+      const points = names.map((name) => ({ name, pass: 1 + random.below(passMax) }));
       return { pauseMs, kind: 'points', service, points };
     }
   }
