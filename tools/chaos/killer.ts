@@ -27,7 +27,13 @@ export async function carryOut(mesh: Mesh, load: Load, kill: Kill): Promise<Kill
   let missed: string[] = [];
   let diedAt = performance.now();
   if (kill.kind === 'crash') await Promise.all(kill.victims.map((name) => killOne(mesh, name)));
-  else ({ missed, diedAt } = await killAtPoints(hostOf(mesh, kill.service), kill.points));
+  else {
+    const rows = await Promise.all(
+      kill.rows.map(({ service, points }) => killAtPoints(hostOf(mesh, service), points)),
+    );
+    missed = rows.flatMap((row) => row.missed);
+    diedAt = Math.max(...rows.map((row) => row.diedAt));
+  }
   await load.untilServed(limits.servedMs);
   return { deaths: deathsOf(kill), recoveryMs: performance.now() - diedAt, missed };
 }

@@ -55,5 +55,7 @@ function crashed(plan: readonly Kill[]): string[] {
 }
 
 function places(plan: readonly Kill[]): string[] {
-  return plan.flatMap((kill) => (kill.kind === 'points' ? kill.points : [])).map((p) => p.name);
+  return plan
+    .flatMap((kill) => (kill.kind === 'points' ? kill.rows : []))
+    .flatMap(({ points }) => points.map(({ name }) => name));
 }

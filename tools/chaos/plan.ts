@@ -4,9 +4,15 @@ import { createDeck, createRandom, type Random } from './random.ts';
 /** One act of violence. `pauseMs` is how long the mesh was left alone before it. */
 export type Kill = { pauseMs: number } /** They all die at once. */ & (
   | { kind: 'crash'; victims: readonly string[] }
-  /** The process that hosts the service dies, and then at each of these places in turn. */
-  | { kind: 'points'; service: string; points: readonly Point[] }
+  /** The processes that host these services die, each then at its own places in turn. */
+  | { kind: 'points'; rows: readonly Row[] }
 );
+
+/** Places of one service. Rows of one kill are of services with a process each. */
+export interface Row {
+  service: string;
+  points: readonly Point[];
+}
 
 /** A named place in the code (kit/debug.ts), and at which pass it kills. */
 export interface Point {
@@ -44,8 +50,8 @@ export function planKills(victims: Victims, kills: number, seed: number): Kill[]
 }
 
 /**
- * The shortest plan that leaves nobody out: all processes and servers die, in groups, and then processes at each place.
- * What a dead consumer had in hand comes back to it late, so the groups come first.
+ * The shortest plan that leaves nobody out: all processes and servers die, in groups, and then at each
+ * place, all services side by side.
  */
 export function planEverything(victims: Victims, seed: number): Kill[] {
   const random = createRandom(seed);
@@ -56,15 +62,15 @@ export function planEverything(victims: Victims, seed: number): Kill[] {
     const group = Array.from({ length: Math.min(left, groupMax) }, draw);
     plan.push({ pauseMs: random.below(pauseMsMax), kind: 'crash', victims: group });
   }
-  for (const [service, names] of Object.entries(victims.points)) {
-    const points = names.map((name) => ({ name, pass: 1 }));
-    plan.push({ pauseMs: 0, kind: 'points', service, points });
-  }
-  return plan;
+  const rows = Object.entries(victims.points).map(([service, names]) => {
+    return { service, points: names.map((name) => ({ name, pass: 1 })) };
+  });
+  return [...plan, { pauseMs: 0, kind: 'points', rows }];
 }
 
 export function deathsOf(kill: Kill): number {
-  return kill.kind === 'points' ? kill.points.length + 1 : kill.victims.length;
+  if (kill.kind === 'crash') return kill.victims.length;
+  return kill.rows.reduce((sum, { points }) => sum + points.length + 1, 0);
 }
 
 type Decks = ReturnType<typeof openDecks>;
@@ -108,7 +114,7 @@ function nextKill(decks: Decks, random: Random, left: number): Kill {
     case 'points': {
       const { service, names } = decks.row(Math.min(left - 1, 1 + random.below(pointsInRowMax)));
       const points = names.map((name) => ({ name, pass: 1 + random.below(passMax) }));
-      return { pauseMs, kind: 'points', service, points };
+      return { pauseMs, kind: 'points', rows: [{ service, points }] };
     }
   }
 }

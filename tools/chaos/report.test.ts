@@ -25,7 +25,7 @@ test('a row of kills counts all of its deaths, and says where, and which place n
     { name: 'finance.payment.after-void', pass: 3 },
     { name: 'finance.payment.before-void', pass: 1 },
   ];
-  const kill: Kill = { pauseMs: 0, kind: 'points', service: 'finance.payment', points };
+  const kill: Kill = { pauseMs: 0, kind: 'points', rows: [{ service: 'finance.payment', points }] };
   const killed = { deaths: 3, recoveryMs: 12_000, missed: ['finance.payment.before-void'] };
   expect(killLine(kill, killed, after)).toBe(
     'kills 4-6 of 60: finance.payment, then at after-void (pass 3), at before-void (pass 1): ' +

@@ -28,11 +28,14 @@ export function killLine(
 /** A service dies where it stands, and its next lives at places of its own. */
 function victimsIn(kill: Kill): string {
   if (kill.kind === 'crash') return kill.victims.join(' and ');
-  const places = kill.points.map(({ name, pass }) => {
-    const place = name.replace(`${kill.service}.`, '');
-    return `${place} (pass ${pass})`;
+  const rows = kill.rows.map(({ service, points }) => {
+    const places = points.map(({ name, pass }) => {
+      const place = name.replace(`${service}.`, '');
+      return `${place} (pass ${pass})`;
+    });
+    return `${service}, then at ${places.join(', at ')}`;
   });
-  return `${kill.service}, then at ${places.join(', at ')}`;
+  return rows.join('; ');
 }
 
 /** What became of each invariant, and last the whole in one sentence, with what to do when something is broken. */
