@@ -8,6 +8,8 @@ import { startTestMesh } from '../support/mesh.ts';
 /** Far above what a busy machine takes; the run itself notes what is overdue. */
 const timeoutMs = 600_000;
 const seed = Number(process.env.SEED ?? 1);
+/** Enough to come by every place, and soon asked for everything again. */
+const callers = 8;
 
 describe.each(systems)('the $name', (system) => {
   test(
@@ -18,7 +20,7 @@ describe.each(systems)('the $name', (system) => {
       const plan = planEverything(victimsOf(mesh, system), seed);
       const lines: string[] = [];
       const say = (line: string) => lines.push(line);
-      const result = await runChaos(system, mesh, plan, { callers: 16, seed, say });
+      const result = await runChaos(system, mesh, plan, { callers, seed, say });
       const broken = result.findings.filter(({ broken }) => broken > 0);
       expect(broken, `SEED=${seed}\n${lines.join('\n')}`).toEqual([]);
       expect(result.missed, 'places that nobody came by').toEqual([]);
