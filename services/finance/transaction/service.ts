@@ -8,12 +8,14 @@ import {
 import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createWatchHub } from '#kit/streams/watch.ts';
+import { createCheckJob } from './checking.ts';
 import type { Account } from './domain.ts';
 import { createExpiryJob } from './expiry.ts';
 import { complianceInterceptor } from './interceptors/compliance.ts';
 import { riskInterceptor } from './interceptors/risk.ts';
 import { createVerdictSource, type VerdictClient } from './interceptors/verdicts.ts';
 import { createTransactionRpc } from './rpc.ts';
+import { createChecks } from './store/checks.ts';
 import { createIdentities } from './store/identities.ts';
 import { createReads } from './store/reads.ts';
 import { createStore } from './store.ts';
@@ -25,6 +27,7 @@ export const transaction: ServiceModule = {
   create({ database, bus, clock, client, log }) {
     const store = createStore(database);
     const reads = createReads(database);
+    const checks = createChecks(database);
     const identities = createIdentities(database);
     const writer = createLedgerWriter({ database, store, clock });
     const verdictsOf = (service: string, of: VerdictClient) =>
@@ -52,13 +55,16 @@ export const transaction: ServiceModule = {
     });
     return {
       implementations: [
-        implement(TransactionService, createTransactionRpc({ writer, reads, identities, hub })),
+        implement(
+          TransactionService,
+          createTransactionRpc({ writer, reads, checks, identities, hub }),
+        ),
       ],
       interceptors: [
         riskInterceptor({ risk, examiner: { readAccounts: identities.read, now: clock.now } }),
         complianceInterceptor({ compliance }),
       ],
-      jobs: [createExpiryJob({ database, store, clock })],
+      jobs: [createExpiryJob({ database, store, clock }), createCheckJob(checks)],
       async stop() {
         unlisten();
         await writer.idle();
