@@ -27,6 +27,7 @@ test.each([
   [['start', '--port-base', 'x'], '--port-base must be a number from 1 to 64000, not "x"'],
   [['reset', '--data-dir'], "Option '--data-dir <value>' argument missing"],
   [['check', '--speed'], "Unknown option '--speed'"],
+  [['chaos/main', '--system', 'fair'], '--system must be one of shop, bank, not "fair"'],
   [['chaos/main', '--kills', '0'], '--kills must be a whole number from 1 on, not "0"'],
   [['demo/main', 'bank'], '"bank" is no story'],
   [['bench/main'], 'name one of checks, ledger, memory, orders, reserve, rpc, rules, transfer'],

@@ -164,6 +164,11 @@ export const traceExportFailures = new Counter({
   registers: [registry],
 });
 
+/** A gauge that a service has for itself. Made once in a process; `name` begins with what it is about: "ledger_…". */
+export function createGauge(name: string, help: string): Gauge {
+  return new Gauge({ name, help, registers: [registry] });
+}
+
 /** Data that a service reads from files which others bring: 1 while those that are there cannot be taken. */
 export const referenceDataFault = new Gauge({
   name: 'reference_data_fault',

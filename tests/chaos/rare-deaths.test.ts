@@ -5,7 +5,8 @@ import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { CancelReason, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { chaosEnvironment } from '#tools/chaos/mesh.ts';
+import { meshOptionsOf } from '#tools/chaos/mesh.ts';
+import { shop } from '#tools/chaos/shop/system.ts';
 import type { MeshProcess } from '#tools/mesh/process.ts';
 import { startTestMesh, type TestMesh } from '../support/mesh.ts';
 import { newShopper, putOnSale, type Shopper } from '../support/shopper.ts';
@@ -18,7 +19,7 @@ let sql: postgres.Sql;
 let shopper: Shopper;
 
 beforeAll(async () => {
-  mesh = await startTestMesh('service', { durable: true, env: chaosEnvironment });
+  mesh = await startTestMesh('service', meshOptionsOf(shop));
   sql = postgres(mesh.servers.databaseUrl, { max: 1, onnotice: () => {} });
   const baseUrl = `http://${mesh.addressOf('platform.gateway')}`;
   shopper = await newShopper(createGrpcTransport({ baseUrl }));

@@ -16,7 +16,7 @@ import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { registry } from '#services/registry.ts';
 import { openDesk } from '../chaos/desk.ts';
-import { openShop, type Shop, shippingAddress } from '../chaos/shop.ts';
+import { openShop, type Shop, shippingAddress } from '../chaos/shop/shop.ts';
 import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Placement } from '../mesh/placements.ts';
 import { freePortBase } from '../mesh/ports.ts';
@@ -91,7 +91,7 @@ async function measure(options: {
   try {
     const started = sizesOf(mesh);
     const people = { customers: customerCount, staff: 0 };
-    const unpaid = await buy(mesh, await openShop(mesh, openDesk(mesh), people));
+    const unpaid = await buy(mesh, await openShop(mesh, openDesk(mesh, 'commerce.order'), people));
     return { started, sizes: sizesOf(mesh), unpaid };
   } finally {
     await mesh.stop();

@@ -5,7 +5,7 @@ import { OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { registry } from '#services/registry.ts';
-import { shippingAddress } from '../chaos/shop.ts';
+import { shippingAddress } from '../chaos/shop/shop.ts';
 import { type Issuer, startIssuer } from '../mesh/issuer.ts';
 import { type Mesh, startMesh } from '../mesh/mesh.ts';
 import type { Placement } from '../mesh/placements.ts';

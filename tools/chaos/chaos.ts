@@ -11,7 +11,7 @@ import { Overdue, pause } from './patience.ts';
 import { deathsOf, type Kill } from './plan.ts';
 import { killLine } from './report.ts';
 import { settle } from './settle.ts';
-import { openShop } from './shop.ts';
+import type { System } from './system.ts';
 
 export interface ChaosOptions {
   callers: number;
@@ -29,35 +29,34 @@ export interface ChaosResult extends Page {
   violations: number;
 }
 
-/** Each may order twice a second, and each of the staff send ten orders. */
-const customersPerCaller = 3;
-const staffCount = 8;
 const answeredMsMax = 120_000;
 const settledMsMax = 180_000;
 
 /** Carries out all kills under load, one after the other as the mesh recovers, and checks every invariant after. */
 export async function runChaos(
+  system: System,
   mesh: Mesh,
   plan: readonly Kill[],
   options: ChaosOptions,
 ): Promise<ChaosResult> {
   const { callers, seed, say } = options;
-  const desk = openDesk(mesh);
-  const people = { customers: callers * customersPerCaller, staff: staffCount };
-  const shop = await openShop(mesh, desk, people);
-  const load = startLoad(mesh, desk, shop, { callers, seed });
-  const evidence = await openEvidence(mesh, { desk, shop, load });
+  const desk = openDesk(mesh, system.service);
+  const stage = await system.open(mesh, desk, callers);
+  const load = startLoad(stage, seed);
+  const evidence = await openEvidence(mesh, { system, desk, load });
   const startedAt = performance.now();
   try {
     const { killed, overdue } = await killAll(mesh, load, plan, say);
     const loadSeconds = (performance.now() - startedAt) / 1000;
-    say('nobody orders any more; everything is to settle, and every request is made once more');
+    say(
+      'nobody begins anything any more; everything is to settle, and every request is made once more',
+    );
     await attempt(overdue, () => load.stop(answeredMsMax));
-    await attempt(overdue, () => settle(evidence, settledMsMax));
+    await attempt(overdue, () => settle(stage, evidence, settledMsMax));
     // A mesh that is not back answers nobody. What is asked again does nothing, as the books show, so they come after it.
     const changed = overdue.length === 0 ? await askAgain(desk) : [];
-    await attempt(overdue, () => settle(evidence, settledMsMax));
-    const { lines, findings } = await checkInvariants(evidence);
+    await attempt(overdue, () => settle(stage, evidence, settledMsMax));
+    const { lines, findings } = await checkInvariants(stage, evidence);
     findings.push(finding('the answer to a request does not change', changed));
     findings.push(finding('the mesh recovers and settles', overdue));
     const failures = `failures and refusals on the way: ${tally(desk.failures)}`;

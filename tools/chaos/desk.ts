@@ -8,24 +8,31 @@ import type {
 } from '@bufbuild/protobuf';
 import { toBinary } from '@bufbuild/protobuf';
 import { RpcError } from '#kit/errors.ts';
+import { type BatchResult, batchOutcomes } from '#kit/load/batch.ts';
 import type { CallOptions } from '#kit/rpc/client/client.ts';
 import { serviceOfType } from '#kit/service.ts';
 import type { Mesh } from '../mesh/mesh.ts';
-import { type Failures, insist } from './patience.ts';
-import type { Person } from './shop.ts';
+import { type Failures, insist, isPassing } from './patience.ts';
+import type { Person } from './people.ts';
 
 /** A write that was answered, and what the answer was. */
 export interface Acknowledged {
-  /** Who asked; undefined for the order service itself. */
+  /** Who asked; undefined for a service itself. */
   person: Person | undefined;
   method: DescMethodUnary;
-  request: { requestId: string };
+  request: Asked;
   /** Undefined when the answer was a refusal. */
   response: Message | undefined;
+  refusal: RpcError | undefined;
   answer: Uint8Array;
 }
 
+/** A request that can be repeated, or many of them in one. */
+export type Asked = { requestId: string } | { requests: readonly { requestId: string }[] };
+
 export interface Desk {
+  /** The service that calls where nobody is named. */
+  readonly service: string;
   readonly acknowledged: readonly Acknowledged[];
   readonly failures: Failures;
   /**
@@ -35,16 +42,18 @@ export interface Desk {
   write<Method extends DescMethodUnary>(
     person: Person | undefined,
     method: Method,
-    request: MessageInitShape<Method['input']> & { requestId: string },
+    request: MessageInitShape<Method['input']> & Asked,
     door?: number,
   ): Promise<MessageShape<Method['output']>>;
+  /** Sends what writes nothing until it is answered. Throws as write does. */
+  insist<Answer>(person: Person | undefined, send: () => Promise<Answer>): Promise<Answer>;
   /** Asks for the same once more, at each door. */
   repeat(acknowledged: Acknowledged): Promise<Uint8Array[]>;
 }
 
 type Send = (request: object, options?: CallOptions) => Promise<Message>;
 
-export function openDesk(mesh: Mesh): Desk {
+export function openDesk(mesh: Mesh, service: string): Desk {
   const acknowledged: Acknowledged[] = [];
   const failures: Failures = new Map();
   const clients = new Map<string, Record<string, Send>>();
@@ -56,11 +65,11 @@ export function openDesk(mesh: Mesh): Desk {
     return client;
   }
 
-  /** People may go to the service itself or to the public door; the order service has one way. */
+  /** People may go to the service itself or to the public door; a service has one way. */
   function doorsOf(method: DescMethodUnary, person: Person | undefined): Send[] {
     const own = serviceOfType(method.parent.typeName);
     const targets = person === undefined ? [own] : [own, 'platform.gateway'];
-    const as = person === undefined ? { service: 'commerce.order' } : {};
+    const as = person === undefined ? { service } : {};
     return targets.map((target) => clientOf(method.parent, target, as)[method.localName]!);
   }
 
@@ -70,8 +79,8 @@ export function openDesk(mesh: Mesh): Desk {
   ): Promise<{ response: Message } | { refusal: RpcError }> {
     const doors = doorsOf(method, person);
     try {
-      const response = await insist(person, failures, (attempt) =>
-        doors[(door + attempt) % doors.length]!(request, person),
+      const response = await insist(person, failures, async (attempt) =>
+        whole(await doors[(door + attempt) % doors.length]!(request, person)),
       );
       return { response };
     } catch (error) {
@@ -83,20 +92,23 @@ export function openDesk(mesh: Mesh): Desk {
   async function write<Method extends DescMethodUnary>(
     person: Person | undefined,
     method: Method,
-    request: MessageInitShape<Method['input']> & { requestId: string },
+    request: MessageInitShape<Method['input']> & Asked,
     door = 0,
   ): Promise<MessageShape<Method['output']>> {
     const said = await ask({ person, method, request }, door);
-    const response = 'response' in said ? said.response : undefined;
-    acknowledged.push({ person, method, request, response, answer: bytesOf(method, said) });
+    const { response, refusal } = { response: undefined, refusal: undefined, ...said };
+    const answer = bytesOf(method, said);
+    acknowledged.push({ person, method, request, response, refusal, answer });
     if ('refusal' in said) throw said.refusal;
     return said.response as MessageShape<Method['output']>;
   }
 
   return {
+    service,
     acknowledged,
     failures,
     write,
+    insist: (person, send) => insist(person, failures, send),
     async repeat(asked) {
       const doors = doorsOf(asked.method, asked.person);
       const said = await Promise.all(doors.map((_, door) => ask(asked, door)));
@@ -112,6 +124,21 @@ export function answersOf<Method extends DescMethodUnary>(
 ): { request: MessageInitShape<Method['input']>; response: MessageShape<Method['output']> }[] {
   const answered = acknowledged.filter((each) => each.method === method && each.response);
   return answered as unknown as ReturnType<typeof answersOf<Method>>;
+}
+
+/** The ids of a request, which all belong to one answer. */
+export function idOf(request: Asked): string {
+  if ('requestId' in request) return request.requestId;
+  return request.requests.map(({ requestId }) => requestId).join(' ');
+}
+
+/** An answer in which nothing is left open: an item of a batch may be, and then all is asked for again. */
+function whole(response: Message): Message {
+  const { results } = response as { results?: readonly BatchResult<Message>[] };
+  for (const outcome of batchOutcomes(results ?? [])) {
+    if ('error' in outcome && isPassing(outcome.error)) throw outcome.error;
+  }
+  return response;
 }
 
 function bytesOf(

@@ -2,11 +2,8 @@
 import type { Evidence } from './evidence.ts';
 import { checkAnswers } from './invariants/answers.ts';
 import { checkDeadLetters } from './invariants/dead-letters.ts';
-import { checkMoney } from './invariants/money.ts';
-import { checkNotifications } from './invariants/notifications.ts';
-import { checkOrders } from './invariants/orders.ts';
-import { checkPromises } from './invariants/promises.ts';
-import { checkStock } from './invariants/stock.ts';
+import { checkSignUps } from './invariants/sign-ups.ts';
+import type { Stage } from './system.ts';
 
 /** One invariant, how often it is broken, and by what: a few cases, for whoever looks for the cause. */
 export interface Finding {
@@ -39,17 +36,9 @@ export function tally(counts: Iterable<readonly [string, number]>): string {
   return sorted.map(([name, count]) => `${count} ${name}`).join(', ') || 'none';
 }
 
-/** Holds the books of all services, the provider and the callers against each other. */
-export async function checkInvariants(evidence: Evidence): Promise<Page> {
-  const checks = [
-    checkMoney,
-    checkStock,
-    checkOrders,
-    checkNotifications,
-    checkDeadLetters,
-    checkAnswers,
-    checkPromises,
-  ];
+/** Holds the books of all services and the answers of the callers against each other. */
+export async function checkInvariants(stage: Stage, evidence: Evidence): Promise<Page> {
+  const checks = [...stage.checks, checkDeadLetters, checkAnswers, checkSignUps];
   const pages: Page[] = [];
   for (const check of checks) pages.push(await check(evidence));
   return {

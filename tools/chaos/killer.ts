@@ -9,7 +9,7 @@ import { deathsOf, type Kill, type Point } from './plan.ts';
 /** What came of a kill. */
 export interface Killed {
   deaths: number;
-  /** Milliseconds from the last death until an order that began after it was paid. */
+  /** Milliseconds from the last death until something that began after it has come out as it should. */
   recoveryMs: number;
   /** Places that nobody came by in time. */
   missed: string[];
@@ -17,18 +17,24 @@ export interface Killed {
 
 const limits = {
   readyMs: 60_000,
-  paidMs: 60_000,
+  servedMs: 60_000,
   /** How long a place may go without visitors: far above the leases for which callers of a dead driver wait. */
   pointMs: 30_000,
 };
 
-/** Does one kill, and resolves when the mesh sells again. Throws Overdue when it does not. */
+/** Does one kill, and resolves when the mesh serves its callers again. Throws Overdue when it does not. */
 export async function carryOut(mesh: Mesh, load: Load, kill: Kill): Promise<Killed> {
   let missed: string[] = [];
   let diedAt = performance.now();
   if (kill.kind === 'crash') await Promise.all(kill.victims.map((name) => killOne(mesh, name)));
-  else ({ missed, diedAt } = await killAtPoints(hostOf(mesh, kill.service), kill.points));
-  await load.untilPaid(limits.paidMs);
+  else {
+    const rows = await Promise.all(
+      kill.rows.map(({ service, points }) => killAtPoints(hostOf(mesh, service), points)),
+    );
+    missed = rows.flatMap((row) => row.missed);
+    diedAt = Math.max(...rows.map((row) => row.diedAt));
+  }
+  await load.untilServed(limits.servedMs);
   return { deaths: deathsOf(kill), recoveryMs: performance.now() - diedAt, missed };
 }
 

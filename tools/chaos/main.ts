@@ -10,11 +10,13 @@ import { say } from '../run.ts';
 import { removeData } from '../servers/data-dir.ts';
 import { runTool, UsageError } from '../tool.ts';
 import { runChaos } from './chaos.ts';
-import { chaosEnvironment, victimsOf } from './mesh.ts';
+import { meshOptionsOf, victimsOf } from './mesh.ts';
 import { planKills } from './plan.ts';
 import { verdictLines } from './report.ts';
+import { readSystem, systems } from './systems.ts';
 
 const options = {
+  system: { type: 'string', default: 'shop' },
   kills: { type: 'string', default: '200' },
   seed: { type: 'string', default: '1' },
   callers: { type: 'string', default: '16' },
@@ -22,13 +24,16 @@ const options = {
 } as const;
 
 const usage = `npm run chaos -- [options]
+  --system <${systems.map(({ name }) => name).join(' | ')}>                   what the callers trade with (${options.system.default})
   --kills <number>                         how many deaths (${options.kills.default})
   --seed <number>                          who dies when follows from it (${options.seed.default})
-  --callers <number>                       how many trade meanwhile (${options.callers.default})
+  --callers <number>                       how many go on meanwhile (${options.callers.default})
   --placement <${placements.join(' | ')}>  how services are spread over processes (${options.placement.default})`;
 
 await runTool(usage, { options }, async ({ values }) => {
+  const system = readSystem(values.system);
   const run = {
+    system: system.name,
     kills: readNumber('kills', values.kills, 1),
     seed: readNumber('seed', values.seed, 0),
     callers: readNumber('callers', values.callers, 1),
@@ -36,26 +41,34 @@ await runTool(usage, { options }, async ({ values }) => {
     dataDir: mkdtempSync(join(tmpdir(), 'meshwork-chaos-')),
   };
   const { kills, seed, callers, placement, dataDir } = run;
-  say(`${kills} kills, seed ${seed}, ${callers} callers, placement ${placement}, in ${dataDir}`);
+  say(
+    `${system.name}: ${kills} kills, seed ${seed}, ${callers} callers, placement ${placement}, in ${dataDir}`,
+  );
   const portBase = await freePortBase();
   const mesh = await startMesh({
     dataDir,
     portBase,
     placement,
-    durable: true,
-    env: chaosEnvironment,
-    logLevel: 'error',
+    ...meshOptionsOf(system),
   });
   process.once('SIGINT', () => void mesh.stop().then(() => process.exit(130)));
-  const plan = planKills(victimsOf(mesh), kills, seed);
-  const result = await runChaos(mesh, plan, { callers, seed, say }).finally(mesh.stop);
+  const plan = planKills(victimsOf(mesh, system), kills, seed);
+  const result = await runChaos(system, mesh, plan, { callers, seed, say }).finally(mesh.stop);
 
   for (const line of verdictLines(result, run)) say(line);
   const { deaths, acknowledged, missed, violations } = result;
   const figures = Object.fromEntries(
     Object.entries(result.figures).map(([name, value]) => [name, rounded(value)]),
   );
-  const summary = { chaos: 'shop', seed, kills: deaths, acknowledged, figures, missed, violations };
+  const summary = {
+    chaos: system.name,
+    seed,
+    kills: deaths,
+    acknowledged,
+    figures,
+    missed,
+    violations,
+  };
   say(JSON.stringify(summary));
   // What is broken is looked into with the logs and the data at hand.
   if (violations === 0) removeData(dataDir);

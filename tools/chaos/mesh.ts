@@ -1,15 +1,22 @@
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Victims } from './plan.ts';
-import { orderPoints } from './points.ts';
+import type { System } from './system.ts';
 
-/** A provider that does not answer is given up soon, so that a run has many such cases. */
-export const chaosEnvironment = { PROVIDER_TIMEOUT_MS: '1000' };
+/** How the mesh of a system is started. */
+export function meshOptionsOf({ services, env }: System) {
+  return {
+    durable: true,
+    logLevel: 'error',
+    ...(services && { only: services }),
+    ...(env && { env }),
+  };
+}
 
-/** All processes and servers of a mesh, and the places on an order's way. */
-export function victimsOf({ processes, servers }: Mesh): Victims {
+/** All processes and servers of a mesh, and the places of a system. */
+export function victimsOf({ processes, servers }: Mesh, { points }: System): Victims {
   return {
     processes: processes.map(({ name }) => name).toSorted(),
     servers: servers.managed.map(({ name }) => name).toSorted(),
-    points: orderPoints,
+    points,
   };
 }

@@ -1,6 +1,6 @@
 /** How a good client waits, and how this run waits for what must come. */
 import { RpcError } from '#kit/errors.ts';
-import type { Person } from './shop.ts';
+import type { Person } from './people.ts';
 
 const pollMs = 25;
 const retryMsMin = 20;
@@ -15,6 +15,10 @@ const passing = new Set([
   'cancelled',
   'unauthenticated',
 ]);
+
+export function isPassing(error: unknown): boolean {
+  return error instanceof RpcError && passing.has(error.code);
+}
 
 /** Failures by code and, where there is one, reason: "unavailable/OVERLOADED". */
 export type Failures = Map<string, number>;
@@ -50,7 +54,7 @@ export async function insist<Answer>(
       if (!(error instanceof RpcError)) throw error;
       const name = error.reason === '' ? error.code : `${error.code}/${error.reason}`;
       failures.set(name, (failures.get(name) ?? 0) + 1);
-      if (!passing.has(error.code)) throw error;
+      if (!isPassing(error)) throw error;
       // Whether it worked, the next attempt shows.
       if (error.code === 'unauthenticated') await person?.renew().catch(() => {});
       const asked = Number(error.metadata.retry_after_ms ?? 0);
@@ -59,11 +63,18 @@ export async function insist<Answer>(
   }
 }
 
-/** Somebody else was faster, or there is not enough: that is an answer too, where it is expected. */
-export async function tolerate(reason: string, work: () => Promise<unknown>): Promise<void> {
+/**
+ * Somebody else was faster, or there is not enough: that is an answer too, where it is expected. Answers undefined for a
+ * refusal with one of these reasons.
+ */
+export async function tolerate<Answer>(
+  reasons: string | readonly string[],
+  work: () => Promise<Answer>,
+): Promise<Answer | undefined> {
   try {
-    await work();
+    return await work();
   } catch (error) {
-    if (!(error instanceof RpcError && error.reason === reason)) throw error;
+    if (!(error instanceof RpcError && [reasons].flat().includes(error.reason))) throw error;
+    return undefined;
   }
 }

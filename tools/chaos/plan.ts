@@ -4,9 +4,15 @@ import { createDeck, createRandom, type Random } from './random.ts';
 /** One act of violence. `pauseMs` is how long the mesh was left alone before it. */
 export type Kill = { pauseMs: number } /** They all die at once. */ & (
   | { kind: 'crash'; victims: readonly string[] }
-  /** The process that hosts the service dies, and then at each of these places in turn. */
-  | { kind: 'points'; service: string; points: readonly Point[] }
+  /** The processes that host these services die, each then at its own places in turn. */
+  | { kind: 'points'; rows: readonly Row[] }
 );
+
+/** Places of one service. Rows of one kill are of services with a process each. */
+export interface Row {
+  service: string;
+  points: readonly Point[];
+}
 
 /** A named place in the code (kit/debug.ts), and at which pass it kills. */
 export interface Point {
@@ -24,13 +30,6 @@ export interface Victims {
 
 /** How often each act is chosen. */
 const acts = dealt({ process: 10, server: 4, pair: 2, points: 4 });
-/** How often the places of each service are chosen: about as often as there are some. */
-const services = dealt({
-  'commerce.order': 5,
-  'finance.payment': 4,
-  'commerce.inventory': 1,
-  'platform.notification': 1,
-});
 const pauseMsMax = 400;
 const pointsInRowMax = 3;
 const passMax = 5;
@@ -51,8 +50,8 @@ export function planKills(victims: Victims, kills: number, seed: number): Kill[]
 }
 
 /**
- * The shortest plan that leaves nobody out: all processes and servers die, in groups, and then processes at each place.
- * What a dead consumer had in hand comes back to it late, so the groups come first.
+ * The shortest plan that leaves nobody out: all processes and servers die, in groups, and then at each
+ * place, all services side by side.
  */
 export function planEverything(victims: Victims, seed: number): Kill[] {
   const random = createRandom(seed);
@@ -63,29 +62,42 @@ export function planEverything(victims: Victims, seed: number): Kill[] {
     const group = Array.from({ length: Math.min(left, groupMax) }, draw);
     plan.push({ pauseMs: random.below(pauseMsMax), kind: 'crash', victims: group });
   }
-  for (const [service, names] of Object.entries(victims.points)) {
-    const points = names.map((name) => ({ name, pass: 1 }));
-    plan.push({ pauseMs: 0, kind: 'points', service, points });
-  }
-  return plan;
+  const rows = Object.entries(victims.points).map(([service, names]) => {
+    return { service, points: names.map((name) => ({ name, pass: 1 })) };
+  });
+  return [...plan, { pauseMs: 0, kind: 'points', rows }];
 }
 
 export function deathsOf(kill: Kill): number {
-  return kill.kind === 'points' ? kill.points.length + 1 : kill.victims.length;
+  if (kill.kind === 'crash') return kill.victims.length;
+  return kill.rows.reduce((sum, { points }) => sum + points.length + 1, 0);
 }
 
 type Decks = ReturnType<typeof openDecks>;
 
 function openDecks({ processes, servers, points }: Victims, random: Random) {
-  const pointOf = new Map(
-    Object.entries(points).map(([service, names]) => [service, createDeck(names, random)]),
-  );
   return {
     act: createDeck(acts, random),
     process: createDeck(processes, random),
     server: createDeck(servers, random),
-    service: createDeck(services, random),
-    point: (service: string) => pointOf.get(service)!(),
+    row: createRows(points, random),
+  };
+}
+
+/** Draws rows of places, each of one service and at most so long; no place comes again before all have. */
+function createRows(points: Victims['points'], random: Random) {
+  const places = Object.entries(points).flatMap(([service, names]) =>
+    names.map((name) => ({ service, name })),
+  );
+  let rest: typeof places = [];
+  return (lengthMax: number) => {
+    if (rest.length === 0) rest = places;
+    const { service } = random.pick(rest);
+    const own = rest.filter((place) => place.service === service);
+    const draw = createDeck(own, random);
+    const row = Array.from({ length: Math.min(lengthMax, own.length) }, draw);
+    rest = rest.filter((place) => !row.includes(place));
+    return { service, names: row.map(({ name }) => name) };
   };
 }
 
@@ -100,13 +112,9 @@ function nextKill(decks: Decks, random: Random, left: number): Kill {
     case 'pair':
       return { pauseMs, kind: 'crash', victims: [decks.process(), decks.server()] };
     case 'points': {
-      const service = decks.service();
-      const length = Math.min(left - 1, 1 + random.below(pointsInRowMax));
-      const points = Array.from({ length }, () => ({
-        name: decks.point(service),
-        pass: 1 + random.below(passMax),
-      }));
-      return { pauseMs, kind: 'points', service, points };
+      const { service, names } = decks.row(Math.min(left - 1, 1 + random.below(pointsInRowMax)));
+      const points = names.map((name) => ({ name, pass: 1 + random.below(passMax) }));
+      return { pauseMs, kind: 'points', rows: [{ service, points }] };
     }
   }
 }

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { OrderEvent } from '#services/commerce/order/domain/reducer.ts';
 import type { Step } from '#services/finance/payment/domain/work.ts';
 import { root } from '../run.ts';
-import { orderPoints, otherPoints } from './points.ts';
+import type { System } from './system.ts';
+import { systems } from './systems.ts';
 
 /** What the saga finds out; people ask for the rest. A kind that is missing here does not compile. */
 type Told = Exclude<OrderEvent['kind'], 'cancel' | 'ship' | 'deliver'>;
@@ -32,31 +33,43 @@ const values: Readonly<Record<string, readonly string[]>> = {
   'step.kind': Object.keys(steps),
 };
 
-const inCode = readPoints();
-const killed = Object.values(orderPoints).flat();
-
-test('chaos kills at every place on the way of an order, or says why it does not', () => {
-  expect(inCode.filter((name) => !killed.includes(name) && !(name in otherPoints))).toEqual([]);
+const all = systems.map((system) => {
+  const killed = Object.values(system.points).flat();
+  return { ...system, killed, inCode: readPoints(system) };
 });
 
-test('every place at which chaos kills is in the code, and in the service that it is listed under', () => {
-  expect(killed.filter((name) => !inCode.includes(name))).toEqual([]);
-  for (const [service, names] of Object.entries(orderPoints)) {
-    expect(names.filter((name) => !name.startsWith(`${service}.`))).toEqual([]);
-  }
-});
+test.each(all)(
+  'chaos kills at every place on the way of the $name, or says why it does not',
+  ({ inCode, killed, otherPoints }) => {
+    expect(inCode.filter((name) => !killed.includes(name) && !(name in otherPoints))).toEqual([]);
+  },
+);
 
-test('every place that chaos leaves out is in the code, and is not one at which it kills', () => {
-  expect(Object.keys(otherPoints).filter((name) => !inCode.includes(name))).toEqual([]);
-  expect(killed.filter((name) => name in otherPoints)).toEqual([]);
-});
+test.each(all)(
+  'every place of the $name is in the code, and in the kit or in the service that it is listed under',
+  ({ points, inCode, killed }) => {
+    expect(killed.filter((name) => !inCode.includes(name))).toEqual([]);
+    for (const [service, names] of Object.entries(points)) {
+      const others = names.filter((name) => !name.startsWith(`${service}.`));
+      expect(others.filter((name) => !name.startsWith('kit.'))).toEqual([]);
+    }
+  },
+);
+
+test.each(all)(
+  'every place that the $name leaves out is in the code, and is not one at which it kills',
+  ({ otherPoints, inCode, killed }) => {
+    expect(Object.keys(otherPoints).filter((name) => !inCode.includes(name))).toEqual([]);
+    expect(killed.filter((name) => name in otherPoints)).toEqual([]);
+  },
+);
 
 /**
- * The names of all places in the code of the kit and of the services that are on the way of an order. Another service is
- * on it as soon as orderPoints names it.
+ * The names of all places in the code of the kit and of the services that a system kills in. Another service is among them
+ * as soon as its points name it.
  */
-function readPoints(): string[] {
-  const services = Object.keys(orderPoints).map((name) => `services/${name.replace('.', '/')}`);
+function readPoints({ points }: System): string[] {
+  const services = Object.keys(points).map((name) => `services/${name.replace('.', '/')}`);
   const folders = ['kit', ...services].map((folder) => `${folder}/**/*.ts`);
   const files = globSync(folders, { cwd: root }).filter(
     (file) => !file.endsWith('.test.ts') && file !== 'kit/debug.ts',

@@ -3,13 +3,20 @@ import type { ChaosResult } from './chaos.ts';
 import type { Kill } from './plan.ts';
 import { killLine, verdictLines } from './report.ts';
 
-const asked = { kills: 60, seed: 7, callers: 16, placement: 'service', dataDir: '/tmp/kept' };
+const asked = {
+  kills: 60,
+  seed: 7,
+  callers: 16,
+  placement: 'service',
+  system: 'shop',
+  dataDir: '/tmp/kept',
+};
 const after = { before: 3, kills: 60 };
 
-test('a kill is told with its number, its victims, and when the mesh sold again', () => {
+test('a kill is told with its number, its victims, and when the mesh served again', () => {
   const crash: Kill = { pauseMs: 0, kind: 'crash', victims: ['nats'] };
   expect(killLine(crash, { deaths: 1, recoveryMs: 2_849, missed: [] }, after)).toBe(
-    'kill 4 of 60: nats: sells again after 2.8 s',
+    'kill 4 of 60: nats: serves again after 2.8 s',
   );
 });
 
@@ -18,11 +25,11 @@ test('a row of kills counts all of its deaths, and says where, and which place n
     { name: 'finance.payment.after-void', pass: 3 },
     { name: 'finance.payment.before-void', pass: 1 },
   ];
-  const kill: Kill = { pauseMs: 0, kind: 'points', service: 'finance.payment', points };
+  const kill: Kill = { pauseMs: 0, kind: 'points', rows: [{ service: 'finance.payment', points }] };
   const killed = { deaths: 3, recoveryMs: 12_000, missed: ['finance.payment.before-void'] };
   expect(killLine(kill, killed, after)).toBe(
     'kills 4-6 of 60: finance.payment, then at after-void (pass 3), at before-void (pass 1): ' +
-      'sells again after 12.0 s; nobody came by finance.payment.before-void',
+      'serves again after 12.0 s; nobody came by finance.payment.before-void',
   );
 });
 
@@ -40,7 +47,7 @@ test('a run in which everything holds ends by saying so', () => {
   const lines = verdictLines(resultWith(0), asked);
   expect(lines).toContain('  holds   no unit is lost or made');
   expect(lines.at(-1)).toBe(
-    '60 kills under 900 answers; it sold again after 3.0 s at the median; all 2 invariants hold',
+    '60 kills under 900 answers; it served again after 3.0 s at the median; all 2 invariants hold',
   );
 });
 
@@ -56,6 +63,6 @@ test('a run that breaks something shows by what, where its data is, and how to d
   );
   expect(lines.at(-1)).toBe(
     'data and logs are kept in /tmp/kept; the same kills again: ' +
-      'npm run chaos -- --kills 60 --seed 7 --callers 16 --placement service',
+      'npm run chaos -- --system shop --kills 60 --seed 7 --callers 16 --placement service',
   );
 });

@@ -9,10 +9,11 @@ export interface Asked {
   seed: number;
   callers: number;
   placement: string;
+  system: string;
   dataDir: string;
 }
 
-/** "kills 2-3 of 60: commerce.order, then at after-void (pass 3): sells again after 2.8 s" */
+/** "kills 2-3 of 60: commerce.order, then at after-void (pass 3): serves again after 2.8 s" */
 export function killLine(
   kill: Kill,
   { recoveryMs, missed }: Killed,
@@ -21,17 +22,20 @@ export function killLine(
   const last = before + deathsOf(kill);
   const which = last === before + 1 ? `kill ${last}` : `kills ${before + 1}-${last}`;
   const unseen = missed.map((name) => `; nobody came by ${name}`).join('');
-  return `${which} of ${kills}: ${victimsIn(kill)}: sells again after ${seconds(recoveryMs)}${unseen}`;
+  return `${which} of ${kills}: ${victimsIn(kill)}: serves again after ${seconds(recoveryMs)}${unseen}`;
 }
 
 /** A service dies where it stands, and its next lives at places of its own. */
 function victimsIn(kill: Kill): string {
   if (kill.kind === 'crash') return kill.victims.join(' and ');
-  const places = kill.points.map(({ name, pass }) => {
-    const place = name.slice(kill.service.length + 1);
-    return `${place} (pass ${pass})`;
+  const rows = kill.rows.map(({ service, points }) => {
+    const places = points.map(({ name, pass }) => {
+      const place = name.replace(`${service}.`, '');
+      return `${place} (pass ${pass})`;
+    });
+    return `${service}, then at ${places.join(', at ')}`;
   });
-  return `${kill.service}, then at ${places.join(', at ')}`;
+  return rows.join('; ');
 }
 
 /** What became of each invariant, and last the whole in one sentence, with what to do when something is broken. */
@@ -43,14 +47,14 @@ export function verdictLines(result: ChaosResult, asked: Asked): string[] {
       : [`  BROKEN  ${invariant} (${broken})`, ...examples.map((each) => `            ${each}`)],
   );
   const { recoveryMsP50 = Number.NaN } = figures;
-  const recovery = `it sold again after ${seconds(recoveryMsP50)} at the median`;
+  const recovery = `it served again after ${seconds(recoveryMsP50)} at the median`;
   const story = `${deaths} ${deaths === 1 ? 'kill' : 'kills'} under ${acknowledged} answers; ${recovery}`;
   if (violations === 0) {
     return ['', ...invariants, '', `${story}; all ${findings.length} invariants hold`];
   }
   const broken = findings.filter((each) => each.broken > 0).length;
-  const { kills, seed, callers, placement, dataDir } = asked;
-  const again = `--kills ${kills} --seed ${seed} --callers ${callers} --placement ${placement}`;
+  const { system, kills, seed, callers, placement, dataDir } = asked;
+  const again = `--system ${system} --kills ${kills} --seed ${seed} --callers ${callers} --placement ${placement}`;
   return [
     '',
     ...invariants,

@@ -18,6 +18,11 @@ export const limits = {
   pageDefault: 50,
   watchEntriesMax: 500, // entries that a watcher reads at once
   verdictsMsMax: 2_000, // how long risk and compliance are waited for together
+  checkEveryMs: 5_000, // how late a fault in what was posted is found, while there are not too many accounts
+  checkShareMax: 0.02, // of the time, in which it is looked for
+  checkedAccountsMax: 500, // whose new entries are checked in one go
+  checkedEntriesDefault: 20_000, // in one go, which is 50 to 100 ms of the database
+  violationsMax: 100, // of one check, as the contract says; more are not looked at closer
   knownAccountsMax: 100_000, // accounts of which one process remembers what never changes
 } as const;
 

@@ -13,14 +13,30 @@ export async function brokenInvariants(sql: Sql): Promise<string[]> {
   return rows.map(({ broken }) => broken);
 }
 
-export const invariantsSql = `
-  with legs as (
+/** What accounts hold and expect that is not what their open transactions say: selects account_id and explanation. */
+export const holdsSql = `
+  select account_id, 'holds ' || held_minor || ' and expects ' || incoming_minor || ', open transactions '
+    || coalesce(held, 0) || ' and ' || coalesce(incoming, 0) as explanation
+  from account left join (
+    select source_id as account_id, sum(amount_minor) as held from open_leg group by source_id) h
+    using (account_id)
+  left join (
+    select destination_id as account_id, sum(amount_minor) as incoming from open_leg
+    group by destination_id) i using (account_id)
+  where held_minor <> coalesce(held, 0) or incoming_minor <> coalesce(incoming, 0)`;
+
+/** The legs of transactions that hold money, as a table for others. */
+export const openLegSql = `
+  open_leg as (
     select transaction_id, source_id, destination_id, amount_minor from transaction
     where awaits is not null
     union all
     select transaction_id, split_part(leg, ' ', 1)::uuid, split_part(leg, ' ', 2)::uuid,
       split_part(leg, ' ', 3)::bigint
-    from transaction, unnest(string_to_array(further_legs, ',')) as leg where awaits is not null),
+    from transaction, unnest(string_to_array(further_legs, ',')) as leg where awaits is not null)`;
+
+export const invariantsSql = `
+  with ${openLegSql},
   ordered as (
     select *, lag(sequence, 1, 0::bigint) over w as before, lag(balance_minor, 1, 0::bigint) over w as was,
       lag(created_at) over w as earlier
@@ -41,16 +57,7 @@ export const invariantsSql = `
     order by e.sequence desc limit 1) e on true
   where a.sequence <> coalesce(e.sequence, 0) or a.posted_minor <> coalesce(e.balance_minor, 0)
   union all
-  select 'account ' || account_id || ' holds ' || held_minor || ', open transactions ' || coalesce(sum, 0)
-  from account left join (
-    select source_id, sum(amount_minor) from legs group by source_id) l on source_id = account_id
-  where held_minor <> coalesce(sum, 0)
-  union all
-  select 'account ' || account_id || ' expects ' || incoming_minor || ', not ' || coalesce(sum, 0)
-  from account left join (
-    select destination_id, sum(amount_minor) from legs group by destination_id) l
-    on destination_id = account_id
-  where incoming_minor <> coalesce(sum, 0)
+  select 'account ' || account_id || ' ' || explanation from (${holdsSql}) as held
   union all
   select 'account ' || account_id || ' is below its floor'
   from account where posted_minor - held_minor < floor_minor

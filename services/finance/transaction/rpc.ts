@@ -20,8 +20,10 @@ import { UnknownCurrency } from './domain/refusals.ts';
 import type { Account, Command } from './domain.ts';
 import { examinationOf, type MovingRequest } from './interceptors/examination.ts';
 import { accountStatusOf, accountTypeOf } from './proto.ts';
+import { createCheckRpc } from './rpc/check.ts';
 import { createReadRpc } from './rpc/reads.ts';
 import { watchAccounts } from './rpc/watch.ts';
+import type { Checks } from './store/checks.ts';
 import type { Identities } from './store/identities.ts';
 import type { Reads } from './store/reads.ts';
 import type { LedgerWriter } from './writer.ts';
@@ -29,6 +31,7 @@ import type { LedgerWriter } from './writer.ts';
 export interface RpcDeps {
   writer: LedgerWriter;
   reads: Reads;
+  checks: Checks;
   identities: Identities;
   hub: WatchHub<Account>;
 }
@@ -58,6 +61,7 @@ export function createTransactionRpc(deps: RpcDeps): Handlers<typeof Transaction
 
   return {
     ...createReadRpc(deps),
+    ...createCheckRpc(deps),
 
     watchTransactions: (request, call) => watchAccounts(deps, request.accountIds, call),
 

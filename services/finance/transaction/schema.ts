@@ -77,3 +77,9 @@ export const entry = pgTable(
   },
   (table) => [primaryKey({ columns: [table.accountId, table.sequence] })],
 );
+
+export const checkedEntry = pgTable('checked_entry', {
+  accountId: uuid('account_id').primaryKey(),
+  sequence: int8('sequence').notNull(),
+  balanceMinor: int8('balance_minor').notNull(),
+});

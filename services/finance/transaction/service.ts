@@ -9,12 +9,14 @@ import {
 import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createWatchHub } from '#kit/streams/watch.ts';
+import { createCheckJob } from './checking.ts';
 import type { Account } from './domain.ts';
 import { createExpiryJob } from './expiry.ts';
 import { createForecast } from './forecast.ts';
 import { complianceInterceptor, riskInterceptor } from './interceptors/judges.ts';
 import { createVerdictSource, type VerdictClient } from './interceptors/verdicts.ts';
 import { createTransactionRpc } from './rpc.ts';
+import { createChecks } from './store/checks.ts';
 import { createIdentities } from './store/identities.ts';
 import { createReads } from './store/reads.ts';
 import { createStore } from './store.ts';
@@ -26,6 +28,7 @@ export const transaction: ServiceModule = {
   create({ database, bus, clock, client, log }) {
     const store = createStore(database);
     const reads = createReads(database);
+    const checks = createChecks(database);
     const identities = createIdentities(database);
     const forecast = createForecast({ database, store, clock });
     const writer = createLedgerWriter({ database, forecast, clock });
@@ -60,13 +63,16 @@ export const transaction: ServiceModule = {
     ];
     return {
       implementations: [
-        implement(TransactionService, createTransactionRpc({ writer, reads, identities, hub })),
+        implement(
+          TransactionService,
+          createTransactionRpc({ writer, reads, checks, identities, hub }),
+        ),
       ],
       interceptors: [
         riskInterceptor(risk, { readAccounts: identities.read, now: clock.now }),
         complianceInterceptor(compliance),
       ],
-      jobs: [createExpiryJob({ database, store, forecast, clock })],
+      jobs: [createExpiryJob({ database, store, forecast, clock }), createCheckJob(checks)],
       async stop() {
         for (const unlisten of unlistens) unlisten();
         await writer.idle();

@@ -1,7 +1,7 @@
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
-import { type Acknowledged, answersOf } from '../desk.ts';
-import type { Evidence } from '../evidence.ts';
-import { finding, type Page } from '../invariants.ts';
+import { type Acknowledged, answersOf } from '../../desk.ts';
+import { finding, type Page } from '../../invariants.ts';
+import type { ShopEvidence } from '../evidence.ts';
 
 interface Row {
   sku: string;
@@ -12,7 +12,7 @@ interface Row {
 }
 
 /** Every unit that came in is on hand, or sold to an order that is paid. */
-export async function checkStock(evidence: Evidence): Promise<Page> {
+export async function checkStock(evidence: ShopEvidence): Promise<Page> {
   const { sql, acknowledged, shop } = evidence;
   const rows = await sql<Row[]>`
     with ordered as (
@@ -76,7 +76,7 @@ function sumOfRecounts(acknowledged: readonly Acknowledged[]): Map<string, bigin
   return sums;
 }
 
-async function findKept({ sql, acknowledged }: Evidence) {
+async function findKept({ sql, acknowledged }: ShopEvidence) {
   const held = answersOf(acknowledged, InventoryService.method.reserveStock);
   const orderIds = held.map(({ response }) => response.reservation!.orderId);
   return sql`
@@ -85,7 +85,7 @@ async function findKept({ sql, acknowledged }: Evidence) {
     where state is distinct from 'EXPIRED'`;
 }
 
-function findUnmoved({ sql }: Evidence) {
+function findUnmoved({ sql }: ShopEvidence) {
   return sql`
     select sku, received::text, sum(delta)::text as moved
     from commerce_inventory.stock left join commerce_inventory.stock_movement using (sku)
@@ -93,7 +93,7 @@ function findUnmoved({ sql }: Evidence) {
 }
 
 /** Recounts that were acknowledged. */
-function findUnrecorded({ sql, acknowledged }: Evidence) {
+function findUnrecorded({ sql, acknowledged }: ShopEvidence) {
   const recounts = answersOf(acknowledged, InventoryService.method.adjustStock);
   return sql`
     select request_id, count(m.staff_id)::int as kept from unnest(

@@ -1,8 +1,8 @@
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { moneyText } from '#kit/money.ts';
-import { answersOf } from '../desk.ts';
-import type { Evidence } from '../evidence.ts';
-import { finding, type Page } from '../invariants.ts';
+import { answersOf } from '../../desk.ts';
+import { finding, type Page } from '../../invariants.ts';
+import type { ShopEvidence } from '../evidence.ts';
 
 interface Total {
   currency: string;
@@ -15,7 +15,7 @@ interface Total {
  * What the provider took and did not give back is what payments say, is what paid orders cost, less what somebody was
  * answered to have given back of it.
  */
-export async function checkMoney({ sql, provider, acknowledged }: Evidence): Promise<Page> {
+export async function checkMoney({ sql, provider, acknowledged }: ShopEvidence): Promise<Page> {
   const refunds = answersOf(acknowledged, PaymentService.method.refundPayment);
   const refunded = {
     orderIds: refunds.map(({ response }) => response.payment!.orderId),

@@ -3,10 +3,11 @@ import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { type Order, OrderService } from '#gen/commerce/order/v1/order_pb.ts';
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import type { Desk } from './desk.ts';
-import { tolerate } from './patience.ts';
-import type { Random } from './random.ts';
-import { type Shop, signUp } from './shop.ts';
+import type { Desk } from '../desk.ts';
+import { tolerate } from '../patience.ts';
+import { signUp } from '../people.ts';
+import type { Random } from '../random.ts';
+import type { Shop } from './shop.ts';
 
 export interface Staff {
   /** Sends the goods, and hears that they came. */

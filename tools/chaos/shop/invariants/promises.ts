@@ -10,10 +10,9 @@ import {
   PaymentStatus,
   PaymentStatusSchema,
 } from '#gen/finance/payment/v1/payment_pb.ts';
-import { UserService } from '#gen/platform/user/v1/user_pb.ts';
-import { answersOf } from '../desk.ts';
-import type { Evidence } from '../evidence.ts';
-import { finding, type Page } from '../invariants.ts';
+import { answersOf } from '../../desk.ts';
+import type { Evidence } from '../../evidence.ts';
+import { finding, type Page } from '../../invariants.ts';
 
 /**
  * What people were told is still so. Nobody is left without an answer, so a thing stands as the last answer about it
@@ -26,7 +25,6 @@ export async function checkPromises(evidence: Evidence): Promise<Page> {
     findings: [
       finding('an order is what was answered last', await findOtherOrders(evidence)),
       finding('a payment is what was answered last', await findOtherPayments(evidence)),
-      finding('whoever signed up is known', await findStrangers(evidence)),
     ],
   };
 }
@@ -115,16 +113,6 @@ function toPaymentRow(payment: Payment): PaymentRow {
     captured_minor: String(payment.capturedMinor),
     refunded_minor: String(payment.refundedMinor),
   };
-}
-
-async function findStrangers({ sql, acknowledged }: Evidence) {
-  const { createUser } = UserService.method;
-  const people = answersOf(acknowledged, createUser).map(({ response }) => response.user!);
-  return sql`
-    select user_id from unnest(${people.map(({ userId }) => userId)}::uuid[],
-        ${people.map(({ email }) => email)}::text[]) as told (user_id, email)
-      left join platform_user.app_user u using (user_id, email)
-    where u.status is null`;
 }
 
 /** What was told, and is not found as it was told. */

@@ -2,10 +2,11 @@
 import { type Order, OrderService, OrderStatus } from '#gen/commerce/order/v1/order_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Client } from '#kit/rpc/client/client.ts';
-import type { Desk } from './desk.ts';
-import { insist, pause, tolerate } from './patience.ts';
-import type { Random } from './random.ts';
-import { type Person, type Shop, shippingAddress } from './shop.ts';
+import type { Desk } from '../desk.ts';
+import { pause, tolerate } from '../patience.ts';
+import type { Person } from '../people.ts';
+import type { Random } from '../random.ts';
+import { type Shop, shippingAddress } from './shop.ts';
 import type { Staff } from './staff.ts';
 
 export type OrderRequest = Parameters<Client<typeof OrderService>['createOrder']>[0] & {
@@ -46,7 +47,7 @@ export function createCaller(
   /** Undoes the customer's newest order while it is being made, if it is seen in time. */
   async function regret(customer: Person): Promise<void> {
     for (let look = 0; look < looksMax; look += 1) {
-      const { orders: found } = await insist(customer, desk.failures, () =>
+      const { orders: found } = await desk.insist(customer, () =>
         orders.listOrders({ pageSize: 1 }, customer),
       );
       const [newest] = found;

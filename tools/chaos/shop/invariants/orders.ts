@@ -1,9 +1,15 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import { OrderChangedSchema, OrderStatusSchema } from '#gen/commerce/order/v1/order_pb.ts';
+import {
+  OrderChangedSchema,
+  OrderService,
+  OrderStatusSchema,
+} from '#gen/commerce/order/v1/order_pb.ts';
 import { fromHeaders } from '#kit/bus/bus.ts';
 import { type Status, transitions } from '#services/commerce/order/domain.ts';
-import type { Evidence } from '../evidence.ts';
-import { finding, type Page, tally } from '../invariants.ts';
+import { idOf } from '../../desk.ts';
+import type { Evidence } from '../../evidence.ts';
+import { finding, type Page, tally } from '../../invariants.ts';
+import type { ShopEvidence } from '../evidence.ts';
 
 /** One change of an order, as the mesh was told of it. */
 interface Change {
@@ -20,7 +26,7 @@ interface Row {
 }
 
 /** Every saga is done, and the events of an order tell its whole way: legal steps, each once, in order. */
-export async function checkOrders(evidence: Evidence): Promise<Page> {
+export async function checkOrders(evidence: ShopEvidence): Promise<Page> {
   const orders = await evidence.sql<Row[]>`
     select order_id, status, step, version::text from commerce_order.customer_order`;
   const { histories, repeats } = await readHistories(evidence);
@@ -29,6 +35,7 @@ export async function checkOrders(evidence: Evidence): Promise<Page> {
     ...order,
     told: changes.map(({ version, status }) => `${version} ${status}`),
   });
+  const { doubled, unasked } = await findOthers(evidence);
   const byStatus = Map.groupBy(orders, ({ status }) => status);
   const counts = [...byStatus].map(([status, { length }]) => [status, length] as const);
   return {
@@ -37,6 +44,8 @@ export async function checkOrders(evidence: Evidence): Promise<Page> {
       `events of orders: ${[...histories.values()].flat().length}, sent again ${repeats}`,
     ],
     findings: [
+      finding('one request makes one order', doubled),
+      finding('no order was made that nobody asked for', unasked),
       finding(
         'every saga is done',
         orders.filter(({ step }) => step !== 'DONE'),
@@ -105,4 +114,21 @@ async function readHistories({ bus }: Evidence) {
   }
   await messages.close();
   return { histories, repeats };
+}
+
+/** Orders of customers that are not the one of a request that was answered. */
+async function findOthers({ sql, acknowledged, shop }: ShopEvidence) {
+  const customers = shop.customers.map(({ userId }) => userId);
+  const rows = await sql<{ user_id: string; request_id: string; order_id: string }[]>`
+    select user_id, request_id, order_id from commerce_order.customer_order
+    where user_id = any(${customers}::uuid[])`;
+  const ordersOf = Map.groupBy(rows, (row) => `${row.user_id} ${row.request_id}`);
+  const asked = new Set(
+    acknowledged
+      .filter(({ method }) => method === OrderService.method.createOrder)
+      .map(({ person, request }) => `${person?.userId} ${idOf(request)}`),
+  );
+  const doubled = [...ordersOf.values()].filter((orders) => orders.length > 1);
+  const unasked = [...ordersOf.keys()].filter((id) => !asked.has(id));
+  return { doubled, unasked };
 }
