@@ -8,13 +8,7 @@ import { debugPoint } from '#kit/debug.ts';
 import { assert } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
-import {
-  operationOf,
-  paymentIdOf,
-  referenceOf,
-  requestIdOf,
-  transactionIdOf,
-} from './domain/books.ts';
+import { operationOf, paymentIdOf, requestIdOf, transactionIdOf } from './domain/books.ts';
 import { type Fact, limits } from './domain.ts';
 import { failureOf, isHeld, type Ledger } from './ledger.ts';
 import type { AccountPayer, Provider, ProviderAnswer } from './provider.ts';
@@ -56,7 +50,7 @@ export function createLedgerProvider({
       sourceAccountId: accountId,
       destinationAccountId: payeeAccountId,
       amount: { currencyCode: currency, amountMinor },
-      reference: referenceOf('payment', paymentIdOf(key)),
+      reference: `payment ${paymentIdOf(key)}`,
       holdSeconds: limits.holdSeconds,
     });
     if ('refusal' in said) {
@@ -168,7 +162,7 @@ export function createLedgerProvider({
           sourceAccountId: paid.destinationAccountId,
           destinationAccountId: paid.sourceAccountId,
           amount: { currencyCode: currency, amountMinor },
-          reference: referenceOf('refund', paymentIdOf(key)),
+          reference: `refund of payment ${paymentIdOf(key)}`,
         });
         if ('refusal' in said) {
           return {

@@ -28,7 +28,10 @@ export function paymentToProto(record: PaymentRecord) {
     updateTime: timestampFromMs(record.updatedAt),
     version,
     method: PaymentMethod[methodOf(record)],
-    account,
+    account: account && {
+      accountId: account.accountId,
+      payeeAccountId: account.payeeAccountId,
+    },
   };
 }
 

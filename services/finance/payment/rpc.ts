@@ -23,9 +23,10 @@ import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import type { Call } from '#kit/rpc/server/call.ts';
 import type { Handlers } from '#kit/rpc/server/handlers.ts';
 import type { Beginning } from './beginner.ts';
-import { shopAccountId } from './domain/books.ts';
+import { requestIdOf, shopAccountId, transactionIdOf } from './domain/books.ts';
 import { begunNow, type PaymentRecord } from './domain/record.ts';
 import { isSettled } from './domain/requests.ts';
+import { originOf } from './domain/work.ts';
 import { limits, PaymentNotFound, ProviderUnavailable } from './domain.ts';
 import type { OperationAsked, Payments } from './payments.ts';
 import { paymentToProto, settlementToProto } from './proto.ts';
@@ -55,17 +56,23 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
     const { amount, paymentToken, account } = asked;
     const currency = amount!.currencyCode;
     const now = clock.now();
+    const paymentId = uuidv7(now);
+    const intent = response === AuthorizePaymentResponseSchema ? 'AUTHORIZE' : 'CHARGE';
     const payment = {
-      paymentId: uuidv7(now),
+      paymentId,
       orderId: asked.orderId,
       userId: asked.userId,
       currency,
       amountMinor: amount!.amountMinor,
-      intent: response === AuthorizePaymentResponseSchema ? 'AUTHORIZE' : 'CHARGE',
+      intent,
       token: paymentToken || undefined,
       account: account && {
         accountId: account.accountId.toLowerCase(),
         payeeAccountId: account.payeeAccountId.toLowerCase() || shopAccountId(currency),
+        transactionId: transactionIdOf(
+          'AuthorizeTransaction',
+          requestIdOf(originOf({ paymentId, intent })),
+        ),
       },
       request: { key: uuidOf(key.scope, key.requestId), hash: key.hash },
     } as const;

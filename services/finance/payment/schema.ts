@@ -23,6 +23,7 @@ export const payment = pgTable('payment', {
   paymentToken: text('payment_token'),
   accountId: uuid('account_id'),
   payeeAccountId: uuid('payee_account_id'),
+  transactionId: uuid('transaction_id'),
   settlementId: uuid('settlement_id'),
   requestKey: uuid('request_key').unique(),
   requestHash: bytea('request_hash'),

@@ -5,7 +5,7 @@ import { debugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Job } from '#kit/service.ts';
 import type { Logger } from '#kit/telemetry/log.ts';
-import { referenceOf, transactionIdOf } from './domain/books.ts';
+import { transactionIdOf } from './domain/books.ts';
 import {
   hear,
   type LedgerSays,
@@ -36,10 +36,10 @@ export function createSettlementJob(deps: {
     const requestId = settlementRequestId(settlement);
     const said = await ledger.execute({
       requestId,
-      type: TransactionType.TRANSFER,
+      type: TransactionType.PAYMENT,
       ...partiesOf(settlement),
       amount: { currencyCode: currency, amountMinor },
-      reference: referenceOf('settlement', settlementId),
+      reference: `settlement ${settlementId}`,
     });
     if (!('refusal' in said)) return saysOf(said.transaction);
     if (said.refusal !== 'REQUEST_ID_REUSED') {

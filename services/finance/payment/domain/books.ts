@@ -33,16 +33,3 @@ export function transactionIdOf(
 ): string {
   return uuidAfter(requestId, `finance.payment/${method}`);
 }
-
-/** What is written on our transactions, for both sides to read and for us to know them again. */
-export function referenceOf(what: 'payment' | 'refund' | 'settlement', id: string): string {
-  return `${what} ${id}`;
-}
-
-/** What a transaction is about by its reference; undefined when that is not of ours. */
-export function subjectOf(reference: string): { what: string; id: string } | undefined {
-  const [, what, id] = pattern.exec(reference) ?? [];
-  return what === undefined || id === undefined ? undefined : { what, id };
-}
-
-const pattern = /^(payment|refund|settlement) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;

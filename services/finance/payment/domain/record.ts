@@ -22,6 +22,8 @@ export interface Account {
   readonly accountId: string;
   /** Which is paid. */
   readonly payeeAccountId: string;
+  /** The ledger's authorization, whether it is there already or not. */
+  readonly transactionId: string;
 }
 
 /** A fact with where it came from and what it did. */

@@ -19,9 +19,10 @@ create table payment (
   operation_count integer not null default 0,
   -- The provider's token for the card, kept only while the call that needs it may have to be made again.
   payment_token text,
-  -- The accounts of the ledger when no card pays: from where and to where.
+  -- The accounts of the ledger when no card pays, from where and to where, and the transaction between them.
   account_id uuid,
   payee_account_id uuid,
+  transaction_id uuid,
   -- Which request began it (a hash of caller, method and request id), and what that said.
   request_key uuid unique,
   request_hash bytea,
@@ -40,12 +41,13 @@ create table payment (
   check (captured_minor <= authorized_minor),
   check (authorized_minor <= amount_minor),
   check (payment_token is null or status = 'PROCESSING'),
-  check ((account_id is null) = (payee_account_id is null)),
+  check (num_nulls(account_id, payee_account_id, transaction_id) in (0, 3)),
   check (payment_token is null or account_id is null),
   check ((intent = 'NONE') = (request_key is null))
 );
 
 create index payment_due on payment (due_at) where due_at is not null;
+create index payment_transaction on payment (transaction_id) where transaction_id is not null;
 create index payment_unsettled on payment (currency, payment_id)
   where captured_minor > 0 and settlement_id is null and account_id is null;
 

@@ -29,7 +29,11 @@ export function toRecord(row: PaymentRow, operations: readonly Operation[]): Pay
     account:
       row.account_id === null
         ? undefined
-        : { accountId: row.account_id, payeeAccountId: row.payee_account_id! },
+        : {
+            accountId: row.account_id,
+            payeeAccountId: row.payee_account_id!,
+            transactionId: row.transaction_id!,
+          },
     request:
       row.request_key === null ? undefined : { key: row.request_key, hash: row.request_hash! },
     work: {

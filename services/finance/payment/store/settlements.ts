@@ -20,8 +20,8 @@ export interface Settlements {
   countDue(now: number): Promise<number>;
   /** Writes what was heard of one, unless somebody has heard more of it meanwhile. */
   update(before: Settlement, after: Settlement): Promise<void>;
-  /** Has those looked at again that are in review. */
-  wake(tx: Tx, settlementIds: readonly string[], now: number): Promise<void>;
+  /** Has those looked at again that are in review in the ledger as these transactions. */
+  wake(tx: Tx, transactionIds: readonly string[], now: number): Promise<void>;
   /** The newest first, those before `before` in time. */
   list(before: string | undefined, limit: number): Promise<Settlement[]>;
 }
@@ -122,10 +122,11 @@ export function createSettlements(database: Database): Settlements {
           and refusals = ${before.refusals}`;
     },
 
-    async wake(tx, settlementIds, now) {
+    async wake(tx, transactionIds, now) {
       await tx`
         update settlement set due_at = ${new Date(now)}
-        where settlement_id = any(${settlementIds as string[]}::uuid[]) and state = 'IN_REVIEW'`;
+        where transaction_id = any(${transactionIds as string[]}::uuid[])
+          and state = 'IN_REVIEW' and due_at is not null`;
     },
 
     async list(before, limit) {
