@@ -832,7 +832,7 @@ export const CancelReason = {
   OUT_OF_STOCK: 1,
 
   /**
-   * CANCEL_REASON_PAYMENT_DECLINED: the card was declined.
+   * CANCEL_REASON_PAYMENT_DECLINED: the card or the account was declined.
    *
    * @generated from enum value: CANCEL_REASON_PAYMENT_DECLINED = 2;
    */
@@ -910,7 +910,7 @@ export const OrderService: GenService<{
   },
   /**
    * CreateOrder prices the lines, holds the stock, takes the payment and answers with the order as it then is: PAID,
-   * or CANCELLED with the reason (out of stock, card declined). The same request_id gives that answer again. When the
+   * or CANCELLED with the reason (out of stock, payment declined). The same request_id gives that answer again. When the
    * deadline ends first the error says so and names the order, which goes on to its end: watch it, or ask again.
    *
    * Errors:
