@@ -4,7 +4,7 @@ import { TransactionStatus } from '#gen/finance/transaction/v1/transaction_pb.ts
 import { uuidv7 } from '#kit/ids.ts';
 import { tally, times } from '#kit/testing/crowd.ts';
 import { holdAt } from '#kit/testing/hold.ts';
-import { meetAt } from '#kit/testing/meet.ts';
+import { joinMsMax, meetAt } from '#kit/testing/meet.ts';
 import { brokenInvariants } from '../transaction/invariants.ts';
 import { limits } from './domain.ts';
 import { type AskedOfAccount, type PaidBank, startPaidBank } from './testing.ts';
@@ -25,6 +25,8 @@ afterAll(async () => {
   await bank.stop();
 });
 
+/** Of waiting for what is done in the background, on a busy machine. */
+const patient = { timeout: joinMsMax };
 const payments = (i: number) => [bank, other][i % 2]!.paid.payments();
 const balance = (accountId: string) => bank.ledger.balance(accountId);
 const paymentOf = (orderId: string) => bank.paid.paymentOf(orderId);
@@ -118,7 +120,7 @@ describe('an authorization that arrives after its void', () => {
     bank.paid.network.clock.advance({ milliseconds: limits.leaseMs + 1 });
     await voided(1, asked);
     const status = async () => (await paymentOf(asked.orderId)).status;
-    await expect.poll(status).toBe(PaymentStatus.VOIDED);
+    await expect.poll(status, patient).toBe(PaymentStatus.VOIDED);
     sleeping.letGo();
     await refused;
     await expectUndone([asked], 5_000n);
@@ -159,8 +161,8 @@ describe('an authorization that arrives after its void', () => {
       const held = () => sql`
         select from finance_transaction.transaction where source_id = ${customer.accountId}`;
       const status = async () => (await paymentOf(asked.orderId)).status;
-      if (first === 'the void') await expect.poll(status).toBe(PaymentStatus.VOIDED);
-      else await expect.poll(held).toHaveLength(1);
+      if (first === 'the void') await expect.poll(status, patient).toBe(PaymentStatus.VOIDED);
+      else await expect.poll(held, patient).toHaveLength(1);
       meeting.letAllGo();
       await ended;
       await expectUndone([asked], 5_000n);
@@ -174,6 +176,9 @@ test('an approval against a void, in 10 races, leaves nothing taken and nothing 
   bank.risk.decide = () => 'REVIEW';
   const asked = customers.map((customer) => bank.asked(customer, 1_000n));
   await times(10, (i) => payments(i).processPayment(asked[i]!, { timeoutMs: 500 }));
+  for (const { accountId } of customers) {
+    await expect.poll(() => bank.waitingFor(accountId), patient).toBeDefined();
+  }
   bank.risk.decide = () => 'ALLOW';
   const reviews = await times<unknown>(20, (i) => {
     const request = asked[i >> 1]!;

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { PaymentMethod, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { joinMsMax } from '#kit/testing/meet.ts';
 import { systemAccountId } from '../transaction/domain/system.ts';
 import { brokenInvariants } from '../transaction/invariants.ts';
 import { cardsAccountId, shopAccountId } from './domain/books.ts';
@@ -22,6 +23,8 @@ afterAll(async () => {
   await bank.stop();
 });
 
+/** Of waiting for what is done in the background, on a busy machine. */
+const patient = { timeout: joinMsMax };
 const payments = () => bank.paid.payments();
 const { CAPTURED, DECLINED, AUTHORIZED, VOIDED, REFUNDED, PROCESSING } = PaymentStatus;
 const shop = shopAccountId('EUR');
@@ -63,7 +66,7 @@ describe('an account', () => {
     expect((await balance(shop)).posted).toBe(before.posted + 1_999n);
     expect(await payments().processPayment(asked)).toMatchObject({ payment });
     await payments().voidPayment({ requestId: uuidv7(), orderId: asked.orderId });
-    await expect.poll(() => statusOf(asked.orderId)).toBe(REFUNDED);
+    await expect.poll(() => statusOf(asked.orderId), patient).toBe(REFUNDED);
     expect(await balance(customer.accountId)).toMatchObject({ posted: 5_000n, held: 0n });
   });
 
@@ -114,7 +117,7 @@ describe('an account', () => {
     const asked = bank.asked(customer, 900n);
     await payments().authorizePayment(asked);
     await payments().voidPayment({ requestId: uuidv7(), orderId: asked.orderId });
-    await expect.poll(() => statusOf(asked.orderId)).toBe(VOIDED);
+    await expect.poll(() => statusOf(asked.orderId), patient).toBe(VOIDED);
     expect(await balance(customer.accountId)).toMatchObject({ posted: 1_000n, held: 0n });
   });
 
@@ -240,6 +243,14 @@ describe('what is to be reviewed', () => {
     bank.compliance.decide = () => 'REVIEW';
     return customer;
   };
+  const beginReview = async (
+    asked: ReturnType<PaidBank['asked']>,
+    how?: 'process' | 'authorize',
+  ) => {
+    await begin(asked, how);
+    const { accountId } = asked.account;
+    await expect.poll(() => bank.waitingFor(accountId!), patient).toBeDefined();
+  };
 
   test.each([
     ['process', true, CAPTURED, { posted: 4_000n, held: 0n }],
@@ -249,10 +260,10 @@ describe('what is to be reviewed', () => {
   ] as const)('%s, approved: %s', async (how, approves, status, left) => {
     const customer = await customerInReview();
     const asked = bank.asked(customer, 1_000n);
-    await begin(asked, how);
+    await beginReview(asked, how);
     expect(await balance(customer.accountId)).toMatchObject({ posted: 5_000n, held: 1_000n });
     await bank.review(customer.accountId, approves);
-    await expect.poll(() => statusOf(asked.orderId)).toBe(status);
+    await expect.poll(() => statusOf(asked.orderId), patient).toBe(status);
     expect(await balance(customer.accountId)).toMatchObject(left);
     const payment = await bank.paid.paymentOf(asked.orderId);
     expect(payment.declineCode).toBe(approves ? '' : 'rejected');
@@ -261,29 +272,29 @@ describe('what is to be reviewed', () => {
   test('is heard of at once, however long the pause between two looks', async () => {
     const customer = await customerInReview();
     const asked = bank.asked(customer, 1_000n);
-    await begin(asked);
+    await beginReview(asked);
     // In nobody's hands, and not to be looked at for long.
     const rest = () => bank.paid.network.sql`
       update finance_payment.payment set due_at = now() + interval '30 days'
       where order_id = ${asked.orderId} and leased_until is null`;
-    await expect.poll(async () => (await rest()).count).toBe(1);
+    await expect.poll(async () => (await rest()).count, patient).toBe(1);
     await bank.review(customer.accountId, true);
-    await expect.poll(() => statusOf(asked.orderId)).toBe(CAPTURED);
+    await expect.poll(() => statusOf(asked.orderId), patient).toBe(CAPTURED);
   });
 
   test.each(['process', 'authorize'] as const)('is given free by a void: %s', async (how) => {
     const customer = await customerInReview();
     const asked = bank.asked(customer, 1_000n);
-    await begin(asked, how);
+    await beginReview(asked, how);
     await payments().voidPayment({ requestId: uuidv7(), orderId: asked.orderId });
-    await expect.poll(() => statusOf(asked.orderId)).toBe(VOIDED);
+    await expect.poll(() => statusOf(asked.orderId), patient).toBe(VOIDED);
     expect(await balance(customer.accountId)).toMatchObject({ posted: 5_000n, held: 0n });
   });
 
   test('and is not in time, is declined', async () => {
     const customer = await customerInReview();
     const asked = bank.asked(customer, 1_000n);
-    await begin(asked);
+    await beginReview(asked);
     bank.paid.network.clock.advance({ days: 8 });
     await bank.paid.settle();
     expect(await bank.paid.paymentOf(asked.orderId)).toMatchObject({
@@ -301,6 +312,7 @@ describe('what is to be reviewed', () => {
     await expect(payments().refundPayment(request, { timeoutMs: 400 })).rejects.toMatchObject({
       reason: 'PROVIDER_UNAVAILABLE',
     });
+    await expect.poll(() => bank.waitingFor(customer.accountId), patient).toBeDefined();
     await bank.review(customer.accountId, approves);
     const refunded = payments().refundPayment(request);
     if (approves) {

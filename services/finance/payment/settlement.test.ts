@@ -8,7 +8,7 @@ import {
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { times } from '#kit/testing/crowd.ts';
-import { meetAt } from '#kit/testing/meet.ts';
+import { joinMsMax, meetAt } from '#kit/testing/meet.ts';
 import { chooseSeed, printSeed } from '#kit/testing/property.ts';
 import { brokenInvariants } from '../transaction/invariants.ts';
 import { cardsAccountId, shopAccountId } from './domain/books.ts';
@@ -40,6 +40,8 @@ afterEach(async () => {
 });
 afterAll(() => bank.stop());
 
+/** Of waiting for what is done in the background, on a busy machine. */
+const patient = { timeout: joinMsMax };
 const payments = () => bank.paid.payments();
 const { OPEN, IN_REVIEW, REFUSED, SETTLED } = SettlementState;
 
@@ -259,7 +261,9 @@ describe('a settlement that is to be reviewed', () => {
     await bank.review(cardsAccountId('EUR'), true);
     const state = async () =>
       (await listAll()).find((each) => each.settlementId === settlementId)!.state;
-    await expect.poll(async () => [await bank.paid.settle(), await state()][1]).toBe(SETTLED);
+    await expect
+      .poll(async () => [await bank.paid.settle(), await state()][1], patient)
+      .toBe(SETTLED);
   });
 
   test('and is rejected is asked for anew after an hour', async () => {
@@ -269,7 +273,9 @@ describe('a settlement that is to be reviewed', () => {
       await bank.paid.settle();
       return newest();
     };
-    await expect.poll(seen).toMatchObject({ state: REFUSED, failure: 'REJECTED', refusalCount: 1 });
+    await expect
+      .poll(seen, patient)
+      .toMatchObject({ state: REFUSED, failure: 'REJECTED', refusalCount: 1 });
     bank.paid.network.clock.advance({ hours: 1, seconds: 1 });
     const settled = await seen();
     expect(settled).toMatchObject({ state: SETTLED, failure: '' });

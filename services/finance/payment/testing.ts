@@ -26,6 +26,8 @@ export interface PaidBank {
     amountMinor?: bigint,
     account?: Omit<MessageInitShape<typeof PayingAccountSchema>, '$typeName'>,
   ): AskedOfAccount;
+  /** The id of the transaction of an account that is in review; undefined when none is. */
+  waitingFor(accountId: string): Promise<string | undefined>;
   /** Decides upon the one transaction of an account that is in review. */
   review(accountId: string, approves: boolean): Promise<void>;
   stop(): Promise<void>;
@@ -50,6 +52,15 @@ export async function startPaidBank({
   const { network } = paid;
   const analyst = await network.person({ roles: ['staff'] });
   const ledger = ledgerOf(network, analyst);
+
+  async function waitingFor(accountId: string): Promise<string | undefined> {
+    const { transactions } = await ledger.people.listReviews({ pageSize: 500 }, analyst);
+    const found = transactions.find(({ sourceAccountId, destinationAccountId }) =>
+      [sourceAccountId, destinationAccountId].includes(accountId),
+    );
+    return found?.transactionId;
+  }
+
   return {
     paid,
     risk,
@@ -64,13 +75,15 @@ export async function startPaidBank({
       const { paymentToken: _, ...asked } = paid.asked('', amountMinor);
       return { ...asked, userId, account: { accountId, ...account } };
     },
+    waitingFor,
     async review(accountId, approves) {
-      const { transactions } = await ledger.people.listReviews({ pageSize: 500 }, analyst);
-      const [waiting] = transactions.filter((each) =>
-        [each.sourceAccountId, each.destinationAccountId].includes(accountId),
-      );
-      const { transactionId } = waiting!;
-      const request = { requestId: uuidv7(), transactionId, approves, note: 'looked at' };
+      const transactionId = await waitingFor(accountId);
+      const request = {
+        requestId: uuidv7(),
+        transactionId: transactionId!,
+        approves,
+        note: 'seen',
+      };
       await ledger.people.reviewTransaction(request, analyst);
     },
     async stop() {
