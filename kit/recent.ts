@@ -2,6 +2,7 @@
 export interface Recent<Value> {
   get(key: string): Value | undefined;
   set(key: string, value: Value): void;
+  delete(key: string): void;
 }
 
 /**
@@ -30,5 +31,9 @@ export function createRecent<Value>(max: number): Recent<Value> {
       return older;
     },
     set,
+    delete(key) {
+      young.delete(key);
+      old.delete(key);
+    },
   };
 }

@@ -37,6 +37,11 @@ export interface Database {
    * a round trip. When it fails, nothing is committed and the transaction throws what `onError` makes of the error.
    */
   defer(tx: Tx, statement: PromiseLike<unknown>, onError?: LastStatement['onError']): void;
+  /**
+   * Sends what was handed over so far now instead of with the commit, and does not wait for it: the database works on it
+   * while the transaction waits for something else. An error still comes with the commit.
+   */
+  flush(tx: Tx): void;
   /** Runs `work` in a part of a transaction: when it throws, what it did is undone and the rest stays. */
   savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Calls `listener` after each committed transaction that published events. */
@@ -105,6 +110,10 @@ export function createDatabase(options: DatabaseOptions): Database {
       const last = deferred.get(tx);
       assert(last !== undefined, 'what is deferred belongs to a transaction of this database');
       last.push({ statement, onError });
+    },
+    flush(tx) {
+      // Awaiting sends a statement, once; the commit awaits it again.
+      for (const { statement } of deferred.get(tx)!) void statement.then(undefined, () => {});
     },
     async savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result> {
       const before = deferred.get(tx)!.length;

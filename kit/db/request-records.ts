@@ -12,6 +12,7 @@ import { publishEntries } from '../audit/entries.ts';
 import { DomainError } from '../errors.ts';
 import type { Outcome } from '../load/coalesce.ts';
 import { isOfTheMoment, RequestIdReused } from '../mesh-errors.ts';
+import { noteBytes } from '../rpc/codec.ts';
 import { recordedRefusal, statusOfDomainError } from '../rpc/status.ts';
 import { byteaArray } from './arrays.ts';
 import { asCollision } from './collision.ts';
@@ -61,6 +62,8 @@ export function toRecord(
   if ('value' in outcome) {
     const message = create(response, outcome.value);
     const bytes = toBinary(response, message);
+    // Who asked gets the same bytes that are kept.
+    noteBytes(message, bytes);
     const sealed = key.sealer?.seal(bytes, idOfKey(key)) ?? bytes;
     return { hash, response: sealed, refusal: null, message };
   }

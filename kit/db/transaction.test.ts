@@ -142,6 +142,21 @@ describe('what a transaction defers', () => {
     expect((await notes()).sort()).toEqual(['after', 'before']);
   });
 
+  test('is sent early when it is flushed, and still fails with the commit', async () => {
+    await database.transaction(async (tx) => {
+      defer(tx, 'a');
+      database.flush(tx);
+      expect(await tx`select text from note`).toHaveLength(1);
+    });
+    const work = database.transaction(async (tx) => {
+      defer(tx, 'a');
+      defer(tx, 'b');
+      database.flush(tx);
+    });
+    await expect(work).rejects.toThrow('taken');
+    expect(await notes()).toEqual(['a']);
+  });
+
   test('is not sent when the work fails', async () => {
     const work = database.transaction(async (tx) => {
       defer(tx, 'a');

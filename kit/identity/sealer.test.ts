@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createSealer, isSameDigest, SealBroken } from './sealer.ts';
+import { SealBroken } from './aead.ts';
+import { createSealer, isSameDigest } from './sealer.ts';
 
 const secret = 'a secret that is long enough to be one';
 const other = 'another secret that is long enough too';

@@ -2,15 +2,9 @@
  * Keeps at rest what nobody may read from a copy of the database: AES-256-GCM under keys that are derived from a secret
  * of the service's settings, and keyed digests of what could be guessed.
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  hkdfSync,
-  randomBytes,
-  timingSafeEqual,
-} from 'node:crypto';
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { assert } from '../errors.ts';
+import { openBytes, SealBroken, sealBytes } from './aead.ts';
 
 /**
  * Seals and digests for one purpose. The same bytes are sealed differently each time, so what has to be found again is
@@ -29,11 +23,6 @@ export interface Sealer {
   digests(...parts: (string | Uint8Array)[]): [Buffer, ...Buffer[]];
 }
 
-/** Sealed bytes do not open: a bug, a tampered row, or a lost secret. */
-export class SealBroken extends Error {
-  override readonly name = 'SealBroken';
-}
-
 interface Keys {
   /** Tells under which secret bytes were sealed. */
   id: Buffer;
@@ -42,8 +31,6 @@ interface Keys {
 }
 
 const idBytes = 4;
-const nonceBytes = 12;
-const tagBytes = 16;
 const secretLengthMin = 32;
 
 /**
@@ -55,29 +42,12 @@ export function createSealer(secrets: string, purpose: string): Sealer {
   const first = all[0]!;
   return {
     id: first.id,
-    seal(plain, context) {
-      const nonce = randomBytes(nonceBytes);
-      const cipher = createCipheriv('aes-256-gcm', first.seal, nonce).setAAD(Buffer.from(context));
-      const body = Buffer.concat([cipher.update(plain), cipher.final()]);
-      return Buffer.concat([first.id, nonce, body, cipher.getAuthTag()]);
-    },
+    seal: (plain, context) => Buffer.concat([first.id, ...sealBytes(first.seal, context, plain)]),
     open(sealed, context) {
       const bytes = Buffer.from(sealed);
       const keys = all.find(({ id }) => id.equals(bytes.subarray(0, idBytes)));
-      if (keys === undefined || bytes.length < idBytes + nonceBytes + tagBytes) {
-        throw new SealBroken();
-      }
-      const nonce = bytes.subarray(idBytes, idBytes + nonceBytes);
-      const decipher = createDecipheriv('aes-256-gcm', keys.seal, nonce, {
-        authTagLength: tagBytes,
-      });
-      decipher.setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-tagBytes));
-      try {
-        const body = bytes.subarray(idBytes + nonceBytes, -tagBytes);
-        return Buffer.concat([decipher.update(body), decipher.final()]);
-      } catch {
-        throw new SealBroken();
-      }
+      if (keys === undefined) throw new SealBroken();
+      return openBytes(keys.seal, context, bytes.subarray(idBytes));
     },
     digest: (...parts) => digestUnder(first, parts),
     digests: (...parts) => all.map((keys) => digestUnder(keys, parts)) as [Buffer, ...Buffer[]],

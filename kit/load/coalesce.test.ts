@@ -4,7 +4,9 @@ import { currentScope, runInScope } from '../scope.ts';
 import { createCoalescer, type Outcome } from './coalesce.ts';
 
 /** A coalescer whose batches wait until they are let go, so that a test decides what meets what. */
-function gated(options: { itemsMax?: number; batchesMax?: number; queueMax?: number } = {}) {
+function gated(
+  options: Partial<Record<'itemsMax' | 'batchesMax' | 'queueMax' | 'shareMin', number>> = {},
+) {
   const batches: { items: number[]; release: (outcomes?: Outcome<number>[]) => void }[] = [];
   let arrived = () => {};
   const coalescer = createCoalescer<number, number>({
@@ -44,6 +46,22 @@ describe('a coalescer', () => {
     batches[1]!.release();
     expect(await Promise.all(rest)).toEqual([4, 6, 8]);
     expect(batches.map(({ items }) => items)).toEqual([[1], [2, 3, 4]]);
+  });
+
+  test('shares what waits among the batches that may begin, but into no smaller parts than it is told', async () => {
+    const { coalescer, batches, begun } = gated({ batchesMax: 2, shareMin: 3 });
+    const many = [1, 2, 3, 4, 5, 6, 7].map((item) => coalescer.do(item));
+    await begun(2);
+    const few = [8, 9, 10, 11].map((item) => coalescer.do(item));
+    batches[0]!.release();
+    await begun(3);
+    for (const { release } of batches.slice(1)) release();
+    await Promise.all([...many, ...few]);
+    expect(batches.map(({ items }) => items)).toEqual([
+      [1, 2, 3, 4],
+      [5, 6, 7],
+      [8, 9, 10, 11],
+    ]);
   });
 
   test('gives each item its own outcome', async () => {
@@ -100,6 +118,7 @@ describe('a coalescer', () => {
     const bounds = fc.record({
       itemsMax: fc.integer({ min: 1, max: 5 }),
       batchesMax: fc.integer({ min: 1, max: 3 }),
+      shareMin: fc.integer({ min: 1, max: 5 }),
     });
     const bursts = fc.array(fc.array(fc.integer(), { maxLength: 8 }), { maxLength: 10 });
     await fc.assert(

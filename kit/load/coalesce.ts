@@ -22,6 +22,11 @@ export interface CoalescerOptions<Item, Value> {
   itemsMax?: number;
   /** Batches at once. Default 1: items that touch the same rows then never wait for each other's locks. */
   batchesMax?: number;
+  /**
+   * What waits is shared among the batches that may still begin, but into no smaller parts than this; without it, a batch
+   * takes all that it may. For work that goes on while another batch waits for something.
+   */
+  shareMin?: number;
   /** Waiting items above which new ones are refused with OVERLOADED. Default limits.coalesceQueueMax. */
   queueMax?: number;
 }
@@ -59,6 +64,7 @@ export function createCoalescer<Item, Value>(
 ): Coalescer<Item, Value> {
   const itemsMax = options.itemsMax ?? limits.coalesceBatchMax;
   const batchesMax = options.batchesMax ?? 1;
+  const shareMin = options.shareMin ?? itemsMax;
   const queueMax = options.queueMax ?? limits.coalesceQueueMax;
   let queue: Waiting<Item, Value>[] = [];
   let running = 0;
@@ -100,8 +106,10 @@ export function createCoalescer<Item, Value>(
   function takeBatch(): Waiting<Item, Value>[] {
     const batch: Waiting<Item, Value>[] = [];
     const now = Date.now();
+    const share = Math.max(shareMin, Math.ceil(queue.length / (batchesMax - running)));
+    const most = Math.min(itemsMax, share);
     let taken = 0;
-    for (; taken < queue.length && batch.length < itemsMax; taken += 1) {
+    for (; taken < queue.length && batch.length < most; taken += 1) {
       const waiting = queue[taken]!;
       if (waiting.deadlineAt <= now) waiting.reject(new DeadlineTooShort());
       else batch.push(waiting);

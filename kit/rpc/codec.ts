@@ -27,8 +27,15 @@ export const bytesForm: Form<Uint8Array> = {
       throw new FieldsInvalid([{ field: '', description }]);
     }
   },
-  write: (schema, message) => toBinary(schema, create(schema, message)),
+  write: (schema, message) => encoded.get(message) ?? toBinary(schema, create(schema, message)),
 };
+
+const encoded = new WeakMap<object, Uint8Array>();
+
+/** Notes the bytes of a message that nobody changes any more: on its way out it is not encoded again. */
+export function noteBytes(message: Message, bytes: Uint8Array): void {
+  encoded.set(message, bytes);
+}
 
 /** Messages that never leave the process. */
 export const messageForm: Form<Message> = {

@@ -9,5 +9,5 @@ export async function killTransactions(sql: Sql, service: string): Promise<void>
   await sql`
     select pg_terminate_backend(pid, 5000) from pg_stat_activity
     where datname = current_database() and application_name = ${schemaOf(service)}
-      and state like 'idle in transaction%'`;
+      and (state like 'idle in transaction%' or state = 'active' and xact_start < query_start)`;
 }

@@ -157,7 +157,7 @@ async function lockToWrite(tx: Tx, subjects: readonly string[]): Promise<void> {
 }
 
 /** Unwrapped keys by their wrapped bytes. All are forgotten together, at most limits.vaultKeysKnownMs after the first. */
-function createBriefMemory(): Recent<KeyObject> {
+function createBriefMemory(): Pick<Recent<KeyObject>, 'get' | 'set'> {
   let known: Recent<KeyObject> | undefined;
 
   function begin(): Recent<KeyObject> {

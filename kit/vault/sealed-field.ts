@@ -1,6 +1,6 @@
 /** One field under one data key: version of the key (2 bytes), nonce (12), what is sealed, tag (16). */
-import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from 'node:crypto';
-import { SealBroken } from '../identity/sealer.ts';
+import type { KeyObject } from 'node:crypto';
+import { openBytes, SealBroken, sealBytes } from '../identity/aead.ts';
 
 /** What a sealed field is bound to: as a field of anything or anybody else it does not open. */
 export interface FieldPlace {
@@ -13,9 +13,6 @@ export interface FieldPlace {
 }
 
 const versionBytes = 2;
-const nonceBytes = 12;
-const tagBytes = 16;
-const cipher = 'aes-256-gcm';
 
 /** Seals a field of `schema` under the data key of this version, from 1 on. The same is sealed differently each time. */
 export function sealField(
@@ -25,10 +22,7 @@ export function sealField(
 ): Buffer {
   const head = Buffer.alloc(versionBytes);
   head.writeUInt16BE(version);
-  const nonce = randomBytes(nonceBytes);
-  const sealing = createCipheriv(cipher, key, nonce).setAAD(contextOf(schema, place, version));
-  const body = [sealing.update(plain), sealing.final()];
-  return Buffer.concat([head, nonce, ...body, sealing.getAuthTag()]);
+  return Buffer.concat([head, ...sealBytes(key, contextOf(schema, place, version), plain)]);
 }
 
 /** Opens a field with that of the data keys, oldest first, under which it was sealed. Throws SealBroken. */
@@ -38,26 +32,15 @@ export function openField(
   sealed: Uint8Array,
 ): Buffer {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-  if (bytes.length < versionBytes + nonceBytes + tagBytes) throw new SealBroken();
+  if (bytes.length < versionBytes) throw new SealBroken();
   const version = bytes.readUInt16BE();
   const key = keys[version - 1];
   if (key === undefined) throw new SealBroken();
-  const bodyAt = versionBytes + nonceBytes;
-  const nonce = bytes.subarray(versionBytes, bodyAt);
-  const opening = createDecipheriv(cipher, key, nonce, { authTagLength: tagBytes })
-    .setAAD(contextOf(schema, place, version))
-    .setAuthTag(bytes.subarray(-tagBytes));
-  try {
-    return Buffer.concat([opening.update(bytes.subarray(bodyAt, -tagBytes)), opening.final()]);
-  } catch {
-    throw new SealBroken();
-  }
+  return openBytes(key, contextOf(schema, place, version), bytes.subarray(versionBytes));
 }
 
 /** As JSON, in which one part cannot run into the next. */
-function contextOf(schema: string, place: FieldPlace, version: number): Buffer {
+function contextOf(schema: string, place: FieldPlace, version: number): string {
   const { subject, table, record, field } = place;
-  return Buffer.from(
-    JSON.stringify([schema, subject.toLowerCase(), table, record, field, version]),
-  );
+  return JSON.stringify([schema, subject.toLowerCase(), table, record, field, version]);
 }

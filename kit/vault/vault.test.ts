@@ -4,7 +4,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Database } from '../db/database.ts';
 import { armDebugPoint } from '../debug.ts';
-import { SealBroken } from '../identity/sealer.ts';
+import { SealBroken } from '../identity/aead.ts';
 import { uuidv7 } from '../ids.ts';
 import { limits } from '../limits.ts';
 import { countWaiting, meetAt } from '../testing/meet.ts';

@@ -1,12 +1,14 @@
 /** The ledger with those who judge it as they are: what risk reserves is what the ledger then moves, and nothing else. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Awaiting, TransactionStatus } from '#gen/finance/transaction/v1/transaction_pb.ts';
-import { TransactionType, VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
+import { VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
+import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { killTransactions } from '#kit/testing/deaths.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
 import { createProbe, riskOf } from '#services/finance/risk/testing.ts';
 import { brokenInvariants } from '#services/finance/transaction/invariants.ts';
-import { eur, ledgerOf } from '#services/finance/transaction/testing.ts';
+import { ledgerOf } from '#services/finance/transaction/testing.ts';
 import { startNetwork } from '#services/testing.ts';
 
 let network: Network;
@@ -75,14 +77,8 @@ test('what the ledger refuses or gives free is given back, and what it captures 
   expect(await counted(payer)).toEqual({ count: 0n, sum: 0n });
   const authorized = [];
   for (const amountMinor of [3_000n, 2_000n]) {
-    const { transaction } = await ledger.payments.authorizeTransaction({
-      requestId: uuidv7(),
-      type: TransactionType.PAYMENT,
-      sourceAccountId: payer.source,
-      destinationAccountId: payer.destination,
-      amount: eur(amountMinor),
-    });
-    authorized.push(transaction!.transactionId);
+    const { transactionId } = await ledger.authorize(payer.source, payer.destination, amountMinor);
+    authorized.push(transactionId);
   }
   expect(await counted(payer)).toEqual({ count: 2n, sum: 5_000n });
   const [captured, voided] = authorized as [string, string];
@@ -108,6 +104,31 @@ test('a limit that is set at run time holds for the very next transfer, and for 
   await risk.updateRule(rule.ruleId, { condition, isEnabled: false });
   await pay(payer, 10n);
   await risk.deleteRule(rule.ruleId);
+});
+
+test('what the ledger died of is judged anew when it is asked for again, moved once and counted once', async () => {
+  const payer = await customer(100_000n);
+  const requestId = uuidv7();
+  const disarm = armDebugPoint('finance.transaction.before-commit', async () => {
+    disarm();
+    await killTransactions(network.sql, 'finance.transaction');
+  });
+  await expect(pay(payer, 10n, requestId)).rejects.toMatchObject({ code: 'aborted' });
+  network.clock.advance({ seconds: 31 });
+  await expect(pay(payer, 10n, requestId)).rejects.toMatchObject({
+    reason: 'VERDICT_UNAVAILABLE',
+    metadata: { service: 'finance.risk' },
+  });
+  network.clock.advance({ minutes: 2 });
+  await network.settle();
+  const answer = await pay(payer, 10n, requestId);
+  expect(answer.transaction?.status).toBe(TransactionStatus.COMPLETED);
+  network.clock.advance({ minutes: 3 });
+  expect((await ledger.balance(payer.source)).posted).toBe(99_990n);
+  expect(await counted(payer)).toEqual({ count: 1n, sum: 10n });
+  // Asked for again for ever, what was posted is what was decided.
+  expect(await pay(payer, 10n, requestId)).toEqual(answer);
+  expect(await counted(payer)).toEqual({ count: 1n, sum: 10n });
 });
 
 test('what was checked and never came to the ledger is given back, and what waits there is not', async () => {

@@ -59,6 +59,18 @@ describe('what README.md prints, on a started platform', () => {
     expect(story.trimEnd()).toMatch(/5 unread$/);
   });
 
+  test('npm run demo finance tells the story of the bank to its end', async () => {
+    const where = `--gateway ${gateway()} --data-dir ${mesh.dataDir}`;
+    const story = await printedBy(`npm run demo finance -- ${where}`);
+    expect(story).toMatch(/another one approves: €150,000\.00 COMPLETED$/m);
+    expect(story).toMatch(/wants to send €2,000,000\.00: TRANSACTION_DENIED$/m);
+    expect(story).toMatch(/the statement: €0\.00 \+ €500,000\.00 - €150,250\.00 = €349,750\.00$/m);
+    expect(story).toMatch(/Charles: Money received\. /);
+    expect(story.trimEnd()).toMatch(
+      /proved by \d+ hashes and a signed checkpoint with root \w{64}$/,
+    );
+  });
+
   test('npm run demo without a platform says how to get one', async () => {
     const { code, output } = await attempt('npm run demo -- --gateway 127.0.0.1:1');
     expect(code).toBe(1);

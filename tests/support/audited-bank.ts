@@ -1,9 +1,8 @@
 /** What staff do at the bank that the contract wants audited. */
 import { RiskService } from '#gen/finance/risk/v1/risk_pb.ts';
-import { TransactionType } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { riskOf } from '#services/finance/risk/testing.ts';
-import { eur, ledgerOf } from '#services/finance/transaction/testing.ts';
+import { ledgerOf } from '#services/finance/transaction/testing.ts';
 import type { Deed } from './audited.ts';
 import type { World } from './world.ts';
 
@@ -24,15 +23,7 @@ export function deedsAtTheBank(world: World): Record<string, () => Promise<Deed>
   };
   const authorize = async () => {
     const { payer, a, b } = await openTwo();
-    const request = {
-      requestId: uuidv7(),
-      type: TransactionType.PAYMENT,
-      sourceAccountId: a,
-      destinationAccountId: b,
-      amount: eur(5n),
-    };
-    const { transaction } = await ledger.people.authorizeTransaction(request, payer);
-    return transaction!.transactionId;
+    return (await ledger.authorize(a, b, 5n, { as: payer })).transactionId;
   };
   const move = async (amountMinor: bigint) => {
     const { payer, a, b } = await openTwo();

@@ -13,6 +13,7 @@ import { madeOf, publishAll } from '#services/platform/audit/testing.ts';
 import { addressOf } from './account.ts';
 import { deedsWithAccounts } from './audited-accounts.ts';
 import { deedsAtTheBank } from './audited-bank.ts';
+import { deedsWithCases } from './audited-cases.ts';
 import type { Stranger, World } from './world.ts';
 
 /** What an entry is expected to say; `who` is absent where a service does it for itself. */
@@ -30,24 +31,9 @@ export function deedsIn(world: World): Record<string, () => Promise<Deed>> {
     ...deedsWithMoney(world),
     ...deedsAtTheBank(world),
     ...deedsWithAccounts(world),
+    ...deedsWithCases(world),
   };
 }
-
-/**
- * Actions that nobody does here yet, and what one of them takes. Their methods answer by the request log as all do, which
- * writes the entry; a deed for them shows that the ids of the entry are the right ones.
- */
-export const withoutDeed: Readonly<Record<string, string>> = {
-  'case.assign': 'a case, which a screening opens',
-  'case.evidence': 'a case, which a screening opens',
-  'case.note': 'a case, which a screening opens',
-  'case.report': 'a case, which a screening opens',
-  'case.resolve': 'a case, which a screening opens',
-  'customer.unblock': 'a customer whom a case has blocked',
-  'compliance_rule.create': 'a rule that compiles',
-  'compliance_rule.update': 'a rule that compiles',
-  'compliance_rule.delete': 'a rule that compiles',
-};
 
 const requestId = () => uuidv7();
 

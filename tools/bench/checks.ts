@@ -12,8 +12,7 @@ import {
   VerdictAction,
 } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { systemClock } from '#kit/clock.ts';
-import { createDatabase, type Database } from '#kit/db/database.ts';
-import { migrate } from '#kit/db/migrate.ts';
+import type { Database } from '#kit/db/database.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { createChecker } from '#services/finance/compliance/checker.ts';
 import { writeMovements } from '#services/finance/compliance/domain/window.ts';
@@ -25,10 +24,8 @@ import { createCheckStore } from '#services/finance/compliance/store/checks.ts';
 import { createFindingStore } from '#services/finance/compliance/store/findings.ts';
 import { createRuleStore } from '#services/finance/compliance/store/rules.ts';
 import { createWindowStore } from '#services/finance/compliance/store/windows.ts';
-import { root } from '../run.ts';
-import { startServers } from '../servers/servers.ts';
 import type { Benchmark, BenchOptions, Figures } from './benchmark.ts';
-import { cpuSeconds } from './cpu.ts';
+import { inServiceSchema, type ServiceSchema } from './service-schema.ts';
 
 const accountCount = 10_000;
 const batchSize = 500;
@@ -40,7 +37,7 @@ export const checks: Benchmark = {
   name: 'checks',
   title: `microseconds of CPU of a compliance check, in batches of ${batchSize}`,
   targets: { checkNodeUs: { atMost: 15 }, checkDatabaseUs: { atMost: 10 } },
-  run,
+  run: (options) => inServiceSchema('finance.compliance', (schema) => measure(options, schema)),
 };
 
 interface Account {
@@ -50,27 +47,9 @@ interface Account {
 
 const anyBelow = (end: number) => Math.floor(Math.random() * end);
 
-async function run(options: BenchOptions): Promise<Figures> {
-  const dataDir = `${root}.meshwork/bench`;
-  const servers = await startServers({ dataDir, durable: true, env: process.env });
-  const schema = `bench_checks_${Date.now()}`;
-  const folder = new URL('../../services/finance/compliance/migrations/', import.meta.url);
-  await migrate({ url: servers.databaseUrl, schema, role: schema, folders: [folder] });
-  const database = createDatabase({ url: servers.databaseUrl, schema });
-  const postgres = servers.managed.find(({ name }) => name === 'postgres');
-  try {
-    return await measure(options, database, () => (postgres ? cpuSeconds(postgres.pid) : 0));
-  } finally {
-    await database.sql.unsafe(`drop schema ${schema} cascade`);
-    await database.close();
-    await servers.stop();
-  }
-}
-
 async function measure(
   { seconds, say }: BenchOptions,
-  database: Database,
-  databaseSeconds: () => number,
+  { database, serverSeconds }: ServiceSchema,
 ): Promise<Figures> {
   const accounts = await openAccounts(database);
   const check = checkerOf(database);
@@ -87,10 +66,10 @@ async function measure(
   // The first batches pay for the compiler.
   await loop(Math.min(2, seconds));
   [stopped, checked] = [0, 0];
-  const before = { node: process.cpuUsage(), database: databaseSeconds() };
+  const before = { node: process.cpuUsage(), database: serverSeconds() };
   await loop(seconds);
   const node = process.cpuUsage(before.node);
-  const databaseUs = (databaseSeconds() - before.database) * 1e6;
+  const databaseUs = (serverSeconds() - before.database) * 1e6;
   say(`  ${checked} checks, of which ${stopped} were stopped`);
   return {
     figures: {

@@ -1,19 +1,16 @@
 /** Stock reservations: the coalescing writer against one conditional UPDATE per call, to the same effect. */
 import { hash } from 'node:crypto';
-import postgres from 'postgres';
+import type { Sql } from 'postgres';
 import {
   ReserveStockResponseSchema,
   SetStockResponseSchema,
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { systemClock } from '#kit/clock.ts';
-import { createDatabase, type Database } from '#kit/db/database.ts';
-import { migrate } from '#kit/db/migrate.ts';
+import type { Database } from '#kit/db/database.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Command } from '#services/commerce/inventory/domain.ts';
 import { createStore } from '#services/commerce/inventory/store.ts';
 import { createStockWriter, type StockWriter } from '#services/commerce/inventory/writer.ts';
-import { root } from '../run.ts';
-import { startServers } from '../servers/servers.ts';
 import {
   type Benchmark,
   type BenchOptions,
@@ -22,46 +19,23 @@ import {
   interleave,
   median,
 } from './benchmark.ts';
+import { inServiceSchema, type ServiceSchema } from './service-schema.ts';
 
 const callers = 64;
 const rounds = 10;
 const spreadSkus = 10_000;
 const plenty = 900_000_000n;
-/** The pool with which one UPDATE per call does best over many SKUs; on one SKU its connections wait for each other. */
-const baselineConnections = 16;
 
 export const reserve: Benchmark = {
   name: 'reserve',
   title: `reservations per second, ${callers} callers: coalesced against one UPDATE per call`,
   targets: { hotRatio: { atLeast: 10 }, hotToSpread: { atLeast: 1 } },
-  run,
+  run: (options) => inServiceSchema('commerce.inventory', (schema) => measure(options, schema)),
 };
-
-async function run(options: BenchOptions): Promise<Figures> {
-  const dataDir = `${root}.meshwork/bench`;
-  const servers = await startServers({ dataDir, durable: true, env: process.env });
-  const schema = `bench_reserve_${Date.now()}`;
-  const migrations = new URL('../../services/commerce/inventory/migrations/', import.meta.url);
-  await migrate({ url: servers.databaseUrl, schema, role: schema, folders: [migrations] });
-  const database = createDatabase({ url: servers.databaseUrl, schema });
-  const baseline = postgres(servers.databaseUrl, {
-    max: baselineConnections,
-    connection: { search_path: schema },
-    fetch_types: false,
-  });
-  try {
-    return await measure(options, database, baseline);
-  } finally {
-    await database.sql.unsafe(`drop schema ${schema} cascade`);
-    await Promise.all([database.close(), baseline.end()]);
-    await servers.stop();
-  }
-}
 
 async function measure(
   { seconds, say }: BenchOptions,
-  database: Database,
-  baseline: postgres.Sql,
+  { database, baseline }: ServiceSchema,
 ): Promise<Figures> {
   const writer = createStockWriter({
     database,
@@ -144,7 +118,7 @@ const recordBytes = Buffer.alloc(60);
  * The design to beat: one statement a call, which takes the stock if there is enough, and does all else that a reservation
  * promises: it notes who holds it, records the answer under the request's id, and leaves the event to be published.
  */
-async function updateOne(sql: postgres.Sql, sku: string): Promise<void> {
+async function updateOne(sql: Sql<{ bigint: bigint }>, sku: string): Promise<void> {
   const { key, item } = reservation(sku);
   await sql`
     with taken as (

@@ -1,39 +1,27 @@
 // Plays a story through the gateway of a running mesh: npm run demo
 import { RpcError } from '#kit/errors.ts';
-import { createWays } from '#kit/host/placement.ts';
-import { parseAddress } from '#kit/rpc/address.ts';
-import { grpcJsEngine } from '#kit/rpc/grpc-js/engine.ts';
-import { portBaseText } from '../mesh/ports.ts';
+import { gatewayOptions, gatewayUsage, openGateway, staffLogin } from '../gateway.ts';
 import { say } from '../run.ts';
 import { runTool, UsageError } from '../tool.ts';
+import { playBank } from './bank.ts';
 import { playShop } from './shop.ts';
+import type { Story } from './story.ts';
 
-const stories = { shop: playShop } as const;
+const stories: Readonly<Record<string, Story>> = { shop: playShop, finance: playBank };
 
-const byDefault = `127.0.0.1:${portBaseText}`;
 const usage = `npm run demo -- [${Object.keys(stories).join(' | ')}] [options]
-  --gateway <host:port>  the platform to play on (${byDefault})`;
-const options = { gateway: { type: 'string', default: byDefault } } as const;
+${gatewayUsage}`;
+const config = { allowPositionals: true, options: gatewayOptions } as const;
 
-await runTool(usage, { allowPositionals: true, options }, async ({ values, positionals }) => {
+await runTool(usage, config, async ({ values, positionals }) => {
   const [name = 'shop', ...more] = positionals;
-  const story = stories[name as keyof typeof stories];
+  const story = Object.hasOwn(stories, name) ? stories[name] : undefined;
   if (story === undefined || more.length > 0) {
     throw new UsageError(`"${positionals.join(' ')}" is no story`);
   }
-  if (parseAddress(values.gateway) === undefined) {
-    throw new UsageError(`--gateway must be host:port, not "${values.gateway}"`);
-  }
-  const ways = createWays({
-    transport: 'wire',
-    engine: grpcJsEngine,
-    addressesOf: () => [values.gateway],
-    dispatcherOf: () => {
-      throw new Error('the demo calls over the wire');
-    },
-  });
+  const gateway = openGateway(values.gateway);
   try {
-    await story(ways(undefined, 'platform.gateway'), say);
+    await story(gateway, say, () => staffLogin(values['data-dir']));
   } catch (error) {
     if (!(error instanceof RpcError && error.code === 'unavailable' && error.reason === ''))
       throw error;

@@ -1,5 +1,4 @@
 /** The shopping story: sign up, look around, buy, run out of luck with a card, change one's mind. */
-import { setTimeout } from 'node:timers/promises';
 import { InventoryService } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import {
   CancelReason,
@@ -10,23 +9,15 @@ import {
 import { ProductService } from '#gen/commerce/product/v1/product_pb.ts';
 import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { NotificationService } from '#gen/platform/notification/v1/notification_pb.ts';
-import { SessionService } from '#gen/platform/user/v1/session_pb.ts';
-import { UserService } from '#gen/platform/user/v1/user_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { moneyText } from '#kit/money.ts';
-import type { Channel } from '#kit/rpc/client/channel.ts';
 import { createClient } from '#kit/rpc/client/client.ts';
-import { openInbox } from './inbox.ts';
-
-type Say = (line: string) => void;
+import { signIn } from '../gateway.ts';
+import { eventually, listen, name, type Story, signUp } from './story.ts';
 
 /** What the story's shopper looks for. */
 export const demoCategory = 'shoes/running';
 
-const password = 'a-story-worth-telling';
-/** Milliseconds in which the whole story has been told, on a slow machine too. */
-const storyMsMax = 60_000;
-const pauseMs = 50;
 const shippingAddress = {
   recipient: 'Grace Hopper',
   lines: ['1 Harbour Street'],
@@ -35,26 +26,20 @@ const shippingAddress = {
   countryCode: 'DE',
 };
 
-export async function playShop(gateway: Channel, say: Say): Promise<void> {
+export const playShop: Story = async (gateway, say) => {
   const clients = {
-    users: createClient(UserService, gateway),
-    sessions: createClient(SessionService, gateway),
     products: createClient(ProductService, gateway),
     inventory: createClient(InventoryService, gateway),
     orders: createClient(OrderService, gateway),
     payments: createClient(PaymentService, gateway),
     notifications: createClient(NotificationService, gateway),
   };
-  const { users, sessions, products, inventory, orders, payments, notifications } = clients;
+  const { products, inventory, orders, payments, notifications } = clients;
 
-  const email = `grace.${Date.now()}@meshwork.example`;
-  await users.createUser({ requestId: uuidv7(), email, password, name: 'Grace Hopper' });
-  const { tokens } = await sessions.authenticate({ requestId: uuidv7(), email, password });
-  const as = { headers: { authorization: `Bearer ${tokens!.accessToken}` } };
-  say(`1. signed up and in as ${email}`);
-  const inbox = await openInbox(
-    notifications.streamNotifications({}, { ...as, timeoutMs: storyMsMax }),
-  );
+  const grace = await signUp(gateway, 'Grace Hopper');
+  const as = await signIn(gateway, grace);
+  say(`1. signed up and in as ${grace.email}`);
+  const inbox = await listen(gateway, as);
 
   const page = await products.listProducts({ category: demoCategory, pageSize: 3 });
   if (page.products.length === 0) {
@@ -108,21 +93,7 @@ export async function playShop(gateway: Channel, say: Say): Promise<void> {
   const { unreadCount } = await notifications.getUnreadCount({}, as);
   say(`   ${unreadCount} unread`);
   await inbox.close();
-}
-
-/** Asks until the answer is the awaited one; throws when it does not come while the story lasts. */
-async function eventually<Answer>(
-  ask: () => Promise<Answer>,
-  isIt: (answer: Answer) => boolean,
-): Promise<Answer> {
-  const until = Date.now() + storyMsMax;
-  for (;;) {
-    const answer = await ask();
-    if (isIt(answer)) return answer;
-    if (Date.now() > until) throw new Error(`not done after ${storyMsMax / 1_000} s`);
-    await setTimeout(pauseMs);
-  }
-}
+};
 
 function tell(order: Order): string {
   const reason =
@@ -131,9 +102,4 @@ function tell(order: Order): string {
       : ` because ${name(CancelReason, order.cancelReason)} ${order.cancelDetail}`.trimEnd();
   const amount = moneyText(order.total!, 'en');
   return `order ${order.orderId}, ${amount}, ${name(OrderStatus, order.status)}${reason}`;
-}
-
-/** Generated enums have no reverse look-up. */
-function name(values: Record<string, number>, value: number): string {
-  return Object.entries(values).find(([, number]) => number === value)?.[0] ?? String(value);
 }

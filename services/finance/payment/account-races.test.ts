@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
 import { TransactionStatus } from '#gen/finance/transaction/v1/transaction_pb.ts';
+import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { tally, times } from '#kit/testing/crowd.ts';
 import { holdAt } from '#kit/testing/hold.ts';
-import { joinMsMax, meetAt } from '#kit/testing/meet.ts';
+import { joinMsMax } from '#kit/testing/meet.ts';
 import { brokenInvariants } from '../transaction/invariants.ts';
 import { limits } from './domain.ts';
 import { type AskedOfAccount, type PaidBank, startPaidBank } from './testing.ts';
@@ -151,19 +152,25 @@ describe('an authorization that arrives after its void', () => {
       bank.paid.network.clock.advance({ milliseconds: limits.leaseMs + 1 });
       await voided(1, asked);
       await barring.reached;
-      const meeting = meetAt(['finance.transaction.before-commit'], sql);
+      const arrived: (() => void)[] = [];
+      const disarm = armDebugPoint(
+        'finance.transaction.before-commit',
+        () => new Promise((resolve) => arrived.push(() => resolve())),
+      );
+      onTestFinished(disarm);
       const [one, two] = first === 'the void' ? [barring, paying] : [paying, barring];
       one.letGo();
-      await meeting.joined(1);
+      await expect.poll(() => arrived.length, patient).toBe(1);
       two.letGo();
-      await meeting.joined(2);
-      meeting.letOneGo();
+      await expect.poll(() => arrived.length, patient).toBe(2);
+      arrived[0]!();
       const held = () => sql`
         select from finance_transaction.transaction where source_id = ${customer.accountId}`;
       const status = async () => (await paymentOf(asked.orderId)).status;
       if (first === 'the void') await expect.poll(status, patient).toBe(PaymentStatus.VOIDED);
       else await expect.poll(held, patient).toHaveLength(1);
-      meeting.letAllGo();
+      disarm();
+      for (const letGo of arrived) letGo();
       await ended;
       await expectUndone([asked], 5_000n);
       expect(await held()).toHaveLength(first === 'the void' ? 0 : 1);

@@ -7,7 +7,7 @@ import { uuidv7 } from '#kit/ids.ts';
 import { limits as kitLimits } from '#kit/limits.ts';
 import { type Coalescer, createCoalescer, type Outcome } from '#kit/load/coalesce.ts';
 import type { Book } from './domain/book.ts';
-import { type Checked, check } from './domain/check.ts';
+import { type Candidate, type Checked, check } from './domain/check.ts';
 import type { Claim } from './domain/claims.ts';
 import type { ReadyRuleSet } from './domain/decide.ts';
 import { type Decision, DecisionExists, type Facts, limits } from './domain.ts';
@@ -32,8 +32,8 @@ interface WriterDeps {
 
 /**
  * Decides whatever arrived while the last transaction was being committed, in one transaction. A decision is the record
- * of its request: there is one for each transaction, and who asks again gets it. Nobody looks for earlier decisions
- * first: the insert shows a repeat, which undoes the batch and does it again with a look.
+ * of its request: there is one for each transaction, and who asks again gets it, until it lapses. Nobody looks for earlier
+ * decisions first: the insert shows a repeat, which undoes the batch and does it again with a look.
  */
 export function createCheckWriter(deps: WriterDeps): CheckWriter {
   return createCoalescer<Question, Decision>({
@@ -71,8 +71,10 @@ async function decideAll(
   const outcomes = questions.map((question): Outcome<Decision> => {
     const { transactionId } = question.facts;
     const known = kept.get(transactionId);
-    if (known !== undefined) return repeat(known, question.facts);
-    const outcome = tryCheck(book, ruleSet, question, now);
+    const repeated = known && repeat(known, question.facts);
+    if (repeated !== undefined) return repeated;
+    const renewals = known === undefined ? 0 : known.renewals + 1;
+    const outcome = tryCheck(book, ruleSet, { ...question, renewals, now });
     if ('error' in outcome) return outcome;
     made.push(outcome.value);
     kept.set(transactionId, outcome.value.decision);
@@ -90,19 +92,20 @@ async function decideAll(
 function tryCheck(
   book: Book,
   ruleSet: ReadyRuleSet,
-  question: Question,
-  now: number,
+  candidate: Omit<Candidate, 'decisionId'>,
 ): Outcome<Checked> {
   try {
-    return { value: check(book, ruleSet, { ...question, decisionId: uuidv7(now), now }) };
+    return { value: check(book, ruleSet, { ...candidate, decisionId: uuidv7(candidate.now) }) };
   } catch (error) {
     if (error instanceof DomainError) return { error };
     throw error;
   }
 }
 
-/** The first answer again, when the transaction is still the same. */
-function repeat(known: Decision, { transactionId, contentHash }: Facts): Outcome<Decision> {
-  if (Buffer.compare(known.contentHash, contentHash) === 0) return { value: known };
-  return { error: new DecisionExists({ transaction_id: transactionId }) };
+/** The former answer again, when the transaction is still the same; undefined when that has lapsed. */
+function repeat(known: Decision, { transactionId, contentHash }: Facts) {
+  if (Buffer.compare(known.contentHash, contentHash) !== 0) {
+    return { error: new DecisionExists({ transaction_id: transactionId }) };
+  }
+  return known.lapsedAt === undefined ? { value: known } : undefined;
 }

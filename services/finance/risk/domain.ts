@@ -3,7 +3,9 @@ import { DomainError, type FieldViolation } from '#kit/errors.ts';
 
 export const limits = {
   verdictMsMax: 30_000, // a verdict that no posting has used by then is worth nothing
-  reservationMsMax: 600_000, // from the check until the ledger is asked what came of it; far more than verdictMsMax
+  // From the check until the ledger is asked what came of it. By then it has long been posted if it ever will be by that
+  // verdict: a posting that began in time takes 10 s at most, and clocks of servers differ by less than the rest.
+  reservationMsMax: 120_000,
   keptAskedAgainMs: 3_600_000, // an authorization or a review may last for weeks, and its event comes by itself
   findingsMax: 20, // of one verdict, as the contract says
   rulesMax: 1_000, // of one set: what a check may cost
@@ -137,9 +139,13 @@ export interface Decision extends Judgement {
   readonly ruleSetVersion: bigint;
   /** The values of all variables, see domain/variables.ts. */
   readonly inputs: string;
-  /** Milliseconds since the epoch, like expiresAt. */
+  /** Milliseconds since the epoch, like expiresAt and lapsedAt. */
   readonly decidedAt: number;
   readonly expiresAt: number;
+  /** Since when it counts for nothing, because the ledger never got to the transaction; undefined while it counts. */
+  readonly lapsedAt: number | undefined;
+  /** How many decisions upon the transaction had lapsed before. */
+  readonly renewals: number;
 }
 
 export type RuleSetMode = 'FIRST_MATCH' | 'COLLECT_ALL';

@@ -109,6 +109,7 @@ export function decisionToProto(decision: Decision) {
   return {
     transactionId: decision.transactionId,
     verdict: verdictToProto(decision),
+    ...(decision.lapsedAt !== undefined && { lapseTime: timestampFromMs(decision.lapsedAt) }),
     inputs: Object.fromEntries(values.map((value, i) => [variables[i]!.name, String(value)])),
   };
 }

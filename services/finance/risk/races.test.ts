@@ -3,12 +3,13 @@ import { VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { armDebugPoint } from '#kit/debug.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { killTransactions } from '#kit/testing/deaths.ts';
+import { holdAt } from '#kit/testing/hold.ts';
 import { meetAt, meetInCrowd } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
 import { risk as module } from './service.ts';
 import { type Asked, asked, createProbe, riskOf } from './testing.ts';
-import { cancelled, createTestLedger } from './testing-ledger.ts';
+import { cancelled, completed, createTestLedger } from './testing-ledger.ts';
 
 const ledger = createTestLedger();
 const { ALLOW, DENY } = VerdictAction;
@@ -152,6 +153,85 @@ describe('a change of the rules', () => {
   });
 });
 
+describe('a decision that lapses', () => {
+  async function checked() {
+    const payer = somebody();
+    const request = asked(payer);
+    const first = (await at(0).ledger.checkTransaction(request)).verdict!;
+    network.clock.advance({ minutes: 3 });
+    return { payer, request, first };
+  }
+  const again = async (i: number, request: ReturnType<typeof asked>) =>
+    (await at(i).ledger.checkTransaction(request)).verdict!;
+  const countedOf = async (payer: Partial<Asked>) =>
+    (await windowsOf(payer, ['account.1h']))['account.1h']!.count;
+
+  test('is made anew once, whoever asks at the same moment', async () => {
+    const { payer, request, first } = await checked();
+    // Its windows are there, so that nothing but the decision itself keeps the two apart.
+    await at(0).check(payer);
+    await network.settle();
+    const meeting = meetAt(['finance.risk.before-commit'], network.sql);
+    const asking = Promise.all([again(0, request), again(1, request)]);
+    // Either finds by its insert that there is a former one, and only then looks at it.
+    for (let i = 0; i < 2; i += 1) {
+      await meeting.joined(2);
+      meeting.letOneGo();
+    }
+    await meeting.joined(2);
+    meeting.letAllGo();
+    const [one, other] = await asking;
+    expect(one).toEqual(other);
+    expect(one).not.toEqual(first);
+    expect(await countedOf(payer)).toBe(2n);
+  });
+
+  test('is made anew for who asks while it lapses, and both are counted right', async () => {
+    const { payer, request, first } = await checked();
+    const meeting = meetAt(['finance.risk.before-settle'], network.sql);
+    const sweeping = network.settle();
+    await meeting.joined(1);
+    const asking = again(1, request);
+    await meeting.joined(2);
+    meeting.letAllGo();
+    await sweeping;
+    const anew = await asking;
+    expect(anew).not.toEqual(first);
+    expect(await again(0, request)).toEqual(anew);
+    expect(await countedOf(payer)).toBe(1n);
+  });
+
+  test('takes nothing from the one after it, however late a process is', async () => {
+    const { payer, request } = await checked();
+    const hold = holdAt('finance.risk.before-lapse', 1);
+    const sweeping = network.settle();
+    await hold.reached;
+    await network.settle();
+    const anew = await again(1, request);
+    hold.letGo();
+    await sweeping;
+    expect(await again(0, request)).toEqual(anew);
+    expect(await at(0).decision(request.facts.transactionId)).not.toHaveProperty('lapseTime');
+    expect(await countedOf(payer)).toBe(1n);
+  });
+
+  test('and an end that the ledger tells meanwhile are one or the other', async () => {
+    const { payer, request } = await checked();
+    const hold = holdAt('finance.risk.before-lapse', 1);
+    const sweeping = network.settle();
+    await hold.reached;
+    const posted = completed(request.facts.transactionId, 1_000n);
+    ledger.know(posted);
+    await ledger.announce(posted);
+    await network.settle();
+    hold.letGo();
+    await sweeping;
+    await network.settle();
+    expect(await countedOf(payer)).toBe(1n);
+    expect(await at(0).decision(request.facts.transactionId)).not.toHaveProperty('lapseTime');
+  });
+});
+
 describe('a process that dies', () => {
   test('before the commit of a check has decided nothing, and the next one does it once', async () => {
     const payer = somebody();
@@ -186,6 +266,26 @@ describe('a process that dies', () => {
     await network.settle();
     expect(await windowsOf(payer, ['account.1h'])).toEqual({
       'account.1h': { count: 0n, sum: 0n },
+    });
+  });
+
+  test('as a decision lapses leaves it to the next one, which gives back once', async () => {
+    const payer = somebody();
+    const [kept, request] = [asked(payer), asked(payer)];
+    await at(0).ledger.checkTransaction(request);
+    const first = await at(0).decision(request.facts.transactionId);
+    network.clock.advance({ minutes: 3 });
+    await at(0).ledger.checkTransaction(kept);
+    disarm = armDebugPoint('finance.risk.before-settle', () => {
+      disarm();
+      return killTransactions(network.sql, 'finance.risk');
+    });
+    await expect(network.settle()).rejects.toThrow();
+    expect(await at(0).decision(request.facts.transactionId)).toEqual(first);
+    await network.settle();
+    expect(await at(0).decision(request.facts.transactionId)).toHaveProperty('lapseTime');
+    expect(await windowsOf(payer, ['account.1h'])).toEqual({
+      'account.1h': { count: 1n, sum: 1_000n },
     });
   });
 

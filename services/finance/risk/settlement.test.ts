@@ -1,4 +1,6 @@
+import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { VerdictAction } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Network } from '#kit/testing/network.ts';
 import { startNetwork } from '#services/testing.ts';
@@ -115,10 +117,10 @@ describe('what is reserved', () => {
 describe('a transaction of which nothing is heard', () => {
   test('is given back when the ledger does not know it', async () => {
     await reserved(700n);
-    network.clock.advance({ minutes: 5 });
+    network.clock.advance({ minutes: 1 });
     await network.settle();
     expect(await counted()).toEqual({ count: 1n, sum: 700n });
-    network.clock.advance({ minutes: 6 });
+    network.clock.advance({ minutes: 2 });
     await network.settle();
     expect(await counted()).toEqual({ count: 0n, sum: 0n });
   });
@@ -157,6 +159,100 @@ describe('a transaction of which nothing is heard', () => {
     await network.settle();
     expect(await counted()).toEqual({ count: 0n, sum: 0n });
     expect(await open()).not.toContain(id);
+  });
+});
+
+describe('a decision of whose transaction the ledger knows nothing', () => {
+  async function lapse(): Promise<void> {
+    network.clock.advance({ minutes: 3 });
+    await network.settle();
+  }
+  const verdictOn = async (request: ReturnType<typeof asked>) =>
+    (await risk.ledger.checkTransaction(request)).verdict!;
+
+  test('stays as long as that may still come, and lapses then: who asks again is decided anew', async () => {
+    const request = asked({ ...payer, amountMinor: 700n });
+    const first = await verdictOn(request);
+    network.clock.advance({ minutes: 1 });
+    await network.settle();
+    expect(await verdictOn(request)).toEqual(first);
+    await lapse();
+    const rule = await risk.createRule({ condition: 'transaction.amount_minor == 700' });
+    const second = await verdictOn(request);
+    await risk.deleteRule(rule.ruleId);
+    expect(second).toMatchObject({ action: VerdictAction.REVIEW });
+    expect(second.decisionId).not.toBe(first.decisionId);
+    expect(timestampMs(second.expireTime!)).toBeGreaterThan(network.clock.now());
+    expect(await verdictOn(request)).toEqual(second);
+    expect(await counted()).toEqual({ count: 1n, sum: 700n });
+    await announced(cancelled(request.facts.transactionId));
+    expect(await counted()).toEqual({ count: 0n, sum: 0n });
+  });
+
+  test('is kept, and made again by a backtest as what came after it', async () => {
+    const request = asked(payer);
+    const { transactionId } = request.facts;
+    const first = await verdictOn(request);
+    await lapse();
+    const lapsed = await risk.decision(transactionId);
+    expect(lapsed).toMatchObject({ verdict: first, lapseTime: expect.anything() });
+    const second = await verdictOn(request);
+    const { decisions } = await risk.staff.listDecisions({ pageSize: 2 }, risk);
+    expect(decisions.map(({ verdict }) => verdict)).toEqual([second, first]);
+    expect(decisions.map(({ lapseTime }) => lapseTime)).toEqual([undefined, lapsed.lapseTime]);
+    expect((await risk.decision(transactionId)).verdict).toEqual(second);
+    const startTime = first.decideTime!;
+    expect(await risk.staff.backtestRules({ startTime }, risk)).toMatchObject({
+      examinedCount: 2,
+      differentCount: 0,
+    });
+  });
+
+  test('still refuses another content, and may lapse again and again', async () => {
+    const request = asked(payer);
+    const made = new Set<string>();
+    for (let i = 0; i < 3; i += 1) {
+      made.add((await verdictOn(request)).decisionId);
+      await lapse();
+      const { facts } = asked({ ...request.facts, contentHash: Buffer.alloc(32, 8) });
+      await expect(risk.ledger.checkTransaction({ facts })).rejects.toMatchObject({
+        reason: 'DECISION_EXISTS',
+      });
+    }
+    expect(made.size).toBe(3);
+  });
+
+  test('lapses as well where nothing was reserved, and never where it denies', async () => {
+    const [deposit, denied] = [asked({ isDeposit: true }), asked({ amountMinor: 200_000_000n })];
+    const before = [await verdictOn(deposit), await verdictOn(denied)];
+    await lapse();
+    expect((await verdictOn(deposit)).decisionId).not.toBe(before[0]!.decisionId);
+    expect(await verdictOn(denied)).toEqual(before[1]);
+    await announced(completed(deposit.facts.transactionId, 1_000n));
+    expect(await open()).not.toContain(deposit.facts.transactionId);
+  });
+
+  test.each([
+    ['completed', completed],
+    ['failed', failed],
+    ['waits', pending],
+  ])('does not lapse where it %s', async (_, state) => {
+    const request = asked(payer);
+    const first = await verdictOn(request);
+    ledger.know(state(request.facts.transactionId, 1_000n));
+    await lapse();
+    expect(await verdictOn(request)).toEqual(first);
+  });
+
+  test('does not lapse while the ledger is away', async () => {
+    const request = asked(payer);
+    const first = await verdictOn(request);
+    ledger.leave();
+    await lapse();
+    expect(await verdictOn(request)).toEqual(first);
+    ledger.comeBack();
+    await network.settle();
+    expect(await verdictOn(request)).not.toEqual(first);
   });
 });
 

@@ -28,11 +28,13 @@ export function transactionsChanged(
 }
 
 /** Published with each commit that froze an account, set it free or closed it. */
-export function statusChanged({ accountId, ownerId, status, currency }: Account): OutgoingEvent {
+export function statusChanged(account: Account): OutgoingEvent {
+  const { accountId, ownerId, status, currency, version } = account;
   return event(LedgerAccountStatusChangedSchema, accountId, {
     accountId,
     ownerId: ownerId!,
     status: LedgerAccountStatus[status],
     currencyCode: currency,
+    version,
   });
 }

@@ -123,10 +123,19 @@ describe('without a clear answer nothing moves', () => {
       'finance.compliance',
     ],
     [
-      'the verdict has run out',
+      'that of risk has run out',
       () =>
         (bank.risk.decide = () => ({ action: VerdictAction.ALLOW, expireTime: { seconds: 1n } })),
       'finance.risk',
+    ],
+    [
+      'that of compliance has run out',
+      () =>
+        (bank.compliance.decide = () => ({
+          action: VerdictAction.ALLOW,
+          expireTime: { seconds: 1n },
+        })),
+      'finance.compliance',
     ],
   ];
   test.each(unclear)(
@@ -270,14 +279,7 @@ describe('what is to be reviewed', () => {
 
   test('as an authorization is captured only after it was approved', async () => {
     const { payments } = bank.ledger;
-    const { transaction } = await payments.authorizeTransaction({
-      requestId: uuidv7(),
-      type: TransactionType.PAYMENT,
-      sourceAccountId: a,
-      destinationAccountId: b,
-      amount: eur(50n),
-    });
-    const { transactionId } = transaction!;
+    const { transactionId } = await bank.ledger.authorize(a, b, 50n);
     const capture = () =>
       payments.captureTransaction({ requestId: uuidv7(), transactionId, amountMinor: 20n });
     await expect(capture()).rejects.toMatchObject({ reason: 'TRANSACTION_IN_REVIEW' });

@@ -2,11 +2,12 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   FailureReason,
+  LedgerAccountStatus,
   TransactionStatus,
   type WatchTransactionsResponse,
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
-import { TransactionType } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
+import { limits as kitLimits } from '#kit/limits.ts';
 import type { Person } from '#kit/testing/network.ts';
 import { systemAccountId } from './domain/system.ts';
 import { brokenInvariants } from './invariants.ts';
@@ -189,18 +190,25 @@ describe('the transactions of an account', () => {
 });
 
 describe('a watcher', () => {
-  const next = async (stream: AsyncIterator<WatchTransactionsResponse>) =>
-    (await stream.next()).value as WatchTransactionsResponse;
+  function watch(accountId: string) {
+    const abort = new AbortController();
+    const stream = bank.ledger.people
+      .watchTransactions(
+        { accountIds: [accountId] },
+        { headers: ann.headers, signal: abort.signal },
+      )
+      [Symbol.asyncIterator]();
+    return {
+      next: async () => (await stream.next()).value as WatchTransactionsResponse,
+      end: () => abort.abort(),
+    };
+  }
 
   test('sees the account, then every transaction posted to it, in order and none left out', async () => {
     const { ledger } = bank;
     const [a, b] = [await ledger.open(ann.id, 1_000n), await ledger.open(bob.id)];
-    const abort = new AbortController();
-    const watch = { headers: ann.headers, signal: abort.signal };
-    const stream = ledger.people
-      .watchTransactions({ accountIds: [a] }, watch)
-      [Symbol.asyncIterator]();
-    const first = await next(stream);
+    const { next, end } = watch(a);
+    const first = await next();
     expect(first).toMatchObject({ balance: { postedMinor: 1_000n } });
     expect(first.transaction).toBeUndefined();
     const done = await Promise.all(
@@ -208,10 +216,10 @@ describe('a watcher', () => {
     );
     const seen: string[] = [];
     while (seen.length < 40) {
-      const { transaction } = await next(stream);
+      const { transaction } = await next();
       if (transaction !== undefined) seen.push(transaction.transactionId);
     }
-    abort.abort();
+    end();
     expect(new Set(seen)).toEqual(
       new Set(done.map(({ transaction }) => transaction!.transactionId)),
     );
@@ -222,25 +230,34 @@ describe('a watcher', () => {
   test('hears of money that is held, and of no account but their own', async () => {
     const { ledger } = bank;
     const [a, b] = [await ledger.open(ann.id, 1_000n), await ledger.open(bob.id)];
-    const abort = new AbortController();
-    const watch = { headers: ann.headers, signal: abort.signal };
-    const stream = ledger.people
-      .watchTransactions({ accountIds: [a] }, watch)
-      [Symbol.asyncIterator]();
-    await next(stream);
-    await ledger.payments.authorizeTransaction({
-      requestId: uuidv7(),
-      type: TransactionType.PAYMENT,
-      sourceAccountId: a,
-      destinationAccountId: b,
-      amount: eur(30n),
-    });
-    expect(await next(stream)).toMatchObject({ balance: { heldMinor: 30n, postedMinor: 1_000n } });
-    abort.abort();
+    const { next, end } = watch(a);
+    await next();
+    await ledger.authorize(a, b, 30n);
+    expect(await next()).toMatchObject({ balance: { heldMinor: 30n, postedMinor: 1_000n } });
+    end();
     const foreign = ledger.people.watchTransactions({ accountIds: [b] }, { headers: ann.headers });
     await expect(foreign[Symbol.asyncIterator]().next()).rejects.toMatchObject({
       reason: 'ACCOUNT_NOT_FOUND',
     });
+  });
+
+  // Sooner than a watch looks by itself.
+  const timeout = kitLimits.watchRefreshMs - 1_000;
+
+  test('hears at once that their account is frozen, and that it is free again', {
+    timeout,
+  }, async () => {
+    const { ledger } = bank;
+    const a = await ledger.open(ann.id, 1_000n);
+    const { next, end } = watch(a);
+    await next();
+    for (const status of ['FROZEN', 'ACTIVE'] as const) {
+      await ledger.setStatus(a, status);
+      const seen = await next();
+      expect(seen.balance).toMatchObject({ status: LedgerAccountStatus[status] });
+      expect(seen.transaction).toBeUndefined();
+    }
+    end();
   });
 
   test('what a refused transfer left is found by its id', async () => {

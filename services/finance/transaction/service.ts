@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { ComplianceService } from '#gen/finance/compliance/v1/compliance_pb.ts';
 import { RiskService } from '#gen/finance/risk/v1/risk_pb.ts';
 import {
+  LedgerAccountStatusChangedSchema,
   TransactionService,
   TransactionsChangedSchema,
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
@@ -10,8 +11,8 @@ import type { ServiceModule } from '#kit/service.ts';
 import { createWatchHub } from '#kit/streams/watch.ts';
 import type { Account } from './domain.ts';
 import { createExpiryJob } from './expiry.ts';
-import { complianceInterceptor } from './interceptors/compliance.ts';
-import { riskInterceptor } from './interceptors/risk.ts';
+import { createForecast } from './forecast.ts';
+import { complianceInterceptor, riskInterceptor } from './interceptors/judges.ts';
 import { createVerdictSource, type VerdictClient } from './interceptors/verdicts.ts';
 import { createTransactionRpc } from './rpc.ts';
 import { createIdentities } from './store/identities.ts';
@@ -26,7 +27,8 @@ export const transaction: ServiceModule = {
     const store = createStore(database);
     const reads = createReads(database);
     const identities = createIdentities(database);
-    const writer = createLedgerWriter({ database, store, clock });
+    const forecast = createForecast({ database, store, clock });
+    const writer = createLedgerWriter({ database, forecast, clock });
     const verdictsOf = (service: string, of: VerdictClient) =>
       createVerdictSource({ service, client: of, log });
     const risk = verdictsOf('finance.risk', client(RiskService, 'finance.risk'));
@@ -39,28 +41,34 @@ export const transaction: ServiceModule = {
       versionOf: (account) => account.version,
       clock,
     });
-    const unlisten = bus.listen(TransactionsChangedSchema.typeName, (payload) => {
-      if (hub.watching === 0) return;
-      for (const changed of fromBinary(TransactionsChangedSchema, payload).transactions) {
-        hub.hint(changed.sourceAccountId);
-        hub.hint(changed.destinationAccountId);
-        for (const leg of changed.furtherLegs) {
-          hub.hint(leg.sourceAccountId);
-          hub.hint(leg.destinationAccountId);
+    const unlistens = [
+      bus.listen(TransactionsChangedSchema.typeName, (payload) => {
+        if (hub.watching === 0) return;
+        for (const changed of fromBinary(TransactionsChangedSchema, payload).transactions) {
+          hub.hint(changed.sourceAccountId);
+          hub.hint(changed.destinationAccountId);
+          for (const leg of changed.furtherLegs) {
+            hub.hint(leg.sourceAccountId);
+            hub.hint(leg.destinationAccountId);
+          }
         }
-      }
-    });
+      }),
+      bus.listen(LedgerAccountStatusChangedSchema.typeName, (payload) => {
+        if (hub.watching === 0) return;
+        hub.hint(fromBinary(LedgerAccountStatusChangedSchema, payload).accountId);
+      }),
+    ];
     return {
       implementations: [
         implement(TransactionService, createTransactionRpc({ writer, reads, identities, hub })),
       ],
       interceptors: [
-        riskInterceptor({ risk, examiner: { readAccounts: identities.read, now: clock.now } }),
-        complianceInterceptor({ compliance }),
+        riskInterceptor(risk, { readAccounts: identities.read, now: clock.now }),
+        complianceInterceptor(compliance),
       ],
-      jobs: [createExpiryJob({ database, store, clock })],
+      jobs: [createExpiryJob({ database, store, forecast, clock })],
       async stop() {
-        unlisten();
+        for (const unlisten of unlistens) unlisten();
         await writer.idle();
       },
     };

@@ -1,27 +1,46 @@
+import { Collision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { publish } from '#kit/db/outbox.ts';
+import { assert } from '#kit/errors.ts';
 import { type Book, openBook } from './domain/book.ts';
-import { accountIdsOf, type Command, limits } from './domain.ts';
+import { type Account, accountIdsOf, type Command, limits } from './domain.ts';
 import { statusChanged, transactionsChanged } from './events.ts';
-import { insertAccounts, lockAccounts, updateAccounts } from './store/accounts.ts';
+import {
+  checkAccounts,
+  insertAccounts,
+  lockAccounts,
+  readAccounts,
+  updateAccounts,
+} from './store/accounts.ts';
 import { insertEntries } from './store/entries.ts';
 import { insertTransactions, lockTransactions, updateTransactions } from './store/transactions.ts';
 
-/** The ledger as it is written: who changes it opens a book, applies commands to it and writes it, in one transaction. */
+/**
+ * The ledger as it is written: who changes it opens a book, applies commands to it and writes it, in one transaction. Of
+ * writing, everything happens together with the commit, which throws Collision when another writer made the same row.
+ */
 export interface Store {
   /**
    * Locks all that the commands touch (transactions by their ids, then accounts by theirs: the one order of all writers)
    * and opens the book on it. `now` is in milliseconds since the epoch.
    */
   openBook(tx: Tx, commands: readonly Command[], now: number): Promise<Book>;
+  /** Reads accounts without a lock; unknown ones are left out. */
+  readAccounts(tx: Tx, accountIds: readonly string[]): Promise<Account[]>;
+  /** Writes the transactions of the book that are new or changed, with their events. */
+  writeTransactions(tx: Tx, book: Book): void;
   /**
-   * Writes what changed in the book, with its events, together with the commit. That throws Collision when another writer
-   * made the same row.
+   * Writes the accounts of the book that are new or changed, with their entries and events. When they were not locked, all
+   * that the book was opened on is held to its version: the commit throws Collision when another one is there, after it has
+   * called `onOutdated`.
    */
-  writeBook(tx: Tx, book: Book): void;
+  writeAccounts(tx: Tx, book: Book, reading: Reading): void;
   /** Open transactions whose time is over, the oldest first, at most limits.batchMax. `now` as above. */
   findDue(now: number): Promise<string[]>;
 }
+
+/** How the accounts of a book were read. */
+export type Reading = { isLocked: true } | { isLocked: false; onOutdated: () => void };
 
 /** Keeps it in the schema of `database`, of which each `tx` must be a transaction. */
 export function createStore(database: Database): Store {
@@ -37,19 +56,29 @@ export function createStore(database: Database): Store {
       return openBook(await lockAccounts(tx, [...accountIds]), transactions, now);
     },
 
-    writeBook(tx, book) {
-      insertAccounts(database, tx, book.newAccounts());
-      updateAccounts(database, tx, book.changedAccounts());
+    readAccounts,
+
+    writeTransactions(tx, book) {
       const [made, changed] = [book.newTransactions(), book.changedTransactions()];
       insertTransactions(database, tx, made);
       updateTransactions(database, tx, changed);
-      insertEntries(database, tx, book.entries(), book.now);
       const all = [...made, ...changed];
       const ownerOf = (accountId: string) => book.account(accountId)?.ownerId;
       for (let i = 0; i < all.length; i += limits.eventTransactionsMax) {
         const part = all.slice(i, i + limits.eventTransactionsMax);
         publish(database, tx, [transactionsChanged(part, ownerOf)]);
       }
+    },
+
+    writeAccounts(tx, book, reading) {
+      const outdated = outdatedAs(reading);
+      const changes = book.changedAccounts().map((present) => {
+        return { former: book.formerAccount(present.accountId)!, present };
+      });
+      updateAccounts(database, tx, changes, outdated);
+      if (!reading.isLocked) checkAccounts(database, tx, book.unchangedAccounts(), outdated);
+      insertAccounts(database, tx, book.newAccounts());
+      insertEntries(database, tx, book.entries(), book.now);
       publish(database, tx, book.accountsOfNewStatus().map(statusChanged));
     },
 
@@ -63,7 +92,18 @@ export function createStore(database: Database): Store {
   };
 }
 
-function accountsOf(command: Command): string[] {
+/** What becomes of the database's word that an account has another version than the one that it was read with. */
+function outdatedAs(reading: Reading): (error: unknown) => never {
+  return (error) => {
+    if ((error as { constraint_name?: unknown }).constraint_name !== 'account_version') throw error;
+    assert(!reading.isLocked, 'nobody changes what is locked');
+    reading.onOutdated();
+    throw new Collision();
+  };
+}
+
+/** The accounts that a command names; others are named by the transaction that it is about. */
+export function accountsOf(command: Command): string[] {
   if (command.kind === 'execute') {
     const { intent, judgement } = command;
     return 'refusal' in judgement ? [] : accountIdsOf(intent.legs);

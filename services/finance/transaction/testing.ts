@@ -4,7 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { ComplianceService } from '#gen/finance/compliance/v1/compliance_pb.ts';
 import { RiskService } from '#gen/finance/risk/v1/risk_pb.ts';
 import {
-  type ExecuteTransactionRequestSchema,
+  type AuthorizeTransactionRequestSchema,
   LedgerAccountStatus,
   TransactionService,
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
@@ -107,7 +107,7 @@ export async function startBank({
   return { network, risk, compliance, ledger, stop: () => network.stop() };
 }
 
-type Execution = Omit<MessageInitShape<typeof ExecuteTransactionRequestSchema>, '$typeName'>;
+type Movement = Omit<MessageInitShape<typeof AuthorizeTransactionRequestSchema>, '$typeName'>;
 
 export const eur = (amountMinor: bigint) => ({ currencyCode: 'EUR', amountMinor });
 
@@ -148,6 +148,21 @@ export function ledgerOf(network: Network, staff: Person) {
     return accountId;
   }
 
+  function movement(
+    sourceAccountId: string,
+    destinationAccountId: string,
+    amountMinor: bigint,
+    { as: person, ...more }: Partial<Movement> & { as?: Pick<Person, 'headers'> } = {},
+  ) {
+    const amount = eur(amountMinor);
+    const requestId = uuidv7();
+    return {
+      client: person === undefined ? payments : people,
+      request: { requestId, sourceAccountId, destinationAccountId, amount, ...more },
+      options: person && { headers: person.headers },
+    };
+  }
+
   return {
     accounts,
     payments,
@@ -155,25 +170,18 @@ export function ledgerOf(network: Network, staff: Person) {
     open,
     staff: { headers },
     /** Transfers as a service does, or as the person whose headers are given. */
-    transfer: (
-      sourceAccountId: string,
-      destinationAccountId: string,
-      amountMinor: bigint,
-      more: Partial<Execution> & { as?: Pick<Person, 'headers'> } = {},
-    ) => {
-      const { as: person, ...rest } = more;
-      const client = person === undefined ? payments : people;
-      return client.executeTransaction(
-        {
-          requestId: uuidv7(),
-          type: TransactionType.TRANSFER,
-          sourceAccountId,
-          destinationAccountId,
-          amount: eur(amountMinor),
-          ...rest,
-        },
-        person && { headers: person.headers },
+    transfer(...asked: Parameters<typeof movement>) {
+      const { client, request, options } = movement(...asked);
+      return client.executeTransaction({ type: TransactionType.TRANSFER, ...request }, options);
+    },
+    /** Holds money in the same way. */
+    async authorize(...asked: Parameters<typeof movement>) {
+      const { client, request, options } = movement(...asked);
+      const { transaction } = await client.authorizeTransaction(
+        { type: TransactionType.PAYMENT, ...request },
+        options,
       );
+      return transaction!;
     },
     setStatus: (accountId: string, status: keyof typeof LedgerAccountStatus) =>
       accounts.setLedgerAccountStatus({

@@ -242,14 +242,7 @@ describe('what cannot be', () => {
 
 describe('an authorization', () => {
   const authorize = (a: string, b: string, amountMinor: bigint, holdSeconds = 0) =>
-    bank.ledger.payments.authorizeTransaction({
-      requestId: uuidv7(),
-      type: TransactionType.PAYMENT,
-      sourceAccountId: a,
-      destinationAccountId: b,
-      amount: eur(amountMinor),
-      holdSeconds,
-    });
+    bank.ledger.authorize(a, b, amountMinor, { holdSeconds });
   const capture = (transactionId: string, amountMinor = 0n, requestId = uuidv7()) =>
     bank.ledger.payments.captureTransaction({ requestId, transactionId, amountMinor });
   const voidIt = (transactionId: string) =>
@@ -258,8 +251,7 @@ describe('an authorization', () => {
   test('holds the money, and a capture of a part gives the rest free', async () => {
     const { ledger } = bank;
     const [a, b] = await openTwo(1_000n);
-    const { transaction } = await authorize(a, b, 800n);
-    const { transactionId, status, awaits } = transaction!;
+    const { transactionId, status, awaits } = await authorize(a, b, 800n);
     expect([status, awaits]).toEqual([TransactionStatus.PENDING, Awaiting.CAPTURE]);
     expect(await ledger.balance(a)).toEqual({
       posted: 1_000n,
@@ -288,8 +280,8 @@ describe('an authorization', () => {
   test('that is voided or runs out gives the money free, once', async () => {
     const { ledger } = bank;
     const [a, b] = await openTwo(1_000n);
-    const one = (await authorize(a, b, 400n)).transaction!;
-    const two = (await authorize(a, b, 600n, 60)).transaction!;
+    const one = await authorize(a, b, 400n);
+    const two = await authorize(a, b, 600n, 60);
     const voided = await voidIt(one.transactionId);
     expect(voided.transaction).toMatchObject({ failureReason: FailureReason.VOIDED });
     expect((await voidIt(one.transactionId)).transaction).toEqual(voided.transaction);
@@ -310,7 +302,7 @@ describe('an authorization', () => {
 
   test('is captured by whom it pays, and not by whom it charges', async () => {
     const [a, b] = await openTwo(1_000n);
-    const { transactionId } = (await authorize(a, b, 400n)).transaction!;
+    const { transactionId } = await authorize(a, b, 400n);
     const { people } = bank.ledger;
     const ask = { requestId: uuidv7(), transactionId };
     await expect(people.captureTransaction(ask, ann)).rejects.toMatchObject({

@@ -2,7 +2,8 @@ import { EntriesMadeSchema } from '#gen/platform/audit/v1/made_pb.ts';
 import { type MadeEntry, openEntries } from '#kit/audit/made-entry.ts';
 import { subscription } from '#kit/bus/consumer.ts';
 import { PoisonEvent } from '#kit/bus/event.ts';
-import { SealBroken, type Sealer } from '#kit/identity/sealer.ts';
+import { SealBroken } from '#kit/identity/aead.ts';
+import type { Sealer } from '#kit/identity/sealer.ts';
 import type { Entries, ToldAct } from './ingest.ts';
 
 /** Takes in what the services of the mesh have done. `sealer` opens what the kit sealed on the way. */

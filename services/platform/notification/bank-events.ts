@@ -2,6 +2,8 @@
 import {
   Awaiting,
   FailureReasonSchema,
+  LedgerAccountStatus,
+  type LedgerAccountStatusChanged,
   type Transaction,
   TransactionStatus,
   type TransactionsChanged,
@@ -36,6 +38,17 @@ function tellingsOfCompleted(transaction: Transaction): Telling[] {
   if (destinationOwnerId === '' || destinationOwnerId === sourceOwnerId) return out;
   const more = { direction: 'in', account_id: destinationAccountId };
   return [...out, telling(transaction, destinationOwnerId, 'TRANSACTION_COMPLETED', more)];
+}
+
+/** What people are told when the status of their account changes. Each further freeze is a subject of its own. */
+export function tellingsOfStatus(changed: LedgerAccountStatusChanged): Telling[] {
+  const { accountId, ownerId, status, version } = changed;
+  if (status !== LedgerAccountStatus.FROZEN) return [];
+  if (!isUuid(ownerId)) throw new PoisonEvent();
+  const parameters = { account_id: accountId };
+  return [
+    { userId: ownerId, kind: 'ACCOUNT_FROZEN', subjectId: `${accountId}:${version}`, parameters },
+  ];
 }
 
 function toPayer(

@@ -71,6 +71,16 @@ describe('people are told', () => {
     expect(await bob.list()).toEqual([]);
   });
 
+  test('each time that their account is frozen, and of no other change of its status', async () => {
+    const statuses = ['FROZEN', 'FROZEN', 'ACTIVE', 'FROZEN', 'ACTIVE'] as const;
+    for (const status of statuses) await bank.ledger.setStatus(b, status);
+    await bank.network.settle();
+    expect(await bob.list()).toMatchObject(
+      Array(2).fill({ title: 'Account frozen', parameters: { account_id: b } }),
+    );
+    expect(await ann.titles()).toEqual(['Money received']);
+  });
+
   test('that a payment is being checked, and then that it was sent', async () => {
     bank.risk.decide = ({ type }) => (type === TransactionType.TRANSFER ? 'REVIEW' : 'ALLOW');
     const { transaction } = await transfer(700n);

@@ -1,18 +1,21 @@
-import { fromBinary } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { OrderChangedSchema } from '#gen/commerce/order/v1/order_pb.ts';
 import { PaymentChangedSchema } from '#gen/finance/payment/v1/payment_pb.ts';
-import { TransactionsChangedSchema } from '#gen/finance/transaction/v1/transaction_pb.ts';
+import {
+  LedgerAccountStatusChangedSchema,
+  TransactionsChangedSchema,
+} from '#gen/finance/transaction/v1/transaction_pb.ts';
 import {
   NotificationService,
   NotificationsAddedSchema,
 } from '#gen/platform/notification/v1/notification_pb.ts';
-import { subscription } from '#kit/bus/consumer.ts';
+import { type Subscription, subscription } from '#kit/bus/consumer.ts';
 import type { Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import { implement } from '#kit/rpc/server/handlers.ts';
 import type { ServiceModule } from '#kit/service.ts';
 import { createFeedHub } from '#kit/streams/feed.ts';
-import { tellingsOfTransactions } from './bank-events.ts';
+import { tellingsOfStatus, tellingsOfTransactions } from './bank-events.ts';
 import { limits, type Notification, type Telling } from './domain.ts';
 import { tellingsOfOrder, tellingsOfPayment } from './events.ts';
 import { createNotificationRpc } from './rpc.ts';
@@ -41,41 +44,33 @@ export const notification: ServiceModule = {
       await debugPoint('platform.notification.before-commit');
     }
 
+    /** Tells people what events of a type mean for them. */
+    function telling<Schema extends DescMessage>(
+      name: string,
+      schema: Schema,
+      tellingsOf: (message: MessageShape<Schema>) => Telling[],
+    ): Subscription {
+      return subscription({
+        name,
+        schema,
+        concerns: (message) => tellingsOf(message).length > 0,
+        handle: (events, tx) =>
+          tell(
+            tx,
+            events.flatMap(({ message }) => tellingsOf(message)),
+          ),
+      });
+    }
+
     return {
       implementations: [
         implement(NotificationService, createNotificationRpc({ database, store, hub, clock })),
       ],
       subscriptions: [
-        subscription({
-          name: 'orders',
-          schema: OrderChangedSchema,
-          concerns: (changed) => tellingsOfOrder(changed).length > 0,
-          handle: (events, tx) =>
-            tell(
-              tx,
-              events.flatMap(({ message }) => tellingsOfOrder(message)),
-            ),
-        }),
-        subscription({
-          name: 'transactions',
-          schema: TransactionsChangedSchema,
-          concerns: (changed) => tellingsOfTransactions(changed).length > 0,
-          handle: (events, tx) =>
-            tell(
-              tx,
-              events.flatMap(({ message }) => tellingsOfTransactions(message)),
-            ),
-        }),
-        subscription({
-          name: 'payments',
-          schema: PaymentChangedSchema,
-          concerns: (changed) => tellingsOfPayment(changed).length > 0,
-          handle: (events, tx) =>
-            tell(
-              tx,
-              events.flatMap(({ message }) => tellingsOfPayment(message)),
-            ),
-        }),
+        telling('orders', OrderChangedSchema, tellingsOfOrder),
+        telling('transactions', TransactionsChangedSchema, tellingsOfTransactions),
+        telling('accounts', LedgerAccountStatusChangedSchema, tellingsOfStatus),
+        telling('payments', PaymentChangedSchema, tellingsOfPayment),
       ],
       async stop() {
         unlisten();

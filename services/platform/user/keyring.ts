@@ -2,7 +2,8 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import type { Clock } from '#kit/clock.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { accessTokenRules } from '#kit/identity/access-token.ts';
-import { SealBroken, type Sealer } from '#kit/identity/sealer.ts';
+import { SealBroken } from '#kit/identity/aead.ts';
+import type { Sealer } from '#kit/identity/sealer.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import {
   isRotationDue,

@@ -24,17 +24,11 @@ export const belongings: MakeBelongings = async (shop, account) => {
     });
   const moved = (await transfer(requestId)).transaction!;
   const another = (await transfer(uuidv7())).transaction!;
-  const { transaction: held } = await ledger.people.authorizeTransaction(
-    {
-      requestId,
-      type: TransactionType.TRANSFER,
-      sourceAccountId: one,
-      destinationAccountId: two,
-      amount: eur(quantity),
-      reference: mark,
-    },
-    { headers },
-  );
+  const held = await ledger.authorize(one, two, quantity, {
+    as: { headers },
+    reference: mark,
+    requestId,
+  });
   const accounts = [one, two];
   return {
     names: {
@@ -42,7 +36,7 @@ export const belongings: MakeBelongings = async (shop, account) => {
       source_account_id: accounts,
       destination_account_id: accounts,
       payee_account_id: accounts,
-      transaction_id: [moved, another, held!].map(({ transactionId }) => transactionId),
+      transaction_id: [moved, another, held].map(({ transactionId }) => transactionId),
       owner_id: [id],
       initiator_id: [id],
     },

@@ -196,7 +196,8 @@ export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
   messageDesc(file_finance_transaction_v1_verdict, 3);
 
 /**
- * Verdict is a decision upon one transaction. It is given once: whoever asks again about the same content gets it again.
+ * Verdict is a decision upon one transaction. Whoever asks again about the same content gets it again, or one that counts
+ * from then on where the ledger never got to the transaction.
  *
  * @generated from message finance.transaction.v1.Verdict
  */

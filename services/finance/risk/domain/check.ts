@@ -18,17 +18,21 @@ export interface Reservation {
   readonly dueAt: number;
 }
 
-/** A decision, and what it reserves: nothing where it denies, or where only the system pays. */
+/** A decision, and what it reserves: nothing where it denies, and of no window where only the system pays. */
 export interface Checked {
   readonly decision: Decision;
   readonly reservation: Reservation | undefined;
 }
 
-/** A transaction to check: the id that its decision gets, and the time, in milliseconds since the epoch. */
+/**
+ * A transaction to check: the id that its decision gets, how many before it have lapsed, and the time, in milliseconds
+ * since the epoch.
+ */
 export interface Candidate {
   readonly facts: Facts;
   readonly claims: readonly Claim[];
   readonly decisionId: string;
+  readonly renewals: number;
   readonly now: number;
 }
 
@@ -39,7 +43,7 @@ export interface Candidate {
 export function check(
   book: Book,
   ruleSet: ReadyRuleSet,
-  { facts, claims, decisionId, now }: Candidate,
+  { facts, claims, decisionId, renewals, now }: Candidate,
 ): Checked {
   const inputs = inputsOf(facts, book.velocityWith(facts, claims, now));
   const { action, findings } = decide(ruleSet, inputs);
@@ -53,8 +57,10 @@ export function check(
     inputs: encodeInputs(inputs),
     decidedAt: now,
     expiresAt: now + limits.verdictMsMax,
+    lapsedAt: undefined,
+    renewals,
   };
-  if (action === 'DENY' || claims.length === 0) return { decision, reservation: undefined };
+  if (action === 'DENY') return { decision, reservation: undefined };
   book.reserve(claims, now);
   const { transactionId, legs } = facts;
   const divisibleMinor = legs.length === 1 ? legs[0].amountMinor : undefined;

@@ -13,12 +13,15 @@ export interface Period {
   readonly end: number | undefined;
 }
 
-/** What was decided: written once, and never altered. */
+/** What was decided: written once, and never altered but for that it lapsed. */
 export interface DecisionStore {
-  /** Reads the decisions upon transactions by their ids; where there is none, none. */
+  /** Reads the last decisions upon transactions by their ids; where there is none, none. */
   find(tx: Tx, transactionIds: readonly string[]): Promise<Map<string, Decision>>;
   /** Keeps decisions together with the commit, which throws Collision when a transaction has one already. */
   insert(tx: Tx, decisions: readonly Decision[]): void;
+  /** Lets decisions lapse together with the commit. `lapsedAt` is in milliseconds since the epoch. */
+  lapse(tx: Tx, decisionIds: readonly string[], lapsedAt: number): void;
+  /** Reads the last decision upon a transaction. */
   read(transactionId: string): Promise<Decision | undefined>;
   /** The newest first, at most `limit`, from before a decision; only those of an action when one is named. */
   list(action: Action | undefined, before: string | undefined, limit: number): Promise<Decision[]>;
@@ -32,13 +35,14 @@ type Row = RowOf<typeof decision>;
 export function createDecisionStore(database: Database): DecisionStore {
   const { sql } = database;
   const columns = sql`decision_id, transaction_id, content_hash, action, findings,
-    rule_set_version, inputs, decided_at, expires_at`;
+    rule_set_version, inputs, decided_at, expires_at, lapsed_at, renewals`;
 
   return {
     async find(tx, transactionIds) {
       const rows = await tx<Row[]>`
-        select ${columns} from decision
-        where transaction_id = any(${transactionIds as string[]}::uuid[])`;
+        select distinct on (transaction_id) ${columns} from decision
+        where transaction_id = any(${transactionIds as string[]}::uuid[])
+        order by transaction_id, renewals desc`;
       return new Map(rows.map((row) => [row.transaction_id, toDecision(row)]));
     },
 
@@ -46,10 +50,10 @@ export function createDecisionStore(database: Database): DecisionStore {
       if (decisions.length === 0) return;
       const statement = tx`
         insert into decision (decision_id, transaction_id, content_hash, action, findings,
-          rule_set_version, inputs, decided_at, expires_at)
+          rule_set_version, inputs, decided_at, expires_at, renewals)
         select decision_id, transaction_id, content_hash, action, findings::jsonb,
           rule_set_version, inputs, to_timestamp(decided_ms / 1000::float8),
-          to_timestamp(expires_ms / 1000::float8)
+          to_timestamp(expires_ms / 1000::float8), renewals
         from unnest(
           ${decisions.map((d) => d.decisionId)}::uuid[],
           ${decisions.map((d) => d.transactionId)}::uuid[],
@@ -62,16 +66,26 @@ export function createDecisionStore(database: Database): DecisionStore {
           ${decisions.map((d) => String(d.ruleSetVersion))}::bigint[],
           ${decisions.map((d) => d.inputs)}::text[],
           ${decisions.map((d) => String(d.decidedAt))}::bigint[],
-          ${decisions.map((d) => String(d.expiresAt))}::bigint[]
+          ${decisions.map((d) => String(d.expiresAt))}::bigint[],
+          ${decisions.map((d) => String(d.renewals))}::integer[]
         ) as t (decision_id, transaction_id, content_hash, action, findings, rule_set_version,
-          inputs, decided_ms, expires_ms)
+          inputs, decided_ms, expires_ms, renewals)
         order by transaction_id`;
       database.defer(tx, statement, asCollision('decision_transaction'));
     },
 
+    lapse(tx, decisionIds, lapsedAt) {
+      if (decisionIds.length === 0) return;
+      const statement = tx`
+        update decision set lapsed_at = ${new Date(lapsedAt)}
+        where decision_id = any(${decisionIds as string[]}::uuid[])`;
+      database.defer(tx, statement);
+    },
+
     async read(transactionId) {
       const [row] = await sql<Row[]>`
-        select ${columns} from decision where transaction_id = ${transactionId}`;
+        select ${columns} from decision where transaction_id = ${transactionId}
+        order by renewals desc limit 1`;
       return row && toDecision(row);
     },
 
@@ -115,5 +129,7 @@ function toDecision(row: Row): Decision {
     inputs: row.inputs,
     decidedAt: row.decided_at.getTime(),
     expiresAt: row.expires_at.getTime(),
+    lapsedAt: row.lapsed_at?.getTime(),
+    renewals: row.renewals,
   };
 }

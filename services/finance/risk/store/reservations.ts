@@ -16,8 +16,8 @@ export interface ReservationStore {
   remove(tx: Tx, reservations: readonly Reservation[]): void;
   /** Notes that the ledger is to be asked later, together with the commit. */
   postpone(tx: Tx, transactionIds: readonly string[], dueAt: number): void;
-  /** Transactions of which nothing has been heard in time, the oldest first, at most limits.sweepBatchMax. */
-  findDue(now: number): Promise<string[]>;
+  /** Those of whose transactions nothing has been heard in time, the oldest first, at most limits.sweepBatchMax. */
+  findDue(now: number): Promise<Pick<Reservation, 'decisionId' | 'transactionId'>[]>;
 }
 
 type Row = RowOf<typeof reservation> &
@@ -68,12 +68,15 @@ export function createReservationStore(database: Database): ReservationStore {
 
     async findDue(now) {
       // Those of which the ledger said that they wait are passed over again and again: there are not so many.
-      const rows = await sql<Pick<Row, 'transaction_id'>[]>`
-        select d.transaction_id from reservation r join decision d on d.decision_id = r.decision_id
+      const rows = await sql<Pick<Row, 'decision_id' | 'transaction_id'>[]>`
+        select r.decision_id, d.transaction_id from reservation r join decision d on d.decision_id = r.decision_id
         where r.decision_id < ${firstIdOf(now - limits.reservationMsMax)}
           and r.due_at <= ${new Date(now)}
         order by r.decision_id limit ${limits.sweepBatchMax}`;
-      return rows.map((row) => row.transaction_id);
+      return rows.map((row) => ({
+        decisionId: row.decision_id,
+        transactionId: row.transaction_id,
+      }));
     },
   };
 }
@@ -88,6 +91,7 @@ function claimsToText({ claims }: Reservation): string {
 }
 
 function toClaims(text: string): Claim[] {
+  if (text === '') return [];
   const parts = text.split(separator);
   const claims: Claim[] = [];
   for (let i = 0; i < parts.length; i += 2) {

@@ -20,8 +20,14 @@ export interface Book {
   /** Holds the change to the table of domain/status.ts. */
   putTransaction(transaction: Transaction): Transaction;
   putEntries(entries: readonly Entry[]): void;
+  /** Accounts as they were read or have become. */
+  allAccounts(): Account[];
   newAccounts(): Account[];
   changedAccounts(): Account[];
+  /** An account as it was read. */
+  formerAccount(accountId: string): Account | undefined;
+  /** Those that were read and are as they were. */
+  unchangedAccounts(): Account[];
   /** Those of them whose status is not what it was. */
   accountsOfNewStatus(): Account[];
   newTransactions(): Transaction[];
@@ -38,7 +44,7 @@ export function openBook(
 ): Book {
   const accountsById = new Map(accounts.map((account) => [account.accountId, account]));
   const transactionsById = new Map(transactions.map((each) => [each.transactionId, each]));
-  const formerStatus = new Map(accounts.map(({ accountId, status }) => [accountId, status]));
+  const formerAccounts: ReadonlyMap<string, Account> = new Map(accountsById);
   const knownTransactions = new Set(transactionsById.keys());
   const touchedAccounts = new Set<string>();
   const touchedTransactions = new Set<string>();
@@ -84,10 +90,14 @@ export function openBook(
       assert(sum === 0n, 'what leaves one account comes to another');
       entries.push(...posted);
     },
+    allAccounts: () => [...accountsById.values()],
     newAccounts: () => changed(true),
     changedAccounts: () => changed(false),
+    formerAccount: (id) => formerAccounts.get(id),
+    unchangedAccounts: () =>
+      [...formerAccounts.values()].filter(({ accountId }) => !touchedAccounts.has(accountId)),
     accountsOfNewStatus: () =>
-      changed(false).filter(({ accountId, status }) => formerStatus.get(accountId) !== status),
+      changed(false).filter((one) => formerAccounts.get(one.accountId)!.status !== one.status),
     newTransactions: () => touched(false),
     changedTransactions: () => touched(true),
     entries: () => entries,

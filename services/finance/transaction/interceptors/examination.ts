@@ -92,7 +92,7 @@ export async function examine(
   const accounts = await readAccounts([...new Set(named)]);
   return begun.map((each, i) => {
     const refusal =
-      each.refusal ?? refusalOf(() => checkParties(each.intent, (id) => accounts.get(id)));
+      each.refusal ?? attempt(() => checkParties(each.intent, (id) => accounts.get(id))).refusal;
     const examination: Examination = {
       ...each,
       refusal,
@@ -114,14 +114,7 @@ function begin(request: MovingRequest, call: Call, initiator: Initiator) {
   const key = requestKey(call, request, schema);
   const type = transactionTypeOf(request.type);
   const named = legOf(request);
-  let refusal: Examination['refusal'];
-  let first = named;
-  try {
-    first = firstLegOf(type, named, initiator);
-  } catch (error) {
-    if (!(error instanceof DomainError)) throw error;
-    refusal = error;
-  }
+  const { value: first = named, refusal } = attempt(() => firstLegOf(type, named, initiator));
   const intent: Intent = {
     transactionId: transactionIdOf(key.scope, key.requestId),
     type,
@@ -157,12 +150,11 @@ function legOf(movement: {
   };
 }
 
-function refusalOf(check: () => void): Examination['refusal'] {
+function attempt<Value>(step: () => Value): { value?: Value; refusal?: Examination['refusal'] } {
   try {
-    check();
-    return undefined;
+    return { value: step() };
   } catch (error) {
-    if (error instanceof DomainError) return error;
+    if (error instanceof DomainError) return { refusal: error };
     throw error;
   }
 }

@@ -27,15 +27,16 @@ begin
   obstacle := oracle_obstacle(debited, credited, amount);
   if obstacle is not null then return obstacle; end if;
   update account set posted_minor = posted_minor - amount, sequence = sequence + 1,
-    version = version + 1, updated_at = at
+    version = version + 1, updated_at = greatest(updated_at, at)
   where account_id = source returning * into debited;
   update account set posted_minor = posted_minor + amount, sequence = sequence + 1,
-    version = version + 1, updated_at = at
+    version = version + 1, updated_at = greatest(updated_at, at)
   where account_id = destination returning * into credited;
   insert into entry (account_id, sequence, transaction_id, delta_minor, balance_minor, created_at)
   values
-    (source, debited.sequence, of_transaction, -amount, debited.posted_minor, at),
-    (destination, credited.sequence, of_transaction, amount, credited.posted_minor, at);
+    (source, debited.sequence, of_transaction, -amount, debited.posted_minor, debited.updated_at),
+    (destination, credited.sequence, of_transaction, amount, credited.posted_minor,
+      credited.updated_at);
   return 'done';
 end
 $$;

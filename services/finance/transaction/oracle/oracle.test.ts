@@ -12,6 +12,7 @@ import { contentHashOf, transactionIdOf } from '../domain/content.ts';
 import { systemAccountId } from '../domain/system.ts';
 import type { Command, Intent, Leg, Verdict } from '../domain.ts';
 import { createExpiryJob } from '../expiry.ts';
+import { createForecast } from '../forecast.ts';
 import { invariantsSql } from '../invariants.ts';
 import { createStore } from '../store.ts';
 import { createLedgerWriter } from '../writer.ts';
@@ -102,8 +103,10 @@ test('batches answer and leave what one call per command does, whatever the hist
   const clock = createTestClock();
   const database = schema.open();
   const store = createStore(database);
-  const writer = createLedgerWriter({ database, store, clock });
-  const expiry = createExpiryJob({ database, store, clock });
+  const forecast = createForecast({ database, store, clock });
+  // Small ones, so that there are many that depend on others.
+  const writer = createLedgerWriter({ database, forecast, clock, batchMin: 1 });
+  const expiry = createExpiryJob({ database, store, forecast, clock });
   const response = OpenLedgerAccountResponseSchema;
 
   const ask = (asked: Asked) =>
