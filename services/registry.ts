@@ -86,7 +86,7 @@ export const registry: readonly Registration[] = [
     name: 'finance.payment',
     port: 21,
     contracts: async () => [(await import('#gen/finance/payment/v1/payment_pb.ts')).PaymentService],
-    calls: [],
+    calls: ['finance.transaction'],
     settings: {
       // Where services/finance/payment/sandbox/main.ts listens unless it is told otherwise.
       PROVIDER_URL: 'http://127.0.0.1:7390',

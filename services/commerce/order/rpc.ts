@@ -55,12 +55,14 @@ export function createOrderRpc(deps: RpcDeps): Handlers<typeof OrderService> {
   async function begin(request: CreateOrderRequest, call: Call): Promise<Command> {
     const userId = userOf(call).id;
     const { hash: requestHash, entry } = requestKey(call, request);
-    const { requestId, paymentToken } = request;
+    const { requestId } = request;
+    const paymentToken = request.paymentToken || undefined;
+    const accountId = request.accountId || undefined;
     const key = createOrderKey({ userId, requestId, requestHash });
     const answer = { key: { ...key, entry }, response: CreateOrderResponseSchema };
     const begin = await tryPrice(request, (lines) => {
       const order = newOrder(userId, request, lines, clock.now());
-      return { order, requestId, requestHash, paymentToken };
+      return { order, requestId, requestHash, paymentToken, accountId };
     });
     return { kind: 'create', request: answer, begin };
   }

@@ -45,6 +45,7 @@ function driverOfStuckOrders(drivenMax: number, clock: Clock = createTestClock()
       requestId: uuidv7(),
       requestHash: Buffer.of(),
       paymentToken: 'tok_visa',
+      accountId: undefined,
     };
     sagas.set(orderId, saga);
     return saga;

@@ -23,6 +23,7 @@ export const customerOrder = pgTable('customer_order', {
   totalMinor: int8('total_minor').notNull(),
   address: jsonb().$type<Address>().notNull(),
   paymentToken: text('payment_token'),
+  accountId: uuid('account_id'),
   paymentId: uuid('payment_id'),
   cancelReason: text('cancel_reason').$type<CancelReason>(),
   cancelDetail: text('cancel_detail').notNull().default(''),

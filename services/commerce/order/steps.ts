@@ -95,6 +95,7 @@ export function createSteps(clients: {
         userId,
         amount: { currencyCode: currency, amountMinor: totalMinor },
         paymentToken: saga.paymentToken,
+        account: saga.accountId === undefined ? undefined : { accountId: saga.accountId },
       });
       paid = answer.payment;
     } catch (error) {

@@ -11,6 +11,8 @@ export interface Saga {
   readonly requestHash: Buffer;
   /** Undefined once the payment is settled. */
   readonly paymentToken: string | undefined;
+  /** The account that pays when no card does. */
+  readonly accountId: string | undefined;
   /** Until when others leave it alone, in milliseconds since the epoch; absent before it is written and when it is done. */
   readonly leaseUntil?: number | undefined;
 }
@@ -55,7 +57,7 @@ type Row = RowOf<typeof customerOrder>;
 export function createStore(database: Database): Store {
   const { sql } = database;
   const columns = sql`order_id, user_id, request_id, request_hash, status, step, lines, currency,
-    total_minor, address, payment_token, payment_id, cancel_reason, cancel_detail, tracking_code,
+    total_minor, address, payment_token, account_id, payment_id, cancel_reason, cancel_detail, tracking_code,
     version, lease_until, created_at, updated_at`;
 
   return {
@@ -89,13 +91,14 @@ export function createStore(database: Database): Store {
       const rows = sagas.map(toInsert);
       const statement = tx`
         insert into customer_order (order_id, user_id, request_id, request_hash, status, step,
-          lines, currency, total_minor, address, payment_token, lease_until, created_at, updated_at)
+          lines, currency, total_minor, address, payment_token, account_id, lease_until, created_at,
+          updated_at)
         select order_id, user_id, request_id, request_hash::bytea, status, step, lines::jsonb,
-          currency, total_minor, address::jsonb, payment_token, to_timestamp(lease_ms / 1000.0),
+          currency, total_minor, address::jsonb, payment_token, account_id, to_timestamp(lease_ms / 1000.0),
           to_timestamp(created_ms / 1000.0), to_timestamp(created_ms / 1000.0)
         from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t (order_id uuid,
           user_id uuid, request_id uuid, request_hash text, status text, step text, lines text,
-          currency text, total_minor bigint, address text, payment_token text, lease_ms bigint,
+          currency text, total_minor bigint, address text, payment_token text, account_id uuid, lease_ms bigint,
           created_ms bigint)
         order by user_id, request_id`;
       database.defer(tx, statement, asCollision('customer_order_user_id_request_id_key'));
@@ -169,7 +172,7 @@ export function createStore(database: Database): Store {
   };
 }
 
-function toInsert({ order, requestId, requestHash, paymentToken, leaseUntil }: Saga) {
+function toInsert({ order, requestId, requestHash, paymentToken, accountId, leaseUntil }: Saga) {
   return {
     order_id: order.orderId,
     user_id: order.userId,
@@ -182,6 +185,7 @@ function toInsert({ order, requestId, requestHash, paymentToken, leaseUntil }: S
     total_minor: String(order.totalMinor),
     address: JSON.stringify(order.address),
     payment_token: paymentToken,
+    account_id: accountId,
     lease_ms: leaseUntil,
     created_ms: order.createdAt,
   };
@@ -197,6 +201,7 @@ function toSaga(row: Row): Saga {
     requestId: row.request_id,
     requestHash: row.request_hash,
     paymentToken: row.payment_token ?? undefined,
+    accountId: row.account_id ?? undefined,
     leaseUntil: row.lease_until?.getTime(),
     order: {
       orderId: row.order_id,

@@ -25,7 +25,7 @@ export interface Shop extends PaidNetwork {
   /** What CreateOrder needs, for one unit by a good card unless said otherwise. */
   wanted(
     sku: string,
-    more?: { quantity?: bigint; paymentToken?: string; requestId?: string },
+    more?: { quantity?: bigint; paymentToken?: string; accountId?: string; requestId?: string },
   ): OrderRequest;
   stockOf(sku: string): Promise<{ onHand: bigint; reserved: bigint; available: bigint }>;
   /**
@@ -85,10 +85,10 @@ export async function startShop({
       const request = { productId, product: { status }, updateMask: { paths: ['status'] } };
       await products.updateProduct({ requestId: uuidv7(), version, ...request }, { headers });
     },
-    wanted: (sku, { quantity = 1n, paymentToken = 'tok_visa', requestId = uuidv7() } = {}) => ({
+    wanted: (sku, { quantity = 1n, paymentToken, accountId, requestId = uuidv7() } = {}) => ({
       requestId,
       lines: [{ sku, quantity }],
-      paymentToken,
+      ...(accountId === undefined ? { paymentToken: paymentToken ?? 'tok_visa' } : { accountId }),
       shippingAddress: address,
     }),
     async stockOf(sku) {

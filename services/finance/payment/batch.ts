@@ -135,10 +135,13 @@ export function openBatch(read: {
     inserted: () => all().filter(isNew),
     changed: () => all().filter((record) => isChanged(record) && !isNew(record)),
     changedOperations: () =>
-      all().flatMap(({ paymentId, operations }) => {
+      all().flatMap(({ paymentId, operations, account, currency }) => {
         const before = new Set(loaded.get(paymentId)?.operations);
         return operations
-          .map((operation, position) => ({ paymentId, position, operation }))
+          .map((operation, position) => {
+            const settlesIn = account === undefined ? currency : undefined;
+            return { paymentId, position, settlesIn, operation };
+          })
           .filter(({ operation }) => !before.has(operation));
       }),
     facts: () => [...facts.values()],

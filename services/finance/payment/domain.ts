@@ -22,6 +22,15 @@ export const limits = {
   recoveriesMax: 1_000, // payments in hand above which the recovery takes no more
   stopMsMax: 2_000, // a stop then gives up calls to the provider: they are taken up again afterwards
   lookMs: 250, // how often a waiting caller looks for what another process found out
+  holdSeconds: 7 * 86_400, // for which the ledger holds the money of an account, as card providers do
+  knownOwnersMax: 10_000, // accounts of the ledger of which one process remembers whose they are
+  settlementItemsMax: 1_000, // captures or refunds in one settlement: at the largest amounts far below what 64 bits hold
+  settlementsPerRoundMax: 50, // settlements that one round asks the ledger about
+  settleEveryMs: 5_000, // how late what cards paid is in the ledger
+  settlementRetryMs: 10_000, // after no answer; a shop may have no bank at all
+  settlementLookMs: 60_000, // how often one in review is looked at, beside the event that tells
+  settlementRefusedMs: 3_600_000, // until one that was refused is asked for anew: somebody has to do something first
+  pageDefault: 50,
   eventAgeMsMax: 300_000, // older signatures are refused: a recorded event cannot be sent in again
 } as const;
 

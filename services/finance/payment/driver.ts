@@ -9,7 +9,7 @@ import type { Logger } from '#kit/telemetry/log.ts';
 import type { PaymentRecord } from './domain/record.ts';
 import { keyOf, nextStep, originOf, type Step } from './domain/work.ts';
 import { limits } from './domain.ts';
-import type { Provider, ProviderAnswer } from './provider.ts';
+import type { AccountPayer, Provider, ProviderAnswer } from './provider.ts';
 import type { Lease, Store } from './store.ts';
 import type { PaymentRequest, PaymentWriter, SourcedFact } from './writer.ts';
 
@@ -34,13 +34,15 @@ export interface Driver {
 }
 
 export function createDriver(deps: {
-  provider: Provider;
+  /** Who is asked when a card pays, and who when an account does. */
+  cards: Provider;
+  ledger: Provider<AccountPayer>;
   writer: PaymentWriter;
   store: Store;
   clock: Clock;
   log: Logger;
 }): Driver {
-  const { provider, writer, store, clock, log } = deps;
+  const { cards, ledger, writer, store, clock, log } = deps;
   /** Drives in hand, and what each holds since when (milliseconds since the epoch). */
   const driven = new Map<Promise<unknown>, { lease: Lease; since: number }>();
 
@@ -90,7 +92,7 @@ export function createDriver(deps: {
   /** Asks for a step that may have been asked for before: it is looked up first. */
   async function askAgain(record: PaymentRecord, step: Step): Promise<SourcedFact[]> {
     if (step.kind === 'void') return ask(record, step);
-    const known = await provider.lookup(keyOf(record, step));
+    const known = await providerOf(record).lookup(keyOf(record, step));
     return known === 'none' ? ask(record, step) : sourced(known, 'LOOKUP');
   }
 
@@ -99,20 +101,35 @@ export function createDriver(deps: {
   }
 
   function call(record: PaymentRecord, step: Step): Promise<ProviderAnswer> {
-    const { currency, amountMinor } = record;
+    const provider = providerOf(record);
+    const { currency } = record;
     const key = keyOf(record, step);
     const origin = originOf(record);
     switch (step.kind) {
       case 'charge':
       case 'authorize':
-        assert(record.token !== undefined, 'a token is kept until the outcome is known');
-        return provider[step.kind]({ key, token: record.token, currency, amountMinor });
+        return begin(record, step.kind, key);
       case 'void':
         return provider.void({ origin });
       case 'capture':
       case 'refund':
         return provider[step.kind]({ key, origin, currency, amountMinor: step.amountMinor });
     }
+  }
+
+  function providerOf({ account }: PaymentRecord) {
+    return account === undefined ? cards : ledger;
+  }
+
+  function begin(record: PaymentRecord, kind: 'charge' | 'authorize', key: string) {
+    const { account, token, userId, currency, amountMinor } = record;
+    const money = { currency, amountMinor };
+    if (account !== undefined) {
+      assert(userId !== undefined, 'somebody pays');
+      return ledger[kind]({ key, ...account, userId, ...money });
+    }
+    assert(token !== undefined, 'a token is kept until the outcome is known');
+    return cards[kind]({ key, token, ...money });
   }
 
   async function retell(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Account } from './domain/record.ts';
 import type { Fact } from './domain.ts';
 
 /**
@@ -11,15 +12,25 @@ interface Money {
   currency: string;
 }
 
+/** What a card pays by. */
+export interface CardPayer {
+  token: string;
+}
+
+/** From which account of the ledger to which a payment goes, and whose the first must be. */
+export interface AccountPayer extends Account {
+  userId: string;
+}
+
 /**
- * A card provider. Every call carries a key, and a provider does what is asked under one key at most once, however
- * often it is asked. No function throws.
+ * Who moves the money: the provider of the cards, or the ledger. Every call carries a key, and a provider does what is
+ * asked under one key at most once, however often it is asked. No function throws.
  */
-export interface Provider {
+export interface Provider<Payer = CardPayer> {
   /** Authorizes and captures at once: `captured` or `declined`, or `voided` when `void` came first. */
-  charge(call: { key: string; token: string } & Money): Promise<ProviderAnswer>;
+  charge(call: { key: string } & Payer & Money): Promise<ProviderAnswer>;
   /** Holds an amount: `authorized`, `declined` or `voided`. */
-  authorize(call: { key: string; token: string } & Money): Promise<ProviderAnswer>;
+  authorize(call: { key: string } & Payer & Money): Promise<ProviderAnswer>;
   /** Takes part or all of what is held under `origin`, and gives the rest free: `captured` or `declined`. */
   capture(call: { key: string; origin: string } & Money): Promise<ProviderAnswer>;
   /**
@@ -29,7 +40,7 @@ export interface Provider {
   void(call: { origin: string }): Promise<ProviderAnswer>;
   /** Gives back part of what was captured under `origin`: `refunded` or `refused`. */
   refund(call: { key: string; origin: string } & Money): Promise<ProviderAnswer>;
-  /** What became of a key; `none` when the provider has never seen it. */
+  /** What became of a key; `none` when the provider has never seen it, or has to be asked again for what is left of it. */
   lookup(key: string): Promise<ProviderAnswer | 'none'>;
   /** Ends calls in flight: their outcome is unknown. */
   close(): Promise<void>;

@@ -3,6 +3,7 @@ import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_p
 import type { RpcError } from '#kit/errors.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Client } from '#kit/rpc/client/client.ts';
+import { times } from '#kit/testing/crowd.ts';
 import { holdWrites } from '#kit/testing/hold.ts';
 import { countWaiting, joinMsMax, meetAt, meetInCrowd } from '#kit/testing/meet.ts';
 import type { Network } from '#kit/testing/network.ts';
@@ -28,9 +29,6 @@ afterAll(async () => {
   await other.stop();
   await paid.stop();
 });
-
-const times = <Result>(count: number, make: (i: number) => Promise<Result>) =>
-  Promise.allSettled(Array.from({ length: count }, (_, i) => make(i)));
 
 function split<Result>(results: PromiseSettledResult<Result>[]) {
   const values = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));

@@ -19,15 +19,19 @@ import { isStaff } from '#kit/identity/caller.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { batchResults } from '#kit/load/batch.ts';
 import type { Coalescer } from '#kit/load/coalesce.ts';
+import { cutPage, decodeIdToken, encodePageToken } from '#kit/page.ts';
 import type { Call } from '#kit/rpc/server/call.ts';
 import type { Handlers } from '#kit/rpc/server/handlers.ts';
 import type { Beginning } from './beginner.ts';
+import { requestIdOf, shopAccountId, transactionIdOf } from './domain/books.ts';
 import { begunNow, type PaymentRecord } from './domain/record.ts';
 import { isSettled } from './domain/requests.ts';
+import { originOf } from './domain/work.ts';
 import { limits, PaymentNotFound, ProviderUnavailable } from './domain.ts';
 import type { OperationAsked, Payments } from './payments.ts';
-import { paymentToProto } from './proto.ts';
+import { paymentToProto, settlementToProto } from './proto.ts';
 import { readEvent } from './provider-wire.ts';
+import type { Settlements } from './store/settlements.ts';
 import type { PaymentWriter } from './writer.ts';
 
 export interface RpcDeps {
@@ -36,28 +40,40 @@ export interface RpcDeps {
   /** Reads payments, by their own ids or by those of their orders. */
   reads: Coalescer<string, PaymentRecord | undefined>;
   readsByOrder: Coalescer<string, PaymentRecord | undefined>;
+  settlements: Pick<Settlements, 'list'>;
   clock: Clock;
   webhookSecret: string;
 }
 
 export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService> {
-  const { payments, writer, reads, readsByOrder, clock, webhookSecret } = deps;
+  const { payments, writer, reads, readsByOrder, settlements, clock, webhookSecret } = deps;
 
   /** A payment as a request describes it, ready to begin. */
   function beginning(
     asked: ProcessPaymentRequest | AuthorizePaymentRequest,
     { key, response }: { key: RequestKey; response: DescMessage },
   ): Beginning {
-    const { amount, paymentToken } = asked;
+    const { amount, paymentToken, account } = asked;
+    const currency = amount!.currencyCode;
     const now = clock.now();
+    const paymentId = uuidv7(now);
+    const intent = response === AuthorizePaymentResponseSchema ? 'AUTHORIZE' : 'CHARGE';
     const payment = {
-      paymentId: uuidv7(now),
+      paymentId,
       orderId: asked.orderId,
       userId: asked.userId,
-      currency: amount!.currencyCode,
+      currency,
       amountMinor: amount!.amountMinor,
-      intent: response === AuthorizePaymentResponseSchema ? 'AUTHORIZE' : 'CHARGE',
-      token: paymentToken,
+      intent,
+      token: paymentToken || undefined,
+      account: account && {
+        accountId: account.accountId.toLowerCase(),
+        payeeAccountId: account.payeeAccountId.toLowerCase() || shopAccountId(currency),
+        transactionId: transactionIdOf(
+          'AuthorizeTransaction',
+          requestIdOf(originOf({ paymentId, intent })),
+        ),
+      },
       request: { key: uuidOf(key.scope, key.requestId), hash: key.hash },
     } as const;
     const record = begunNow(payment, now);
@@ -143,6 +159,17 @@ export function createPaymentRpc(deps: RpcDeps): Handlers<typeof PaymentService>
     },
 
     refundPayment: (asked, call) => operate('refund', asked, call, RefundPaymentResponseSchema),
+
+    async listSettlements({ pageSize, pageToken }) {
+      const query = ['ListSettlements'];
+      const before = decodeIdToken(query, pageToken);
+      const size = pageSize || limits.pageDefault;
+      const found = await settlements.list(before, size + 1);
+      const { page, nextPageToken } = cutPage(found, size, (last) =>
+        encodePageToken(query, [last.settlementId]),
+      );
+      return { settlements: page.map(settlementToProto), nextPageToken };
+    },
 
     async handleProviderEvent(event) {
       const { eventId, fact } = readEvent(event, { secret: webhookSecret, now: clock.now() });

@@ -2,6 +2,7 @@ import { boolean, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/p
 import { bytea, int8, time } from '#kit/db/columns.ts';
 import type { StoredFact } from './domain/record.ts';
 import type { Verdict } from './domain/reducer.ts';
+import type { Settlement } from './domain/settlement.ts';
 import type { Fact, Operation, Payment, Status } from './domain.ts';
 
 export const payment = pgTable('payment', {
@@ -20,6 +21,10 @@ export const payment = pgTable('payment', {
   isReleased: boolean('is_released').notNull().default(false),
   operationCount: integer('operation_count').notNull().default(0),
   paymentToken: text('payment_token'),
+  accountId: uuid('account_id'),
+  payeeAccountId: uuid('payee_account_id'),
+  transactionId: uuid('transaction_id'),
+  settlementId: uuid('settlement_id'),
   requestKey: uuid('request_key').unique(),
   requestHash: bytea('request_hash'),
   dueAt: time('due_at'),
@@ -43,6 +48,8 @@ export const operation = pgTable('operation', {
   reason: text().notNull(),
   requestHash: text('request_hash').notNull(),
   position: integer().notNull(),
+  settlesIn: text('settles_in'),
+  settlementId: uuid('settlement_id'),
   createdAt: time('created_at').notNull().defaultNow(),
 });
 
@@ -62,3 +69,18 @@ export const providerFact = pgTable(
   },
   (table) => [primaryKey({ columns: [table.paymentId, table.operation, table.kind] })],
 );
+
+export const settlement = pgTable('settlement', {
+  settlementId: uuid('settlement_id').primaryKey(),
+  kind: text().$type<Settlement['kind']>().notNull(),
+  currency: text().notNull(),
+  amountMinor: int8('amount_minor').notNull(),
+  itemCount: integer('item_count').notNull(),
+  state: text().$type<Settlement['state']>().notNull(),
+  refusals: integer().notNull().default(0),
+  transactionId: uuid('transaction_id'),
+  failure: text().notNull().default(''),
+  dueAt: time('due_at'),
+  createdAt: time('created_at').notNull(),
+  updatedAt: time('updated_at').notNull(),
+});

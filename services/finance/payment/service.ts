@@ -1,4 +1,5 @@
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
+import { TransactionService } from '#gen/finance/transaction/v1/transaction_pb.ts';
 import { assert } from '#kit/errors.ts';
 import { createCoalescer } from '#kit/load/coalesce.ts';
 import { implement } from '#kit/rpc/server/handlers.ts';
@@ -8,8 +9,13 @@ import type { PaymentRecord } from './domain/record.ts';
 import { limits } from './domain.ts';
 import { createDriver } from './driver.ts';
 import { createHttpProvider } from './http-provider.ts';
+import { createLedger } from './ledger.ts';
+import { ledgerSubscription } from './ledger-events.ts';
+import { createLedgerProvider } from './ledger-provider.ts';
 import { createPayments } from './payments.ts';
 import { createPaymentRpc } from './rpc.ts';
+import { createSettlementJob } from './settlement-job.ts';
+import { createSettlements } from './store/settlements.ts';
 import { createStore, type Store } from './store.ts';
 import { createWaiters } from './waiters.ts';
 import { createPaymentWriter } from './writer.ts';
@@ -17,7 +23,7 @@ import { createPaymentWriter } from './writer.ts';
 export const payment: ServiceModule = {
   name: 'finance.payment',
   migrations: new URL('./migrations/', import.meta.url),
-  create({ database, clock, log, settings }: ServiceDeps) {
+  create({ database, clock, log, settings, client }: ServiceDeps) {
     const store = createStore(database);
     const waiters = createWaiters((paymentIds) => store.read('payment_id', paymentIds));
     const writer = createPaymentWriter({ database, store, clock, log, tell: waiters.tell });
@@ -26,8 +32,11 @@ export const payment: ServiceModule = {
       timeoutMs > 0 && timeoutMs <= limits.providerTimeoutMsMax,
       'PROVIDER_TIMEOUT_MS is sane',
     );
-    const provider = createHttpProvider({ url: settings.PROVIDER_URL!, timeoutMs, log });
-    const driver = createDriver({ provider, writer, store, clock, log });
+    const cards = createHttpProvider({ url: settings.PROVIDER_URL!, timeoutMs, log });
+    const bank = createLedger(client(TransactionService, 'finance.transaction'));
+    const ledger = createLedgerProvider({ ledger: bank, log });
+    const driver = createDriver({ cards, ledger, writer, store, clock, log });
+    const settlements = createSettlements(database);
     const beginner = createBeginner({ database, store });
     const payments = createPayments({ beginner, writer, driver, waiters, log });
     const rpc = createPaymentRpc({
@@ -35,19 +44,26 @@ export const payment: ServiceModule = {
       writer,
       reads: createReads(store, 'payment_id'),
       readsByOrder: createReads(store, 'order_id'),
+      settlements,
       clock,
       webhookSecret: settings.PROVIDER_WEBHOOK_SECRET!,
     });
     return {
       implementations: [implement(PaymentService, rpc)],
-      jobs: [driver.renewal, driver.recovery],
+      subscriptions: [ledgerSubscription({ writer, store, settlements, clock })],
+      jobs: [
+        driver.renewal,
+        driver.recovery,
+        createSettlementJob({ ledger: bank, settlements, clock, log }),
+      ],
       busy: () => driver.driving,
       async stop() {
-        const timer = setTimeout(() => void provider.close(), limits.stopMsMax);
+        const closeProviders = () => Promise.all([cards.close(), ledger.close()]);
+        const timer = setTimeout(() => void closeProviders(), limits.stopMsMax);
         await driver.idle();
         clearTimeout(timer);
         waiters.stop();
-        await Promise.all([provider.close(), beginner.idle(), writer.idle()]);
+        await Promise.all([closeProviders(), beginner.idle(), writer.idle()]);
       },
     };
   },

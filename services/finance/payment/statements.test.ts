@@ -68,7 +68,15 @@ function paymentsOf(provider: Provider): Payments {
   const waiters = createWaiters(async () => []);
   const clock = systemClock;
   const writer = createPaymentWriter({ database, store, clock, log, tell: waiters.tell });
-  const driver = createDriver({ provider, writer, store, clock, log });
+  const idle = createPatientProvider(0);
+  const driver = createDriver({
+    cards: provider,
+    ledger: idle as never,
+    writer,
+    store,
+    clock,
+    log,
+  });
   const beginner = createBeginner({ database, store });
   return createPayments({ beginner, writer, driver, waiters, log });
 }
@@ -84,6 +92,7 @@ function process(payments: Payments) {
     amountMinor: 1999n,
     intent: 'CHARGE',
     token: 'tok_visa',
+    account: undefined,
     request: { key: uuidv7(), hash },
   } as const;
   const key = { requestId: orderId, scope: 'test/ProcessPayment', hash };

@@ -23,6 +23,8 @@ export interface Lease {
 export interface OwnedOperation {
   paymentId: string;
   position: number;
+  /** The currency of a payment by card: its refunds are to be settled into the ledger. Undefined for others. */
+  settlesIn: string | undefined;
   operation: Operation;
 }
 
@@ -54,6 +56,13 @@ export interface Store {
   claim(now: number): Promise<PaymentRecord[]>;
   /** Puts off the end of leases that were not lost meanwhile. */
   renew(leases: readonly Lease[], now: number): Promise<void>;
+  /** The payments that these transactions of the ledger authorize, by those. */
+  findByTransaction(transactionIds: readonly string[]): Promise<Map<string, PaymentRecord>>;
+  /**
+   * Has payments looked at again between these accounts, in either direction, about which something is still to be done:
+   * the outcome may be known now.
+   */
+  wake(tx: Tx, between: readonly [string, string][], now: number): Promise<void>;
   /** Facts that waited for payments which are there now. */
   findWaiting(): Promise<StoredFact[]>;
   /** Payments about which something is still to be done. */
@@ -71,10 +80,10 @@ export function createStore(database: Database): Store {
   const { sql } = database;
   const columns = sql`payment_id, order_id, user_id, currency, amount_minor, intent, status,
     authorized_minor, captured_minor, decline_code, void_requested, is_released, operation_count,
-    payment_token, request_key, request_hash, due_at, leased_until, epoch, attempts, version,
+    payment_token, account_id, payee_account_id, transaction_id, request_key, request_hash, due_at, leased_until, epoch, attempts, version,
     created_at, updated_at`;
   const operationColumns = sql`operation_id, payment_id, kind, amount_minor, state, code, reason,
-    request_hash, position`;
+    request_hash, position, settles_in`;
 
   /** Joins payments with their operations; most have none, and then nothing more is read. */
   async function withOperations(
@@ -94,6 +103,7 @@ export function createStore(database: Database): Store {
     const operations = found.map((row) => ({
       paymentId: row.payment_id,
       position: row.position,
+      settlesIn: row.settles_in ?? undefined,
       operation: toOperation(row),
     }));
     const byPayment = Map.groupBy(operations, ({ paymentId }) => paymentId);
@@ -166,6 +176,27 @@ export function createStore(database: Database): Store {
             ${leases.map(({ epoch }) => String(epoch))}::integer[]
           ) as held (payment_id, epoch) using (payment_id, epoch)
           where leased_until is not null for no key update of payment skip locked)`;
+    },
+
+    async findByTransaction(transactionIds) {
+      const rows = await sql<PaymentRow[]>`
+        select ${columns} from payment
+        where transaction_id = any(${transactionIds as string[]}::uuid[])`;
+      const { records } = await withOperations(sql, rows);
+      return new Map(records.map((record) => [record.account!.transactionId, record]));
+    },
+
+    async wake(tx, between, now) {
+      const both = [...between, ...between.map(([one, other]) => [other, one] as const)];
+      // Also of one in somebody's hands, who may have looked just before: whoever rests begins with the shortest pause.
+      await tx`
+        update payment set due_at = ${new Date(now)}, attempts = 0
+        where payment_id in (
+          select payment_id from payment
+          where due_at is not null and (account_id, payee_account_id) in (
+            select * from unnest(${both.map(([one]) => one)}::uuid[],
+              ${both.map(([, other]) => other)}::uuid[]))
+          order by payment_id for no key update)`;
     },
 
     async countDue() {

@@ -35,6 +35,7 @@ export const belongings: MakeBelongings = async (shop, account) => {
       account_id: accounts,
       source_account_id: accounts,
       destination_account_id: accounts,
+      payee_account_id: accounts,
       transaction_id: [moved, another, held].map(({ transactionId }) => transactionId),
       owner_id: [id],
       initiator_id: [id],

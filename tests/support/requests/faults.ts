@@ -6,9 +6,18 @@ import {
   hasOption,
   ScalarType,
 } from '@bufbuild/protobuf';
-import { type FieldRules, Ignore, oneof as oneofOption } from '#gen/buf/validate/validate_pb.ts';
+import { type FieldRules, oneof as oneofOption } from '#gen/buf/validate/validate_pb.ts';
 import { goodItem, goodValue, type Init, wellFormed, withField } from './good.ts';
-import { isStrict, mapOf, repeatedOf, rulesOf, stringOf } from './rules.ts';
+import {
+  choicesOf,
+  isStrict,
+  mapOf,
+  mayBeEmpty,
+  othersOf,
+  repeatedOf,
+  rulesOf,
+  stringOf,
+} from './rules.ts';
 
 /** A request that is wrong in one place. */
 export interface Fault {
@@ -31,6 +40,16 @@ export function faultsOf(schema: DescMessage): Fault[] {
       field: oneof.name,
       isForbidden: true,
       request: { ...wellFormed(schema), [oneof.localName]: { case: undefined } },
+    })),
+    ...choicesOf(schema).map((fields) => ({
+      what: 'everything chosen',
+      // The rule is the message's: its violation names none of the fields.
+      field: '',
+      isForbidden: true,
+      request: {
+        ...wellFormed(schema),
+        ...Object.fromEntries(fields.map((field) => [field.localName, goodValue(field)])),
+      },
     })),
     ...schema.fields.flatMap((field) =>
       badValues(field).map(({ what, path, value, isForbidden }) => ({
@@ -93,7 +112,7 @@ function badItems(field: DescField, rules: FieldRules | undefined): BadValue[] {
   if (field.message) {
     return faultsOf(field.message).map(({ what, field: path, request, isForbidden }) => ({
       what,
-      path: `.${path}`,
+      path: path === '' ? '' : `.${path}`,
       value: request,
       isForbidden,
     }));
@@ -105,7 +124,7 @@ function badItems(field: DescField, rules: FieldRules | undefined): BadValue[] {
     isForbidden,
   });
   if (field.enum) return [bad('undefined', 9_999, rules?.type.case === 'enum')];
-  if (field.scalar === ScalarType.STRING) return badTexts(field.name, rules, bad);
+  if (field.scalar === ScalarType.STRING) return badTexts(field, rules, bad);
   if (rules?.type.case === 'bytes') {
     const { len, maxLen } = rules.type.value;
     return [bad('oversized', Buffer.alloc(Number(len || maxLen) + 1))];
@@ -115,18 +134,18 @@ function badItems(field: DescField, rules: FieldRules | undefined): BadValue[] {
 
 type MakeBad = (what: string, value: unknown, isForbidden?: boolean) => BadValue;
 
-function badTexts(name: string, rules: FieldRules | undefined, bad: MakeBad): BadValue[] {
+function badTexts(field: DescField, rules: FieldRules | undefined, bad: MakeBad): BadValue[] {
   const text = stringOf(rules);
   const found = [bad('control characters', '\u0000\u0001\u202e', isStrict(rules))];
   // Text that would be statements where it is not held apart from them.
   found.push(bad('quotes', `'; drop table outbox; --`, isStrict(rules)));
-  if (name === 'page_token') found.push(bad('damaged', 'AAAA', false));
+  if (field.name === 'page_token') found.push(bad('damaged', 'AAAA', false));
   if (text === undefined) return found;
   if (text.maxLen > 0n) found.push(bad('oversized', 'x'.repeat(Number(text.maxLen) + 1)));
-  const isFree = text.minLen === 0n && !isStrict(rules);
-  const isIgnored = rules?.ignore === Ignore.IF_ZERO_VALUE;
   const acceptsEmpty = text.pattern !== '' && new RegExp(text.pattern, 'u').test('');
-  if (!isFree && !isIgnored && !acceptsEmpty) found.push(bad('empty', ''));
+  // One of a choice that is empty is not there.
+  const isOptional = mayBeEmpty(field) || othersOf(field).length > 0;
+  if (!isOptional && !acceptsEmpty) found.push(bad('empty', ''));
   return found;
 }
 

@@ -2,7 +2,7 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import type { FieldRules } from '#gen/buf/validate/validate_pb.ts';
 import { uuidv7 } from '#kit/ids.ts';
-import { mapOf, repeatedOf, rulesOf, stringOf } from './rules.ts';
+import { choicesOf, mapOf, othersOf, repeatedOf, rulesOf, stringOf } from './rules.ts';
 
 /** A message as its initialiser. */
 export type Init = Record<string, unknown>;
@@ -14,13 +14,13 @@ export function wellFormed(schema: DescMessage): Init {
     if (member.kind === 'field') message[member.localName] = goodValue(member);
     else message[member.localName] = choose(member.fields[0]!);
   }
-  return message;
+  return choicesOf(schema).reduce((chosen, [first]) => without(chosen, othersOf(first!)), message);
 }
 
 /** As wellFormed; where the contract lets its caller choose between fields, one request for each choice. */
 export function everyWellFormed(schema: DescMessage): Init[] {
-  const choices = schema.oneofs.flatMap(({ localName, fields }) =>
-    fields.map((field) => ({ ...wellFormed(schema), [localName]: choose(field) })),
+  const choices = [...schema.oneofs.map(({ fields }) => fields), ...choicesOf(schema)].flatMap(
+    (fields) => fields.map((field) => withField(schema, field, goodValue(field))),
   );
   return choices.length > 0 ? choices : [wellFormed(schema)];
 }
@@ -28,8 +28,13 @@ export function everyWellFormed(schema: DescMessage): Init[] {
 /** A request that keeps every rule, but for the value of one field. */
 export function withField(schema: DescMessage, field: DescField, value: unknown): Init {
   return field.oneof === undefined
-    ? { ...wellFormed(schema), [field.localName]: value }
+    ? without({ ...wellFormed(schema), [field.localName]: value }, othersOf(field))
     : { ...wellFormed(schema), [field.oneof.localName]: choose(field, value) };
+}
+
+function without(message: Init, fields: readonly DescField[]): Init {
+  const names = new Set(fields.map(({ localName }) => localName));
+  return Object.fromEntries(Object.entries(message).filter(([name]) => !names.has(name)));
 }
 
 /** How an initialiser says which field of a oneof is there. */

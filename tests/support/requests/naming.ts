@@ -96,7 +96,9 @@ function rewrite(
     if (field.fieldKind === 'list') return (value as unknown[]).map(inner);
     return field.fieldKind === 'map' ? value : inner(value);
   };
-  const entries = schema.members.map((member) => {
+  // What is left out is another choice.
+  const present = schema.members.filter(({ localName }) => localName in message);
+  const entries = present.map((member) => {
     const value = message[member.localName];
     if (member.kind === 'field') return [member.localName, valueOf(member, value)];
     const chosen = value as { case: string; value: unknown };

@@ -6,7 +6,12 @@ import {
   hasOption,
   ScalarType,
 } from '@bufbuild/protobuf';
-import { type FieldRules, field as fieldOption, Ignore } from '#gen/buf/validate/validate_pb.ts';
+import {
+  type FieldRules,
+  field as fieldOption,
+  Ignore,
+  message as messageOption,
+} from '#gen/buf/validate/validate_pb.ts';
 
 /** The fields of a request, those of its parts included, that the contract leaves without a bound. */
 export function unboundedFields(schema: DescMessage): string[] {
@@ -37,6 +42,20 @@ export function uuidFields(schema: DescMessage): DescField[] {
     const rules = rulesOf(field);
     return isUuid(rules) || isUuid(repeatedOf(rules)?.items) ? [field] : [];
   });
+}
+
+/** Fields of which a message takes one, as the rules of the message itself say: each list is one choice. */
+export function choicesOf(schema: DescMessage): DescField[][] {
+  if (!hasOption(schema, messageOption)) return [];
+  return getOption(schema, messageOption).oneof.map(({ fields }) =>
+    schema.fields.filter(({ name }) => fields.includes(name)),
+  );
+}
+
+/** The fields that are not there when this one is, by such a choice. */
+export function othersOf(field: DescField): DescField[] {
+  const choice = choicesOf(field.parent).find((fields) => fields.includes(field)) ?? [];
+  return choice.filter((other) => other !== field);
 }
 
 /** Whether a request may leave a text out. */

@@ -2,7 +2,7 @@
 // @generated from file finance/payment/v1/payment.proto (package finance.payment.v1, syntax proto3)
 /* eslint-disable */
 
-// Package finance.payment.v1 takes money for orders, and gives it back, exactly once.
+// Package finance.payment.v1 takes money for orders, from cards and from accounts, and gives it back, exactly once.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -20,7 +20,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file finance/payment/v1/payment.proto.
  */
 export const file_finance_payment_v1_payment: GenFile = /*@__PURE__*/
-  fileDesc("CiBmaW5hbmNlL3BheW1lbnQvdjEvcGF5bWVudC5wcm90bxISZmluYW5jZS5wYXltZW50LnYxIqADCgdQYXltZW50EhIKCnBheW1lbnRfaWQYASABKAkSEAoIb3JkZXJfaWQYAiABKAkSDwoHdXNlcl9pZBgDIAEoCRIgCgZhbW91bnQYBCABKAsyEC5jb21tb24udjEuTW9uZXkSMQoGc3RhdHVzGAUgASgOMiEuZmluYW5jZS5wYXltZW50LnYxLlBheW1lbnRTdGF0dXMSGAoQYXV0aG9yaXplZF9taW5vchgGIAEoAxIWCg5jYXB0dXJlZF9taW5vchgHIAEoAxIWCg5yZWZ1bmRlZF9taW5vchgIIAEoAxIUCgxkZWNsaW5lX2NvZGUYCSABKAkSFgoOdm9pZF9yZXF1ZXN0ZWQYCiABKAgSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGA0gASgDEh4KFnJlZnVuZF9jb25maXJtZWRfbWlub3IYDiABKAMiXwoRR2V0UGF5bWVudFJlcXVlc3QSHgoKcGF5bWVudF9pZBgBIAEoCUIIukgFcgOwAQFIABIcCghvcmRlcl9pZBgCIAEoCUIIukgFcgOwAQFIAEIMCgNrZXkSBbpIAggBIkIKEkdldFBheW1lbnRSZXNwb25zZRIsCgdwYXltZW50GAEgASgLMhsuZmluYW5jZS5wYXltZW50LnYxLlBheW1lbnQi5wIKFVByb2Nlc3NQYXltZW50UmVxdWVzdBIcCgpyZXF1ZXN0X2lkGAEgASgJQgi6SAVyA7ABARIaCghvcmRlcl9pZBgCIAEoCUIIukgFcgOwAQESGQoHdXNlcl9pZBgDIAEoCUIIukgFcgOwAQESpQEKBmFtb3VudBgEIAEoCzIQLmNvbW1vbi52MS5Nb25leUKCAbpIf7oBeQoMYW1vdW50LnJhbmdlEittdXN0IGJlIGZyb20gMSB0byAxMDAwMDAwMDAwMDAwIG1pbm9yIHVuaXRzGjx0aGlzLmFtb3VudF9taW5vciA+PSAxICYmIHRoaXMuYW1vdW50X21pbm9yIDw9IDEwMDAwMDAwMDAwMDDIAQESUQoNcGF5bWVudF90b2tlbhgFIAEoCUI6ukgzcjEYgAEyLF5bYS16XStfWzAtOV17MCwxMn1bYS16QS1aXy1dW2EtekEtWjAtOV8tXSoksLsYASJGChZQcm9jZXNzUGF5bWVudFJlc3BvbnNlEiwKB3BheW1lbnQYASABKAsyGy5maW5hbmNlLnBheW1lbnQudjEuUGF5bWVudCKGAQobQmF0Y2hQcm9jZXNzUGF5bWVudHNSZXF1ZXN0EkgKCHJlcXVlc3RzGAEgAygLMikuZmluYW5jZS5wYXltZW50LnYxLlByb2Nlc3NQYXltZW50UmVxdWVzdEILukgIkgEFCAEQ9AMSHQoJc2V0dGxlX21zGAIgASgFQgq6SAcaBRiIJygAIuIBChxCYXRjaFByb2Nlc3NQYXltZW50c1Jlc3BvbnNlEkgKB3Jlc3VsdHMYASADKAsyNy5maW5hbmNlLnBheW1lbnQudjEuQmF0Y2hQcm9jZXNzUGF5bWVudHNSZXNwb25zZS5SZXN1bHQaeAoGUmVzdWx0Ej4KCHJlc3BvbnNlGAEgASgLMiouZmluYW5jZS5wYXltZW50LnYxLlByb2Nlc3NQYXltZW50UmVzcG9uc2VIABIjCgVlcnJvchgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCQoHb3V0Y29tZSLpAgoXQXV0aG9yaXplUGF5bWVudFJlcXVlc3QSHAoKcmVxdWVzdF9pZBgBIAEoCUIIukgFcgOwAQESGgoIb3JkZXJfaWQYAiABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAyABKAlCCLpIBXIDsAEBEqUBCgZhbW91bnQYBCABKAsyEC5jb21tb24udjEuTW9uZXlCggG6SH+6AXkKDGFtb3VudC5yYW5nZRIrbXVzdCBiZSBmcm9tIDEgdG8gMTAwMDAwMDAwMDAwMCBtaW5vciB1bml0cxo8dGhpcy5hbW91bnRfbWlub3IgPj0gMSAmJiB0aGlzLmFtb3VudF9taW5vciA8PSAxMDAwMDAwMDAwMDAwyAEBElEKDXBheW1lbnRfdG9rZW4YBSABKAlCOrpIM3IxGIABMixeW2Etel0rX1swLTldezAsMTJ9W2EtekEtWl8tXVthLXpBLVowLTlfLV0qJLC7GAEiSAoYQXV0aG9yaXplUGF5bWVudFJlc3BvbnNlEiwKB3BheW1lbnQYASABKAsyGy5maW5hbmNlLnBheW1lbnQudjEuUGF5bWVudCJyChVDYXB0dXJlUGF5bWVudFJlcXVlc3QSHAoKcmVxdWVzdF9pZBgBIAEoCUIIukgFcgOwAQESHAoKcGF5bWVudF9pZBgCIAEoCUIIukgFcgOwAQESHQoMYW1vdW50X21pbm9yGAMgASgDQge6SAQiAigAIkYKFkNhcHR1cmVQYXltZW50UmVzcG9uc2USLAoHcGF5bWVudBgBIAEoCzIbLmZpbmFuY2UucGF5bWVudC52MS5QYXltZW50Ik4KElZvaWRQYXltZW50UmVxdWVzdBIcCgpyZXF1ZXN0X2lkGAEgASgJQgi6SAVyA7ABARIaCghvcmRlcl9pZBgCIAEoCUIIukgFcgOwAQEiQwoTVm9pZFBheW1lbnRSZXNwb25zZRIsCgdwYXltZW50GAEgASgLMhsuZmluYW5jZS5wYXltZW50LnYxLlBheW1lbnQiiwEKFFJlZnVuZFBheW1lbnRSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEhwKCnBheW1lbnRfaWQYAiABKAlCCLpIBXIDsAEBEh0KDGFtb3VudF9taW5vchgDIAEoA0IHukgEIgIoABIYCgZyZWFzb24YBCABKAlCCLpIBXIDGMgBIkUKFVJlZnVuZFBheW1lbnRSZXNwb25zZRIsCgdwYXltZW50GAEgASgLMhsuZmluYW5jZS5wYXltZW50LnYxLlBheW1lbnQiYQoaSGFuZGxlUHJvdmlkZXJFdmVudFJlcXVlc3QSIAoHcGF5bG9hZBgBIAEoDEIPukgIegYQAhiAgASwuxgCEiEKCXNpZ25hdHVyZRgCIAEoCUIOukgHcgUQARiABLC7GAEiHQobSGFuZGxlUHJvdmlkZXJFdmVudFJlc3BvbnNlIj4KDlBheW1lbnRDaGFuZ2VkEiwKB3BheW1lbnQYASABKAsyGy5maW5hbmNlLnBheW1lbnQudjEuUGF5bWVudCrZAwoLRXJyb3JSZWFzb24SHAoYRVJST1JfUkVBU09OX1VOU1BFQ0lGSUVEEAASIgoeRVJST1JfUkVBU09OX1BBWU1FTlRfTk9UX0ZPVU5EEAESHwobRVJST1JfUkVBU09OX1BBWU1FTlRfRVhJU1RTEAISHwobRVJST1JfUkVBU09OX1BBWU1FTlRfVk9JREVEEAMSJwojRVJST1JfUkVBU09OX1BBWU1FTlRfTk9UX0FVVEhPUklaRUQQBBIiCh5FUlJPUl9SRUFTT05fQ0FQVFVSRV9UT09fTEFSR0UQBRIlCiFFUlJPUl9SRUFTT05fUEFZTUVOVF9OT1RfQ0FQVFVSRUQQBhIhCh1FUlJPUl9SRUFTT05fUkVGVU5EX1RPT19MQVJHRRAHEiUKIUVSUk9SX1JFQVNPTl9QUk9WSURFUl9VTkFWQUlMQUJMRRAIEiIKHkVSUk9SX1JFQVNPTl9TSUdOQVRVUkVfSU5WQUxJRBAJEiAKHEVSUk9SX1JFQVNPTl9FVkVOVF9NQUxGT1JNRUQQChIfChtFUlJPUl9SRUFTT05fUkVGVU5EX1JFRlVTRUQQCxIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfUkVGVU5EUxAMKt8BCg1QYXltZW50U3RhdHVzEh4KGlBBWU1FTlRfU1RBVFVTX1VOU1BFQ0lGSUVEEAASHQoZUEFZTUVOVF9TVEFUVVNfUFJPQ0VTU0lORxABEh0KGVBBWU1FTlRfU1RBVFVTX0FVVEhPUklaRUQQAhIbChdQQVlNRU5UX1NUQVRVU19DQVBUVVJFRBADEhsKF1BBWU1FTlRfU1RBVFVTX0RFQ0xJTkVEEAQSGQoVUEFZTUVOVF9TVEFUVVNfVk9JREVEEAUSGwoXUEFZTUVOVF9TVEFUVVNfUkVGVU5ERUQQBjK4CwoOUGF5bWVudFNlcnZpY2USgAEKCkdldFBheW1lbnQSJS5maW5hbmNlLnBheW1lbnQudjEuR2V0UGF5bWVudFJlcXVlc3QaJi5maW5hbmNlLnBheW1lbnQudjEuR2V0UGF5bWVudFJlc3BvbnNlIiOQAgGquxgcCAMSDmNvbW1lcmNlLm9yZGVyGNAPIgUIrAIQPBLGAQoOUHJvY2Vzc1BheW1lbnQSKS5maW5hbmNlLnBheW1lbnQudjEuUHJvY2Vzc1BheW1lbnRSZXF1ZXN0GiouZmluYW5jZS5wYXltZW50LnYxLlByb2Nlc3NQYXltZW50UmVzcG9uc2UiXZACAqq7GFYIARIOY29tbWVyY2Uub3JkZXIYkE4yPwoPcGF5bWVudC5wcm9jZXNzEhtyZXNwb25zZS5wYXltZW50LnBheW1lbnRfaWQaD3JlcXVlc3QudXNlcl9pZBKXAQoUQmF0Y2hQcm9jZXNzUGF5bWVudHMSLy5maW5hbmNlLnBheW1lbnQudjEuQmF0Y2hQcm9jZXNzUGF5bWVudHNSZXF1ZXN0GjAuZmluYW5jZS5wYXltZW50LnYxLkJhdGNoUHJvY2Vzc1BheW1lbnRzUmVzcG9uc2UiHJACAqq7GBUIARIOY29tbWVyY2Uub3JkZXIYkE4SzgEKEEF1dGhvcml6ZVBheW1lbnQSKy5maW5hbmNlLnBheW1lbnQudjEuQXV0aG9yaXplUGF5bWVudFJlcXVlc3QaLC5maW5hbmNlLnBheW1lbnQudjEuQXV0aG9yaXplUGF5bWVudFJlc3BvbnNlIl+QAgKquxhYCAESDmNvbW1lcmNlLm9yZGVyGJBOMkEKEXBheW1lbnQuYXV0aG9yaXplEhtyZXNwb25zZS5wYXltZW50LnBheW1lbnRfaWQaD3JlcXVlc3QudXNlcl9pZBLNAQoOQ2FwdHVyZVBheW1lbnQSKS5maW5hbmNlLnBheW1lbnQudjEuQ2FwdHVyZVBheW1lbnRSZXF1ZXN0GiouZmluYW5jZS5wYXltZW50LnYxLkNhcHR1cmVQYXltZW50UmVzcG9uc2UiZJACAqq7GF0IBBIOY29tbWVyY2Uub3JkZXIYkE4iBQisAhA8Mj8KD3BheW1lbnQuY2FwdHVyZRIScmVxdWVzdC5wYXltZW50X2lkGhhyZXNwb25zZS5wYXltZW50LnVzZXJfaWQSwwEKC1ZvaWRQYXltZW50EiYuZmluYW5jZS5wYXltZW50LnYxLlZvaWRQYXltZW50UmVxdWVzdBonLmZpbmFuY2UucGF5bWVudC52MS5Wb2lkUGF5bWVudFJlc3BvbnNlImOQAgKquxhcCAESDmNvbW1lcmNlLm9yZGVyGJBOMkUKDHBheW1lbnQudm9pZBIbcmVzcG9uc2UucGF5bWVudC5wYXltZW50X2lkGhhyZXNwb25zZS5wYXltZW50LnVzZXJfaWQSyQEKDVJlZnVuZFBheW1lbnQSKC5maW5hbmNlLnBheW1lbnQudjEuUmVmdW5kUGF5bWVudFJlcXVlc3QaKS5maW5hbmNlLnBheW1lbnQudjEuUmVmdW5kUGF5bWVudFJlc3BvbnNlImOQAgKquxhcCAQSDmNvbW1lcmNlLm9yZGVyGJBOIgUIrAIQPDI+Cg5wYXltZW50LnJlZnVuZBIScmVxdWVzdC5wYXltZW50X2lkGhhyZXNwb25zZS5wYXltZW50LnVzZXJfaWQSjAEKE0hhbmRsZVByb3ZpZGVyRXZlbnQSLi5maW5hbmNlLnBheW1lbnQudjEuSGFuZGxlUHJvdmlkZXJFdmVudFJlcXVlc3QaLy5maW5hbmNlLnBheW1lbnQudjEuSGFuZGxlUHJvdmlkZXJFdmVudFJlc3BvbnNlIhSQAgKquxgNCAIYiCciBgjAzyQQPGIGcHJvdG8z", [file_buf_validate_validate, file_common_v1_money, file_google_protobuf_timestamp, file_google_rpc_status, file_platform_policy_v1_policy]);
+  fileDesc("CiBmaW5hbmNlL3BheW1lbnQvdjEvcGF5bWVudC5wcm90bxISZmluYW5jZS5wYXltZW50LnYxIocECgdQYXltZW50EhIKCnBheW1lbnRfaWQYASABKAkSEAoIb3JkZXJfaWQYAiABKAkSDwoHdXNlcl9pZBgDIAEoCRIgCgZhbW91bnQYBCABKAsyEC5jb21tb24udjEuTW9uZXkSMQoGc3RhdHVzGAUgASgOMiEuZmluYW5jZS5wYXltZW50LnYxLlBheW1lbnRTdGF0dXMSGAoQYXV0aG9yaXplZF9taW5vchgGIAEoAxIWCg5jYXB0dXJlZF9taW5vchgHIAEoAxIWCg5yZWZ1bmRlZF9taW5vchgIIAEoAxIUCgxkZWNsaW5lX2NvZGUYCSABKAkSFgoOdm9pZF9yZXF1ZXN0ZWQYCiABKAgSLwoLY3JlYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGA0gASgDEh4KFnJlZnVuZF9jb25maXJtZWRfbWlub3IYDiABKAMSMQoGbWV0aG9kGA8gASgOMiEuZmluYW5jZS5wYXltZW50LnYxLlBheW1lbnRNZXRob2QSMgoHYWNjb3VudBgQIAEoCzIhLmZpbmFuY2UucGF5bWVudC52MS5QYXlpbmdBY2NvdW50IlQKDVBheWluZ0FjY291bnQSHAoKYWNjb3VudF9pZBgBIAEoCUIIukgFcgOwAQESJQoQcGF5ZWVfYWNjb3VudF9pZBgCIAEoCUILukgI2AEBcgOwAQEi4QIKClNldHRsZW1lbnQSFQoNc2V0dGxlbWVudF9pZBgBIAEoCRIwCgRraW5kGAIgASgOMiIuZmluYW5jZS5wYXltZW50LnYxLlNldHRsZW1lbnRLaW5kEiAKBmFtb3VudBgDIAEoCzIQLmNvbW1vbi52MS5Nb25leRISCgppdGVtX2NvdW50GAQgASgFEjIKBXN0YXRlGAUgASgOMiMuZmluYW5jZS5wYXltZW50LnYxLlNldHRsZW1lbnRTdGF0ZRIWCg50cmFuc2FjdGlvbl9pZBgGIAEoCRIPCgdmYWlsdXJlGAcgASgJEhUKDXJlZnVzYWxfY291bnQYCCABKAUSLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJVChZMaXN0U2V0dGxlbWVudHNSZXF1ZXN0Eh0KCXBhZ2Vfc2l6ZRgBIAEoBUIKukgHGgUY9AMoABIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxiABCJnChdMaXN0U2V0dGxlbWVudHNSZXNwb25zZRIzCgtzZXR0bGVtZW50cxgBIAMoCzIeLmZpbmFuY2UucGF5bWVudC52MS5TZXR0bGVtZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJfChFHZXRQYXltZW50UmVxdWVzdBIeCgpwYXltZW50X2lkGAEgASgJQgi6SAVyA7ABAUgAEhwKCG9yZGVyX2lkGAIgASgJQgi6SAVyA7ABAUgAQgwKA2tleRIFukgCCAEiQgoSR2V0UGF5bWVudFJlc3BvbnNlEiwKB3BheW1lbnQYASABKAsyGy5maW5hbmNlLnBheW1lbnQudjEuUGF5bWVudCK8AwoVUHJvY2Vzc1BheW1lbnRSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEhoKCG9yZGVyX2lkGAIgASgJQgi6SAVyA7ABARIZCgd1c2VyX2lkGAMgASgJQgi6SAVyA7ABARKlAQoGYW1vdW50GAQgASgLMhAuY29tbW9uLnYxLk1vbmV5QoIBukh/ugF5CgxhbW91bnQucmFuZ2USK211c3QgYmUgZnJvbSAxIHRvIDEwMDAwMDAwMDAwMDAgbWlub3IgdW5pdHMaPHRoaXMuYW1vdW50X21pbm9yID49IDEgJiYgdGhpcy5hbW91bnRfbWlub3IgPD0gMTAwMDAwMDAwMDAwMMgBARJRCg1wYXltZW50X3Rva2VuGAUgASgJQjq6SDNyMRiAATIsXlthLXpdK19bMC05XXswLDEyfVthLXpBLVpfLV1bYS16QS1aMC05Xy1dKiSwuxgBEjIKB2FjY291bnQYBiABKAsyIS5maW5hbmNlLnBheW1lbnQudjEuUGF5aW5nQWNjb3VudDofukgcIhoKDXBheW1lbnRfdG9rZW4KB2FjY291bnQQASJGChZQcm9jZXNzUGF5bWVudFJlc3BvbnNlEiwKB3BheW1lbnQYASABKAsyGy5maW5hbmNlLnBheW1lbnQudjEuUGF5bWVudCKGAQobQmF0Y2hQcm9jZXNzUGF5bWVudHNSZXF1ZXN0EkgKCHJlcXVlc3RzGAEgAygLMikuZmluYW5jZS5wYXltZW50LnYxLlByb2Nlc3NQYXltZW50UmVxdWVzdEILukgIkgEFCAEQ9AMSHQoJc2V0dGxlX21zGAIgASgFQgq6SAcaBRiIJygAIuIBChxCYXRjaFByb2Nlc3NQYXltZW50c1Jlc3BvbnNlEkgKB3Jlc3VsdHMYASADKAsyNy5maW5hbmNlLnBheW1lbnQudjEuQmF0Y2hQcm9jZXNzUGF5bWVudHNSZXNwb25zZS5SZXN1bHQaeAoGUmVzdWx0Ej4KCHJlc3BvbnNlGAEgASgLMiouZmluYW5jZS5wYXltZW50LnYxLlByb2Nlc3NQYXltZW50UmVzcG9uc2VIABIjCgVlcnJvchgCIAEoCzISLmdvb2dsZS5ycGMuU3RhdHVzSABCCQoHb3V0Y29tZSK+AwoXQXV0aG9yaXplUGF5bWVudFJlcXVlc3QSHAoKcmVxdWVzdF9pZBgBIAEoCUIIukgFcgOwAQESGgoIb3JkZXJfaWQYAiABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAyABKAlCCLpIBXIDsAEBEqUBCgZhbW91bnQYBCABKAsyEC5jb21tb24udjEuTW9uZXlCggG6SH+6AXkKDGFtb3VudC5yYW5nZRIrbXVzdCBiZSBmcm9tIDEgdG8gMTAwMDAwMDAwMDAwMCBtaW5vciB1bml0cxo8dGhpcy5hbW91bnRfbWlub3IgPj0gMSAmJiB0aGlzLmFtb3VudF9taW5vciA8PSAxMDAwMDAwMDAwMDAwyAEBElEKDXBheW1lbnRfdG9rZW4YBSABKAlCOrpIM3IxGIABMixeW2Etel0rX1swLTldezAsMTJ9W2EtekEtWl8tXVthLXpBLVowLTlfLV0qJLC7GAESMgoHYWNjb3VudBgGIAEoCzIhLmZpbmFuY2UucGF5bWVudC52MS5QYXlpbmdBY2NvdW50Oh+6SBwiGgoNcGF5bWVudF90b2tlbgoHYWNjb3VudBABIkgKGEF1dGhvcml6ZVBheW1lbnRSZXNwb25zZRIsCgdwYXltZW50GAEgASgLMhsuZmluYW5jZS5wYXltZW50LnYxLlBheW1lbnQicgoVQ2FwdHVyZVBheW1lbnRSZXF1ZXN0EhwKCnJlcXVlc3RfaWQYASABKAlCCLpIBXIDsAEBEhwKCnBheW1lbnRfaWQYAiABKAlCCLpIBXIDsAEBEh0KDGFtb3VudF9taW5vchgDIAEoA0IHukgEIgIoACJGChZDYXB0dXJlUGF5bWVudFJlc3BvbnNlEiwKB3BheW1lbnQYASABKAsyGy5maW5hbmNlLnBheW1lbnQudjEuUGF5bWVudCJOChJWb2lkUGF5bWVudFJlcXVlc3QSHAoKcmVxdWVzdF9pZBgBIAEoCUIIukgFcgOwAQESGgoIb3JkZXJfaWQYAiABKAlCCLpIBXIDsAEBIkMKE1ZvaWRQYXltZW50UmVzcG9uc2USLAoHcGF5bWVudBgBIAEoCzIbLmZpbmFuY2UucGF5bWVudC52MS5QYXltZW50IosBChRSZWZ1bmRQYXltZW50UmVxdWVzdBIcCgpyZXF1ZXN0X2lkGAEgASgJQgi6SAVyA7ABARIcCgpwYXltZW50X2lkGAIgASgJQgi6SAVyA7ABARIdCgxhbW91bnRfbWlub3IYAyABKANCB7pIBCICKAASGAoGcmVhc29uGAQgASgJQgi6SAVyAxjIASJFChVSZWZ1bmRQYXltZW50UmVzcG9uc2USLAoHcGF5bWVudBgBIAEoCzIbLmZpbmFuY2UucGF5bWVudC52MS5QYXltZW50ImEKGkhhbmRsZVByb3ZpZGVyRXZlbnRSZXF1ZXN0EiAKB3BheWxvYWQYASABKAxCD7pICHoGEAIYgIAEsLsYAhIhCglzaWduYXR1cmUYAiABKAlCDrpIB3IFEAEYgASwuxgBIh0KG0hhbmRsZVByb3ZpZGVyRXZlbnRSZXNwb25zZSI+Cg5QYXltZW50Q2hhbmdlZBIsCgdwYXltZW50GAEgASgLMhsuZmluYW5jZS5wYXltZW50LnYxLlBheW1lbnQq2QMKC0Vycm9yUmVhc29uEhwKGEVSUk9SX1JFQVNPTl9VTlNQRUNJRklFRBAAEiIKHkVSUk9SX1JFQVNPTl9QQVlNRU5UX05PVF9GT1VORBABEh8KG0VSUk9SX1JFQVNPTl9QQVlNRU5UX0VYSVNUUxACEh8KG0VSUk9SX1JFQVNPTl9QQVlNRU5UX1ZPSURFRBADEicKI0VSUk9SX1JFQVNPTl9QQVlNRU5UX05PVF9BVVRIT1JJWkVEEAQSIgoeRVJST1JfUkVBU09OX0NBUFRVUkVfVE9PX0xBUkdFEAUSJQohRVJST1JfUkVBU09OX1BBWU1FTlRfTk9UX0NBUFRVUkVEEAYSIQodRVJST1JfUkVBU09OX1JFRlVORF9UT09fTEFSR0UQBxIlCiFFUlJPUl9SRUFTT05fUFJPVklERVJfVU5BVkFJTEFCTEUQCBIiCh5FUlJPUl9SRUFTT05fU0lHTkFUVVJFX0lOVkFMSUQQCRIgChxFUlJPUl9SRUFTT05fRVZFTlRfTUFMRk9STUVEEAoSHwobRVJST1JfUkVBU09OX1JFRlVORF9SRUZVU0VEEAsSIQodRVJST1JfUkVBU09OX1RPT19NQU5ZX1JFRlVORFMQDCrfAQoNUGF5bWVudFN0YXR1cxIeChpQQVlNRU5UX1NUQVRVU19VTlNQRUNJRklFRBAAEh0KGVBBWU1FTlRfU1RBVFVTX1BST0NFU1NJTkcQARIdChlQQVlNRU5UX1NUQVRVU19BVVRIT1JJWkVEEAISGwoXUEFZTUVOVF9TVEFUVVNfQ0FQVFVSRUQQAxIbChdQQVlNRU5UX1NUQVRVU19ERUNMSU5FRBAEEhkKFVBBWU1FTlRfU1RBVFVTX1ZPSURFRBAFEhsKF1BBWU1FTlRfU1RBVFVTX1JFRlVOREVEEAYqZAoNUGF5bWVudE1ldGhvZBIeChpQQVlNRU5UX01FVEhPRF9VTlNQRUNJRklFRBAAEhcKE1BBWU1FTlRfTUVUSE9EX0NBUkQQARIaChZQQVlNRU5UX01FVEhPRF9BQ0NPVU5UEAIqagoOU2V0dGxlbWVudEtpbmQSHwobU0VUVExFTUVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXU0VUVExFTUVOVF9LSU5EX0NBUFRVUkUQARIaChZTRVRUTEVNRU5UX0tJTkRfUkVGVU5EEAIqqgEKD1NldHRsZW1lbnRTdGF0ZRIgChxTRVRUTEVNRU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVU0VUVExFTUVOVF9TVEFURV9PUEVOEAESHgoaU0VUVExFTUVOVF9TVEFURV9JTl9SRVZJRVcQAhIcChhTRVRUTEVNRU5UX1NUQVRFX1JFRlVTRUQQAxIcChhTRVRUTEVNRU5UX1NUQVRFX1NFVFRMRUQQBDK5DAoOUGF5bWVudFNlcnZpY2USgAEKCkdldFBheW1lbnQSJS5maW5hbmNlLnBheW1lbnQudjEuR2V0UGF5bWVudFJlcXVlc3QaJi5maW5hbmNlLnBheW1lbnQudjEuR2V0UGF5bWVudFJlc3BvbnNlIiOQAgGquxgcCAMSDmNvbW1lcmNlLm9yZGVyGNAPIgUIrAIQPBLGAQoOUHJvY2Vzc1BheW1lbnQSKS5maW5hbmNlLnBheW1lbnQudjEuUHJvY2Vzc1BheW1lbnRSZXF1ZXN0GiouZmluYW5jZS5wYXltZW50LnYxLlByb2Nlc3NQYXltZW50UmVzcG9uc2UiXZACAqq7GFYIARIOY29tbWVyY2Uub3JkZXIYkE4yPwoPcGF5bWVudC5wcm9jZXNzEhtyZXNwb25zZS5wYXltZW50LnBheW1lbnRfaWQaD3JlcXVlc3QudXNlcl9pZBKXAQoUQmF0Y2hQcm9jZXNzUGF5bWVudHMSLy5maW5hbmNlLnBheW1lbnQudjEuQmF0Y2hQcm9jZXNzUGF5bWVudHNSZXF1ZXN0GjAuZmluYW5jZS5wYXltZW50LnYxLkJhdGNoUHJvY2Vzc1BheW1lbnRzUmVzcG9uc2UiHJACAqq7GBUIARIOY29tbWVyY2Uub3JkZXIYkE4SzgEKEEF1dGhvcml6ZVBheW1lbnQSKy5maW5hbmNlLnBheW1lbnQudjEuQXV0aG9yaXplUGF5bWVudFJlcXVlc3QaLC5maW5hbmNlLnBheW1lbnQudjEuQXV0aG9yaXplUGF5bWVudFJlc3BvbnNlIl+QAgKquxhYCAESDmNvbW1lcmNlLm9yZGVyGJBOMkEKEXBheW1lbnQuYXV0aG9yaXplEhtyZXNwb25zZS5wYXltZW50LnBheW1lbnRfaWQaD3JlcXVlc3QudXNlcl9pZBLNAQoOQ2FwdHVyZVBheW1lbnQSKS5maW5hbmNlLnBheW1lbnQudjEuQ2FwdHVyZVBheW1lbnRSZXF1ZXN0GiouZmluYW5jZS5wYXltZW50LnYxLkNhcHR1cmVQYXltZW50UmVzcG9uc2UiZJACAqq7GF0IBBIOY29tbWVyY2Uub3JkZXIYkE4iBQisAhA8Mj8KD3BheW1lbnQuY2FwdHVyZRIScmVxdWVzdC5wYXltZW50X2lkGhhyZXNwb25zZS5wYXltZW50LnVzZXJfaWQSwwEKC1ZvaWRQYXltZW50EiYuZmluYW5jZS5wYXltZW50LnYxLlZvaWRQYXltZW50UmVxdWVzdBonLmZpbmFuY2UucGF5bWVudC52MS5Wb2lkUGF5bWVudFJlc3BvbnNlImOQAgKquxhcCAESDmNvbW1lcmNlLm9yZGVyGJBOMkUKDHBheW1lbnQudm9pZBIbcmVzcG9uc2UucGF5bWVudC5wYXltZW50X2lkGhhyZXNwb25zZS5wYXltZW50LnVzZXJfaWQSyQEKDVJlZnVuZFBheW1lbnQSKC5maW5hbmNlLnBheW1lbnQudjEuUmVmdW5kUGF5bWVudFJlcXVlc3QaKS5maW5hbmNlLnBheW1lbnQudjEuUmVmdW5kUGF5bWVudFJlc3BvbnNlImOQAgKquxhcCAQSDmNvbW1lcmNlLm9yZGVyGJBOIgUIrAIQPDI+Cg5wYXltZW50LnJlZnVuZBIScmVxdWVzdC5wYXltZW50X2lkGhhyZXNwb25zZS5wYXltZW50LnVzZXJfaWQSfwoPTGlzdFNldHRsZW1lbnRzEiouZmluYW5jZS5wYXltZW50LnYxLkxpc3RTZXR0bGVtZW50c1JlcXVlc3QaKy5maW5hbmNlLnBheW1lbnQudjEuTGlzdFNldHRsZW1lbnRzUmVzcG9uc2UiE5ACAaq7GAwIBBi4FyIFCKwCEDwSjAEKE0hhbmRsZVByb3ZpZGVyRXZlbnQSLi5maW5hbmNlLnBheW1lbnQudjEuSGFuZGxlUHJvdmlkZXJFdmVudFJlcXVlc3QaLy5maW5hbmNlLnBheW1lbnQudjEuSGFuZGxlUHJvdmlkZXJFdmVudFJlc3BvbnNlIhSQAgKquxgNCAIYiCciBgjAzyQQPGIGcHJvdG8z", [file_buf_validate_validate, file_common_v1_money, file_google_protobuf_timestamp, file_google_rpc_status, file_platform_policy_v1_policy]);
 
 /**
  * Payment is the money side of one order.
@@ -86,7 +86,9 @@ export type Payment = Message<"finance.payment.v1.Payment"> & {
   refundedMinor: bigint;
 
   /**
-   * decline_code is the provider's reason when DECLINED: "insufficient_funds". Else empty.
+   * decline_code is the provider's reason when DECLINED: "insufficient_funds". Else empty. Of an account it is the
+   * ledger's: insufficient_funds, account_frozen, account_closed, account_not_found, which somebody else's is as well,
+   * currency_mismatch, transaction_denied, rejected by an analyst, or expired, when none decided in time.
    *
    * @generated from field: string decline_code = 9;
    */
@@ -126,6 +128,20 @@ export type Payment = Message<"finance.payment.v1.Payment"> & {
    * @generated from field: int64 refund_confirmed_minor = 14;
    */
   refundConfirmedMinor: bigint;
+
+  /**
+   * method is what pays.
+   *
+   * @generated from field: finance.payment.v1.PaymentMethod method = 15;
+   */
+  method: PaymentMethod;
+
+  /**
+   * account is from where to where it goes when the method is ACCOUNT. Else absent.
+   *
+   * @generated from field: finance.payment.v1.PayingAccount account = 16;
+   */
+  account?: PayingAccount | undefined;
 };
 
 /**
@@ -134,6 +150,174 @@ export type Payment = Message<"finance.payment.v1.Payment"> & {
  */
 export const PaymentSchema: GenMessage<Payment> = /*@__PURE__*/
   messageDesc(file_finance_payment_v1_payment, 0);
+
+/**
+ * PayingAccount names the accounts of the ledger between which a payment goes.
+ *
+ * @generated from message finance.payment.v1.PayingAccount
+ */
+export type PayingAccount = Message<"finance.payment.v1.PayingAccount"> & {
+  /**
+   * account_id is the account that pays. It must belong to the user who pays.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * payee_account_id is a merchant's account that is paid; empty asks for the shop's own. Of a payment it is never empty.
+   *
+   * @generated from field: string payee_account_id = 2;
+   */
+  payeeAccountId: string;
+};
+
+/**
+ * Describes the message finance.payment.v1.PayingAccount.
+ * Use `create(PayingAccountSchema)` to create a new message.
+ */
+export const PayingAccountSchema: GenMessage<PayingAccount> = /*@__PURE__*/
+  messageDesc(file_finance_payment_v1_payment, 1);
+
+/**
+ * Settlement is captures or refunds of cards that came into the ledger as one transaction.
+ *
+ * @generated from message finance.payment.v1.Settlement
+ */
+export type Settlement = Message<"finance.payment.v1.Settlement"> & {
+  /**
+   * settlement_id is its UUIDv7.
+   *
+   * @generated from field: string settlement_id = 1;
+   */
+  settlementId: string;
+
+  /**
+   * kind is what is settled.
+   *
+   * @generated from field: finance.payment.v1.SettlementKind kind = 2;
+   */
+  kind: SettlementKind;
+
+  /**
+   * amount is the sum of it.
+   *
+   * @generated from field: common.v1.Money amount = 3;
+   */
+  amount?: Money | undefined;
+
+  /**
+   * item_count is how many captures or refunds it has.
+   *
+   * @generated from field: int32 item_count = 4;
+   */
+  itemCount: number;
+
+  /**
+   * state is how far it has come.
+   *
+   * @generated from field: finance.payment.v1.SettlementState state = 5;
+   */
+  state: SettlementState;
+
+  /**
+   * transaction_id is the ledger's transaction. Empty until the ledger has answered.
+   *
+   * @generated from field: string transaction_id = 6;
+   */
+  transactionId: string;
+
+  /**
+   * failure is why the ledger refused it last: "TRANSACTION_DENIED". Else empty.
+   *
+   * @generated from field: string failure = 7;
+   */
+  failure: string;
+
+  /**
+   * refusal_count is how often it was refused; each time it is asked for by a new transaction.
+   *
+   * @generated from field: int32 refusal_count = 8;
+   */
+  refusalCount: number;
+
+  /**
+   * create_time is when it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 9;
+   */
+  createTime?: Timestamp | undefined;
+
+  /**
+   * update_time is when it last changed.
+   *
+   * @generated from field: google.protobuf.Timestamp update_time = 10;
+   */
+  updateTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message finance.payment.v1.Settlement.
+ * Use `create(SettlementSchema)` to create a new message.
+ */
+export const SettlementSchema: GenMessage<Settlement> = /*@__PURE__*/
+  messageDesc(file_finance_payment_v1_payment, 2);
+
+/**
+ * ListSettlementsRequest asks for one page.
+ *
+ * @generated from message finance.payment.v1.ListSettlementsRequest
+ */
+export type ListSettlementsRequest = Message<"finance.payment.v1.ListSettlementsRequest"> & {
+  /**
+   * page_size is how many to return at most; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * page_token is the next_page_token of the page before; empty asks for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message finance.payment.v1.ListSettlementsRequest.
+ * Use `create(ListSettlementsRequestSchema)` to create a new message.
+ */
+export const ListSettlementsRequestSchema: GenMessage<ListSettlementsRequest> = /*@__PURE__*/
+  messageDesc(file_finance_payment_v1_payment, 3);
+
+/**
+ * ListSettlementsResponse is one page.
+ *
+ * @generated from message finance.payment.v1.ListSettlementsResponse
+ */
+export type ListSettlementsResponse = Message<"finance.payment.v1.ListSettlementsResponse"> & {
+  /**
+   * settlements is the page, the newest first.
+   *
+   * @generated from field: repeated finance.payment.v1.Settlement settlements = 1;
+   */
+  settlements: Settlement[];
+
+  /**
+   * next_page_token asks for the next page; empty on the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message finance.payment.v1.ListSettlementsResponse.
+ * Use `create(ListSettlementsResponseSchema)` to create a new message.
+ */
+export const ListSettlementsResponseSchema: GenMessage<ListSettlementsResponse> = /*@__PURE__*/
+  messageDesc(file_finance_payment_v1_payment, 4);
 
 /**
  * GetPaymentRequest names a payment, by its id or by its order's.
@@ -170,7 +354,7 @@ export type GetPaymentRequest = Message<"finance.payment.v1.GetPaymentRequest"> 
  * Use `create(GetPaymentRequestSchema)` to create a new message.
  */
 export const GetPaymentRequestSchema: GenMessage<GetPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 1);
+  messageDesc(file_finance_payment_v1_payment, 5);
 
 /**
  * GetPaymentResponse is the payment.
@@ -191,7 +375,7 @@ export type GetPaymentResponse = Message<"finance.payment.v1.GetPaymentResponse"
  * Use `create(GetPaymentResponseSchema)` to create a new message.
  */
 export const GetPaymentResponseSchema: GenMessage<GetPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 2);
+  messageDesc(file_finance_payment_v1_payment, 6);
 
 /**
  * ProcessPaymentRequest asks for the money of an order.
@@ -234,6 +418,13 @@ export type ProcessPaymentRequest = Message<"finance.payment.v1.ProcessPaymentRe
    * @generated from field: string payment_token = 5;
    */
   paymentToken: string;
+
+  /**
+   * account pays instead of a card: one of the two is given.
+   *
+   * @generated from field: finance.payment.v1.PayingAccount account = 6;
+   */
+  account?: PayingAccount | undefined;
 };
 
 /**
@@ -241,7 +432,7 @@ export type ProcessPaymentRequest = Message<"finance.payment.v1.ProcessPaymentRe
  * Use `create(ProcessPaymentRequestSchema)` to create a new message.
  */
 export const ProcessPaymentRequestSchema: GenMessage<ProcessPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 3);
+  messageDesc(file_finance_payment_v1_payment, 7);
 
 /**
  * ProcessPaymentResponse is the payment.
@@ -262,7 +453,7 @@ export type ProcessPaymentResponse = Message<"finance.payment.v1.ProcessPaymentR
  * Use `create(ProcessPaymentResponseSchema)` to create a new message.
  */
 export const ProcessPaymentResponseSchema: GenMessage<ProcessPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 4);
+  messageDesc(file_finance_payment_v1_payment, 8);
 
 /**
  * BatchProcessPaymentsRequest is many requests in one.
@@ -290,7 +481,7 @@ export type BatchProcessPaymentsRequest = Message<"finance.payment.v1.BatchProce
  * Use `create(BatchProcessPaymentsRequestSchema)` to create a new message.
  */
 export const BatchProcessPaymentsRequestSchema: GenMessage<BatchProcessPaymentsRequest> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 5);
+  messageDesc(file_finance_payment_v1_payment, 9);
 
 /**
  * BatchProcessPaymentsResponse has one result for each request.
@@ -311,7 +502,7 @@ export type BatchProcessPaymentsResponse = Message<"finance.payment.v1.BatchProc
  * Use `create(BatchProcessPaymentsResponseSchema)` to create a new message.
  */
 export const BatchProcessPaymentsResponseSchema: GenMessage<BatchProcessPaymentsResponse> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 6);
+  messageDesc(file_finance_payment_v1_payment, 10);
 
 /**
  * Result is the answer to one request.
@@ -348,7 +539,7 @@ export type BatchProcessPaymentsResponse_Result = Message<"finance.payment.v1.Ba
  * Use `create(BatchProcessPaymentsResponse_ResultSchema)` to create a new message.
  */
 export const BatchProcessPaymentsResponse_ResultSchema: GenMessage<BatchProcessPaymentsResponse_Result> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 6, 0);
+  messageDesc(file_finance_payment_v1_payment, 10, 0);
 
 /**
  * AuthorizePaymentRequest asks to hold the money of an order.
@@ -391,6 +582,13 @@ export type AuthorizePaymentRequest = Message<"finance.payment.v1.AuthorizePayme
    * @generated from field: string payment_token = 5;
    */
   paymentToken: string;
+
+  /**
+   * account pays instead of a card: one of the two is given.
+   *
+   * @generated from field: finance.payment.v1.PayingAccount account = 6;
+   */
+  account?: PayingAccount | undefined;
 };
 
 /**
@@ -398,7 +596,7 @@ export type AuthorizePaymentRequest = Message<"finance.payment.v1.AuthorizePayme
  * Use `create(AuthorizePaymentRequestSchema)` to create a new message.
  */
 export const AuthorizePaymentRequestSchema: GenMessage<AuthorizePaymentRequest> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 7);
+  messageDesc(file_finance_payment_v1_payment, 11);
 
 /**
  * AuthorizePaymentResponse is the payment.
@@ -419,7 +617,7 @@ export type AuthorizePaymentResponse = Message<"finance.payment.v1.AuthorizePaym
  * Use `create(AuthorizePaymentResponseSchema)` to create a new message.
  */
 export const AuthorizePaymentResponseSchema: GenMessage<AuthorizePaymentResponse> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 8);
+  messageDesc(file_finance_payment_v1_payment, 12);
 
 /**
  * CapturePaymentRequest takes what was held.
@@ -454,7 +652,7 @@ export type CapturePaymentRequest = Message<"finance.payment.v1.CapturePaymentRe
  * Use `create(CapturePaymentRequestSchema)` to create a new message.
  */
 export const CapturePaymentRequestSchema: GenMessage<CapturePaymentRequest> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 9);
+  messageDesc(file_finance_payment_v1_payment, 13);
 
 /**
  * CapturePaymentResponse is the payment.
@@ -475,7 +673,7 @@ export type CapturePaymentResponse = Message<"finance.payment.v1.CapturePaymentR
  * Use `create(CapturePaymentResponseSchema)` to create a new message.
  */
 export const CapturePaymentResponseSchema: GenMessage<CapturePaymentResponse> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 10);
+  messageDesc(file_finance_payment_v1_payment, 14);
 
 /**
  * VoidPaymentRequest names the order that must not be charged.
@@ -503,7 +701,7 @@ export type VoidPaymentRequest = Message<"finance.payment.v1.VoidPaymentRequest"
  * Use `create(VoidPaymentRequestSchema)` to create a new message.
  */
 export const VoidPaymentRequestSchema: GenMessage<VoidPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 11);
+  messageDesc(file_finance_payment_v1_payment, 15);
 
 /**
  * VoidPaymentResponse is the payment.
@@ -524,7 +722,7 @@ export type VoidPaymentResponse = Message<"finance.payment.v1.VoidPaymentRespons
  * Use `create(VoidPaymentResponseSchema)` to create a new message.
  */
 export const VoidPaymentResponseSchema: GenMessage<VoidPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 12);
+  messageDesc(file_finance_payment_v1_payment, 16);
 
 /**
  * RefundPaymentRequest gives money back.
@@ -566,7 +764,7 @@ export type RefundPaymentRequest = Message<"finance.payment.v1.RefundPaymentRequ
  * Use `create(RefundPaymentRequestSchema)` to create a new message.
  */
 export const RefundPaymentRequestSchema: GenMessage<RefundPaymentRequest> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 13);
+  messageDesc(file_finance_payment_v1_payment, 17);
 
 /**
  * RefundPaymentResponse is the payment.
@@ -587,7 +785,7 @@ export type RefundPaymentResponse = Message<"finance.payment.v1.RefundPaymentRes
  * Use `create(RefundPaymentResponseSchema)` to create a new message.
  */
 export const RefundPaymentResponseSchema: GenMessage<RefundPaymentResponse> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 14);
+  messageDesc(file_finance_payment_v1_payment, 18);
 
 /**
  * HandleProviderEventRequest is an event as the provider sent it.
@@ -615,7 +813,7 @@ export type HandleProviderEventRequest = Message<"finance.payment.v1.HandleProvi
  * Use `create(HandleProviderEventRequestSchema)` to create a new message.
  */
 export const HandleProviderEventRequestSchema: GenMessage<HandleProviderEventRequest> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 15);
+  messageDesc(file_finance_payment_v1_payment, 19);
 
 /**
  * HandleProviderEventResponse says that the event is safe.
@@ -630,7 +828,7 @@ export type HandleProviderEventResponse = Message<"finance.payment.v1.HandleProv
  * Use `create(HandleProviderEventResponseSchema)` to create a new message.
  */
 export const HandleProviderEventResponseSchema: GenMessage<HandleProviderEventResponse> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 16);
+  messageDesc(file_finance_payment_v1_payment, 20);
 
 /**
  * PaymentChanged is published at each change of a payment's status, and when a refund is promised, confirmed or refused.
@@ -652,7 +850,7 @@ export type PaymentChanged = Message<"finance.payment.v1.PaymentChanged"> & {
  * Use `create(PaymentChangedSchema)` to create a new message.
  */
 export const PaymentChangedSchema: GenMessage<PaymentChanged> = /*@__PURE__*/
-  messageDesc(file_finance_payment_v1_payment, 17);
+  messageDesc(file_finance_payment_v1_payment, 21);
 
 /**
  * ErrorReason is why the service refuses. On the wire the prefix is left out.
@@ -837,9 +1035,152 @@ export const PaymentStatusSchema: GenEnum<PaymentStatus> = /*@__PURE__*/
   enumDesc(file_finance_payment_v1_payment, 1);
 
 /**
- * PaymentService takes money through a provider. A payment belongs to one order; an order has at most one. Always:
- * refunded <= captured <= authorized. What the provider says is stored as a fact first and then applied, so that a
- * fact may come twice, late or out of order. Card numbers never come here, only the provider's tokens.
+ * PaymentMethod is what pays.
+ *
+ * @generated from enum finance.payment.v1.PaymentMethod
+ */
+export const PaymentMethod = {
+  /**
+   * PAYMENT_METHOD_UNSPECIFIED: nothing does, for the order was voided before anybody asked for money.
+   *
+   * @generated from enum value: PAYMENT_METHOD_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * PAYMENT_METHOD_CARD: a card, by the provider of the cards.
+   *
+   * @generated from enum value: PAYMENT_METHOD_CARD = 1;
+   */
+  CARD: 1,
+
+  /**
+   * PAYMENT_METHOD_ACCOUNT: an account of the ledger.
+   *
+   * @generated from enum value: PAYMENT_METHOD_ACCOUNT = 2;
+   */
+  ACCOUNT: 2,
+} as const;
+
+/**
+ * PaymentMethod is what pays.
+ *
+ * @generated from enum finance.payment.v1.PaymentMethod
+ */
+export type PaymentMethod = (typeof PaymentMethod)[keyof typeof PaymentMethod] | UnknownEnum;
+
+/**
+ * Describes the enum finance.payment.v1.PaymentMethod.
+ */
+export const PaymentMethodSchema: GenEnum<PaymentMethod> = /*@__PURE__*/
+  enumDesc(file_finance_payment_v1_payment, 2);
+
+/**
+ * SettlementKind is what is settled.
+ *
+ * @generated from enum finance.payment.v1.SettlementKind
+ */
+export const SettlementKind = {
+  /**
+   * SETTLEMENT_KIND_UNSPECIFIED is never sent.
+   *
+   * @generated from enum value: SETTLEMENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * SETTLEMENT_KIND_CAPTURE: what cards have paid: from the ledger's account for cards to the shop's.
+   *
+   * @generated from enum value: SETTLEMENT_KIND_CAPTURE = 1;
+   */
+  CAPTURE: 1,
+
+  /**
+   * SETTLEMENT_KIND_REFUND: what was given back to cards: the other way round.
+   *
+   * @generated from enum value: SETTLEMENT_KIND_REFUND = 2;
+   */
+  REFUND: 2,
+} as const;
+
+/**
+ * SettlementKind is what is settled.
+ *
+ * @generated from enum finance.payment.v1.SettlementKind
+ */
+export type SettlementKind = (typeof SettlementKind)[keyof typeof SettlementKind] | UnknownEnum;
+
+/**
+ * Describes the enum finance.payment.v1.SettlementKind.
+ */
+export const SettlementKindSchema: GenEnum<SettlementKind> = /*@__PURE__*/
+  enumDesc(file_finance_payment_v1_payment, 3);
+
+/**
+ * SettlementState is how far a settlement has come.
+ *
+ * @generated from enum finance.payment.v1.SettlementState
+ */
+export const SettlementState = {
+  /**
+   * SETTLEMENT_STATE_UNSPECIFIED is never sent.
+   *
+   * @generated from enum value: SETTLEMENT_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * SETTLEMENT_STATE_OPEN: the ledger has been or will be asked.
+   *
+   * @generated from enum value: SETTLEMENT_STATE_OPEN = 1;
+   */
+  OPEN: 1,
+
+  /**
+   * SETTLEMENT_STATE_IN_REVIEW: an analyst of the ledger has to decide first.
+   *
+   * @generated from enum value: SETTLEMENT_STATE_IN_REVIEW = 2;
+   */
+  IN_REVIEW: 2,
+
+  /**
+   * SETTLEMENT_STATE_REFUSED: the ledger has refused, and is asked again after an hour. Somebody has to look at it.
+   *
+   * @generated from enum value: SETTLEMENT_STATE_REFUSED = 3;
+   */
+  REFUSED: 3,
+
+  /**
+   * SETTLEMENT_STATE_SETTLED: it is in the ledger.
+   *
+   * @generated from enum value: SETTLEMENT_STATE_SETTLED = 4;
+   */
+  SETTLED: 4,
+} as const;
+
+/**
+ * SettlementState is how far a settlement has come.
+ *
+ * @generated from enum finance.payment.v1.SettlementState
+ */
+export type SettlementState = (typeof SettlementState)[keyof typeof SettlementState] | UnknownEnum;
+
+/**
+ * Describes the enum finance.payment.v1.SettlementState.
+ */
+export const SettlementStateSchema: GenEnum<SettlementState> = /*@__PURE__*/
+  enumDesc(file_finance_payment_v1_payment, 4);
+
+/**
+ * PaymentService takes money through a provider: that of the cards, or the ledger for who pays from an account. A payment
+ * belongs to one order; an order has at most one. Always: refunded <= captured <= authorized. What the provider says is
+ * stored as a fact first and then applied, so that a fact may come twice, late or out of order. Card numbers never come
+ * here, only the provider's tokens.
+ *
+ * Payments from accounts are judged as whatever moves money in the ledger: one that is to be reviewed stays PROCESSING
+ * until an analyst has decided.
+ *
+ * What cards have paid is settled into the ledger soon after, many captures or refunds by one transaction.
  *
  * @generated from service finance.payment.v1.PaymentService
  */
@@ -858,8 +1199,8 @@ export const PaymentService: GenService<{
     output: typeof GetPaymentResponseSchema;
   },
   /**
-   * ProcessPayment authorizes and captures the whole amount. A card that is declined is an answer, not an error: the
-   * payment comes back DECLINED. When the provider does not answer in time the payment stays PROCESSING and is
+   * ProcessPayment authorizes and captures the whole amount. A card or an account that is declined is an answer, not an
+   * error: the payment comes back DECLINED. When the provider does not answer in time the payment stays PROCESSING and is
    * settled in the background; the same request asks again.
    *
    * Errors:
@@ -886,7 +1227,8 @@ export const PaymentService: GenService<{
     output: typeof BatchProcessPaymentsResponseSchema;
   },
   /**
-   * AuthorizePayment holds the amount on the card without taking it.
+   * AuthorizePayment holds the amount without taking it. The ledger gives it free after seven days: an authorization of
+   * an account is VOIDED then.
    *
    * Errors: those of ProcessPayment.
    *
@@ -949,6 +1291,20 @@ export const PaymentService: GenService<{
     methodKind: "unary";
     input: typeof RefundPaymentRequestSchema;
     output: typeof RefundPaymentResponseSchema;
+  },
+  /**
+   * ListSettlements lists how captures and refunds of cards came into the ledger, the newest first. Of each currency, what
+   * is SETTLED of captures less what is of refunds is what the ledger's account for cards owes: its balance, negated.
+   *
+   * Errors:
+   *   INVALID_ARGUMENT  INVALID_PAGE_TOKEN
+   *
+   * @generated from rpc finance.payment.v1.PaymentService.ListSettlements
+   */
+  listSettlements: {
+    methodKind: "unary";
+    input: typeof ListSettlementsRequestSchema;
+    output: typeof ListSettlementsResponseSchema;
   },
   /**
    * HandleProviderEvent takes one signed event from the card provider. The answer means that the event is stored, not

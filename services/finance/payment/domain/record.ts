@@ -7,11 +7,23 @@ import { idle, taken, type Work } from './work.ts';
 export interface PaymentRecord extends Payment {
   /** The provider's token for the card, until the call that needs it is known to have ended. */
   readonly token: string | undefined;
+  /** Undefined when a card pays, and for a void. */
+  readonly account: Account | undefined;
   /** The request that began it: a UUID of caller, method and request id, and what it said. Undefined for a void. */
   readonly request: { readonly key: string; readonly hash: Buffer } | undefined;
   readonly work: Work;
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+/** The accounts of the ledger between which a payment goes. */
+export interface Account {
+  /** Which pays; it must belong to who pays. */
+  readonly accountId: string;
+  /** Which is paid. */
+  readonly payeeAccountId: string;
+  /** The ledger's authorization, whether it is there already or not. */
+  readonly transactionId: string;
 }
 
 /** A fact with where it came from and what it did. */
@@ -33,10 +45,9 @@ const blank = {
 
 type Asked = Pick<
   PaymentRecord,
-  'paymentId' | 'orderId' | 'currency' | 'amountMinor' | 'request'
+  'paymentId' | 'orderId' | 'currency' | 'amountMinor' | 'request' | 'token' | 'account'
 > & {
   userId: string;
-  token: string;
   intent: 'CHARGE' | 'AUTHORIZE';
 };
 
@@ -58,6 +69,7 @@ export function closedNow(of: { orderId: string; paymentId: string }, now: numbe
     status: 'VOIDED',
     voidRequested: true,
     token: undefined,
+    account: undefined,
     request: undefined,
     work: idle,
     createdAt: now,

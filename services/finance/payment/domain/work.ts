@@ -25,7 +25,7 @@ function isHeld({ authorizedMinor, capturedMinor, isReleased }: Payment): boolea
 }
 
 /** The name of what a payment begins with at the provider: voids, captures and refunds are about it. */
-export function originOf(payment: Payment): string {
+export function originOf(payment: Pick<Payment, 'paymentId' | 'intent'>): string {
   return `${payment.paymentId}:${payment.intent === 'CHARGE' ? 'charge' : 'authorize'}`;
 }
 

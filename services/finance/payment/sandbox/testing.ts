@@ -128,7 +128,8 @@ export async function startPaidNetwork(
       const totals = await network.sql`
         select currency, sum(captured_minor)::text as captured_minor,
           sum(refunded_minor)::text as refunded_minor, count(*)::integer as charge_count
-        from finance_payment.payment where captured_minor > 0 group by currency`;
+        from finance_payment.payment where captured_minor > 0 and account_id is null
+        group by currency`;
       const ours = Object.fromEntries(totals.map(({ currency, ...total }) => [currency, total]));
       expect(ours).toEqual(await sandbox.summary());
       const open =

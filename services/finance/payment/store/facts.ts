@@ -15,7 +15,7 @@ export async function writeOperations(
   if (operations.length === 0) return;
   const written = await tx`
     insert into operation (operation_id, payment_id, kind, amount_minor, state, code, reason,
-      request_hash, position)
+      request_hash, position, settles_in)
     select * from unnest(
       ${operations.map(({ operation }) => operation.operationId)}::uuid[],
       ${operations.map(({ paymentId }) => paymentId)}::uuid[],
@@ -25,7 +25,8 @@ export async function writeOperations(
       ${operations.map(({ operation }) => operation.code)}::text[],
       ${operations.map(({ operation }) => operation.reason)}::text[],
       ${operations.map(({ operation }) => operation.requestHash)}::text[],
-      ${operations.map(({ position }) => String(position))}::integer[])
+      ${operations.map(({ position }) => String(position))}::integer[],
+      ${operations.map(({ settlesIn }) => settlesIn ?? null)}::text[])
     on conflict (operation_id) do update set state = excluded.state, code = excluded.code
     where operation.payment_id = excluded.payment_id`;
   if (written.count !== operations.length) throw new Collision();

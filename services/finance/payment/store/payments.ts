@@ -14,10 +14,10 @@ export async function begin(
   const hashes = records.map((r) => r.request!.hash);
   const begun = await sql<{ payment_id: string }[]>`
     insert into payment (payment_id, order_id, user_id, currency, amount_minor, intent, status,
-      payment_token, request_key, request_hash, due_at, leased_until, epoch, created_at,
+      payment_token, account_id, payee_account_id, transaction_id, request_key, request_hash, due_at, leased_until, epoch, created_at,
       updated_at)
     select payment_id, order_id, user_id, currency, amount_minor, intent, 'PROCESSING', token,
-      request_key, request_hash, to_timestamp(due_ms / 1000.0),
+      account_id, payee_account_id, transaction_id, request_key, request_hash, to_timestamp(due_ms / 1000.0),
       to_timestamp(leased_ms / 1000.0), epoch, to_timestamp(created_ms / 1000.0),
       to_timestamp(created_ms / 1000.0)
     from unnest(
@@ -28,6 +28,9 @@ export async function begin(
       ${records.map((r) => String(r.amountMinor))}::bigint[],
       ${records.map((r) => r.intent)}::text[],
       ${records.map((r) => r.token ?? null)}::text[],
+      ${records.map((r) => r.account?.accountId ?? null)}::uuid[],
+      ${records.map((r) => r.account?.payeeAccountId ?? null)}::uuid[],
+      ${records.map((r) => r.account?.transactionId ?? null)}::uuid[],
       ${records.map((r) => r.request!.key)}::uuid[],
       ${sql.typed(hashes, byteaArray)},
       ${records.map((r) => String(r.work.dueAt))}::bigint[],
@@ -36,8 +39,8 @@ export async function begin(
       ${records.map((r) => String(r.createdAt))}::bigint[],
       ${scopes.map((s) => s.requestId)}::uuid[],
       ${scopes.map((s) => s.scope)}::text[]
-    ) as t (payment_id, order_id, user_id, currency, amount_minor, intent, token, request_key,
-      request_hash, due_ms, leased_ms, epoch, created_ms, request_id, scope)
+    ) as t (payment_id, order_id, user_id, currency, amount_minor, intent, token, account_id,
+      payee_account_id, transaction_id, request_key, request_hash, due_ms, leased_ms, epoch, created_ms, request_id, scope)
     where not exists (select from request_log l
       where l.request_id = t.request_id and l.scope = t.scope)
     -- Two processes that begin the same payments wait for each other in one order.

@@ -5,9 +5,9 @@ import type { PaymentRecord } from '../domain/record.ts';
 import type { Operation } from '../domain.ts';
 import type { operation, payment } from '../schema.ts';
 
-export type PaymentRow = Omit<RowOf<typeof payment>, 'refunded_minor'>;
+export type PaymentRow = Omit<RowOf<typeof payment>, 'refunded_minor' | 'settlement_id'>;
 
-export type OperationRow = Omit<RowOf<typeof operation>, 'created_at'>;
+export type OperationRow = Omit<RowOf<typeof operation>, 'created_at' | 'settlement_id'>;
 
 export function toRecord(row: PaymentRow, operations: readonly Operation[]): PaymentRecord {
   return {
@@ -26,6 +26,14 @@ export function toRecord(row: PaymentRow, operations: readonly Operation[]): Pay
     operations,
     version: row.version,
     token: row.payment_token ?? undefined,
+    account:
+      row.account_id === null
+        ? undefined
+        : {
+            accountId: row.account_id,
+            payeeAccountId: row.payee_account_id!,
+            transactionId: row.transaction_id!,
+          },
     request:
       row.request_key === null ? undefined : { key: row.request_key, hash: row.request_hash! },
     work: {

@@ -4,9 +4,9 @@ import { uuidOf } from '#kit/derived-id.ts';
 import type { Account } from '../domain.ts';
 
 /** What the system has an account for, in each currency. */
-export type Purpose = 'OUTSIDE' | 'CARDS' | 'FEES' | 'EXCHANGE';
+export type Purpose = 'OUTSIDE' | 'CARDS' | 'SHOP' | 'FEES' | 'EXCHANGE';
 
-const purposes: readonly Purpose[] = ['OUTSIDE', 'CARDS', 'FEES', 'EXCHANGE'];
+const purposes: readonly Purpose[] = ['OUTSIDE', 'CARDS', 'SHOP', 'FEES', 'EXCHANGE'];
 
 /** The id of a system account: the same in every mesh, so that nobody has to look it up. */
 export function systemAccountId(purpose: Purpose, currency: string): string {
