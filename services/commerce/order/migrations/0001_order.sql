@@ -15,8 +15,6 @@ create table customer_order (
   address jsonb not null,
   -- The provider's token, until the payment is settled; never a card number.
   payment_token text,
-  -- The account of the bank that pays when no card does.
-  account_id uuid,
   payment_id uuid,
   cancel_reason text,
   cancel_detail text not null default '',

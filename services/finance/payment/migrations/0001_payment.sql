@@ -19,10 +19,6 @@ create table payment (
   operation_count integer not null default 0,
   -- The provider's token for the card, kept only while the call that needs it may have to be made again.
   payment_token text,
-  -- The accounts of the ledger when no card pays, from where and to where, and the transaction between them.
-  account_id uuid,
-  payee_account_id uuid,
-  transaction_id uuid,
   -- Which request began it (a hash of caller, method and request id), and what that said.
   request_key uuid unique,
   request_hash bytea,
@@ -31,8 +27,6 @@ create table payment (
   leased_until timestamptz,
   epoch integer not null default 0,
   attempts integer not null default 0,
-  -- By which the capture came into the ledger; that of an account is there from the first.
-  settlement_id uuid,
   version bigint not null default 1,
   created_at timestamptz not null,
   updated_at timestamptz not null,
@@ -41,15 +35,10 @@ create table payment (
   check (captured_minor <= authorized_minor),
   check (authorized_minor <= amount_minor),
   check (payment_token is null or status = 'PROCESSING'),
-  check (num_nulls(account_id, payee_account_id, transaction_id) in (0, 3)),
-  check (payment_token is null or account_id is null),
   check ((intent = 'NONE') = (request_key is null))
 );
 
 create index payment_due on payment (due_at) where due_at is not null;
-create index payment_transaction on payment (transaction_id) where transaction_id is not null;
-create index payment_unsettled on payment (currency, payment_id)
-  where captured_minor > 0 and settlement_id is null and account_id is null;
 
 -- Captures and refunds, written before the provider is asked.
 create table operation (
@@ -64,15 +53,10 @@ create table operation (
   request_hash text not null,
   -- Their order within the payment.
   position integer not null,
-  -- The currency of a card's payment, whose refunds have to come into the ledger, and by which settlement they did.
-  settles_in text,
-  settlement_id uuid,
   created_at timestamptz not null default now()
 );
 
 create index operation_payment on operation (payment_id);
-create index operation_unsettled on operation (settles_in, operation_id)
-  where kind = 'REFUND' and state = 'DONE' and settlement_id is null and settles_in is not null;
 
 -- All that the provider ever said, each fact once, in its answers, its events or when it was asked again. A fact may be
 -- here before its payment. Rows are never removed.
@@ -95,27 +79,3 @@ create table provider_fact (
 );
 
 create index provider_fact_waiting on provider_fact (payment_id) where verdict = 'WAITING';
-
--- Captures or refunds of cards that come into the ledger as one transaction. Which they are says their settlement_id.
-create table settlement (
-  settlement_id uuid primary key,
-  kind text not null check (kind in ('CAPTURE', 'REFUND')),
-  currency text not null,
-  amount_minor bigint not null check (amount_minor > 0),
-  item_count integer not null check (item_count > 0),
-  state text not null check (state in ('OPEN', 'IN_REVIEW', 'REFUSED', 'SETTLED')),
-  -- How often the ledger has refused it: each next request for it is another one.
-  refusals integer not null default 0,
-  transaction_id uuid,
-  failure text not null default '',
-  -- When the ledger must be asked next.
-  due_at timestamptz,
-  created_at timestamptz not null,
-  updated_at timestamptz not null,
-  check ((state = 'SETTLED') = (due_at is null)),
-  check (state <> 'SETTLED' or transaction_id is not null)
-);
-
--- While the ledger is away, what waits grows by no more than one of each: the next takes all that has come since.
-create unique index settlement_open on settlement (currency, kind) where state = 'OPEN';
-create index settlement_due on settlement (due_at) where due_at is not null;
