@@ -63,6 +63,8 @@ describe('an account', () => {
     expect(await balance(customer.accountId)).toMatchObject({ posted: 3_001n, held: 0n });
     expect((await balance(shop)).posted).toBe(before.posted + 1_999n);
     expect(await payments().processPayment(asked)).toMatchObject({ payment });
+    // Judged as what the customer asked for, and not as a service's own.
+    expect(bank.risk.asked.at(-1)).toMatchObject({ initiatorId: asked.userId });
     await payments().voidPayment({ requestId: uuidv7(), orderId: asked.orderId });
     await expect.poll(() => statusOf(asked.orderId), patient).toBe(REFUNDED);
     expect(await balance(customer.accountId)).toMatchObject({ posted: 5_000n, held: 0n });

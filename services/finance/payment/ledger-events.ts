@@ -64,12 +64,12 @@ export function ledgerSubscription(deps: {
 }
 
 /**
- * Whether a transaction may be one that a service asked for, of which its answer did not tell the end. What a customer
- * has paid to the system was captured by whoever asked for it.
+ * Whether a transaction may be one that we asked for, and of which the answer did not tell the end. What a customer has paid
+ * to the system was captured by whoever asked for it.
  */
 function mayBeNews(transaction: Transaction): boolean {
-  const { type, initiatorId, status, createTime, updateTime } = transaction;
-  if (initiatorId !== '' || type !== TransactionType.PAYMENT) return false;
+  const { type, status, createTime, updateTime } = transaction;
+  if (type !== TransactionType.PAYMENT) return false;
   const { sourceOwnerId, destinationOwnerId } = transaction;
   const isToSystem = sourceOwnerId !== '' && destinationOwnerId === '';
   if (isToSystem && status === TransactionStatus.COMPLETED) return false;

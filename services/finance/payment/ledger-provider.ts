@@ -51,6 +51,7 @@ export function createLedgerProvider({
       destinationAccountId: payeeAccountId,
       amount: { currencyCode: currency, amountMinor },
       reference: `payment ${paymentIdOf(key)}`,
+      onBehalfOfUserId: userId,
       holdSeconds: limits.holdSeconds,
     });
     if ('refusal' in said) {

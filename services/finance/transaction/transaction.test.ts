@@ -240,6 +240,19 @@ describe('what cannot be', () => {
   });
 });
 
+test('only a service asks on behalf of somebody, and is then judged as they are', async () => {
+  const { ledger } = bank;
+  const a = await ledger.open(ann.id, 10n);
+  const b = await ledger.open(bob.id);
+  await ledger.transfer(a, b, 1n, { onBehalfOfUserId: ann.id });
+  expect(bank.risk.asked.at(-1)).toMatchObject({ initiatorId: ann.id });
+  const refused = ledger.transfer(a, b, 1n, { onBehalfOfUserId: bob.id, as: ann });
+  await expect(refused).rejects.toMatchObject({
+    code: 'invalid_argument',
+    reason: 'FIELD_INVALID',
+  });
+});
+
 describe('an authorization', () => {
   const authorize = (a: string, b: string, amountMinor: bigint, holdSeconds = 0) =>
     bank.ledger.authorize(a, b, amountMinor, { holdSeconds });

@@ -14,14 +14,13 @@ import type { TransactionFacts } from '#gen/finance/transaction/v1/verdict_pb.ts
 import { type RequestKey, requestKey } from '#kit/db/request-key.ts';
 import { assert, DomainError } from '#kit/errors.ts';
 import type { Call } from '#kit/rpc/server/call.ts';
-import { initiatorOf } from '../callers.ts';
+import { moverOf } from '../callers.ts';
 import { contentHashOf, transactionIdOf } from '../domain/content.ts';
 import { checkParties, firstLegOf } from '../domain/parties.ts';
 import {
   type AccountIdentity,
   accountIdsOf,
   type Hold,
-  type Initiator,
   type Intent,
   type Leg,
   limits,
@@ -86,8 +85,7 @@ export async function examine(
   call: Call,
   { readAccounts, now }: Examiner,
 ): Promise<Examination[]> {
-  const initiator = initiatorOf(call);
-  const begun = requests.map((request) => begin(request, call, initiator));
+  const begun = requests.map((request) => begin(request, call));
   const named = begun.flatMap(({ intent, refusal }) => (refusal ? [] : accountIdsOf(intent.legs)));
   const accounts = await readAccounts([...new Set(named)]);
   return begun.map((each, i) => {
@@ -106,7 +104,8 @@ export async function examine(
   });
 }
 
-function begin(request: MovingRequest, call: Call, initiator: Initiator) {
+function begin(request: MovingRequest, call: Call) {
+  const initiator = moverOf(call, request.onBehalfOfUserId);
   const isAuthorization = request.$typeName === AuthorizeTransactionRequestSchema.typeName;
   const schema = isAuthorization
     ? AuthorizeTransactionRequestSchema
