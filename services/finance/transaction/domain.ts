@@ -7,6 +7,7 @@ export const limits = {
   batchesMax: 2, // at once: one is worked out while the other is being committed
   batchMin: 16, // commands for which it is worth to have two batches instead of one
   foreseenAccountsMax: 20_000, // accounts of which one process remembers what it wrote last
+  forecastMsMax: 250, // of waiting for the batch that another was worked out on: far above a commit
   contestedMs: 1_000, // how long an account is locked first after another process wrote it
   eventTransactionsMax: 250, // in one event: far below what the bus takes, also with twenty legs each
   balanceMinorMax: 2n ** 63n - 1n, // what a bigint column holds, either way

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '#kit/clock.ts';
+import { Collision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import { createRecent } from '#kit/recent.ts';
+import { within } from '#kit/within.ts';
 import { type Book, openBook } from './domain/book.ts';
 import { type Account, type Command, limits } from './domain.ts';
 import { accountsOf, type Store } from './store.ts';
@@ -35,8 +37,8 @@ export interface Turn {
 interface Place {
   /** Resolves when its forecast is made, or there will be none. */
   foreseen: PromiseWithResolvers<void>;
-  /** Resolves when its accounts are written, so that who writes them next comes behind it, or when there is nothing to wait for. */
-  written: PromiseWithResolvers<void>;
+  /** Resolves when its first attempt is over: true when that was worked out on the forecast, and is committed. */
+  cameTrue: PromiseWithResolvers<boolean>;
   over: PromiseWithResolvers<void>;
   /** It makes no forecast, or one that did not come true: who is behind waits until it is over. */
   isExclusive: boolean;
@@ -93,11 +95,11 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
     async inTurn(work) {
       const place: Place = {
         foreseen: Promise.withResolvers(),
-        written: Promise.withResolvers(),
+        cameTrue: Promise.withResolvers(),
         over: Promise.withResolvers(),
         isExclusive: false,
       };
-      const before = last;
+      let before = last;
       last = place;
       let attempts = 0;
       let book: Book | undefined;
@@ -109,7 +111,7 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
         forget(book);
         place.isExclusive = true;
         place.foreseen.resolve();
-        place.written.resolve();
+        place.cameTrue.resolve(false);
       }
 
       /** The first attempt came to nothing. What is outdated although those before it came true, others have written. */
@@ -127,7 +129,10 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
           const executed = attempts === 1 ? transactionsExecuted(commands) : undefined;
           if (executed !== undefined) {
             await before?.foreseen.promise;
-            if (before?.isExclusive) await before.over.promise;
+            if (before?.isExclusive) {
+              await before.over.promise;
+              before = undefined;
+            }
             book = await foresee(tx, commands, { transactionIds: executed, now });
             if (book !== undefined) {
               begun = executed;
@@ -140,34 +145,41 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
           return book;
         },
         async writeBook(tx, written) {
+          store.writeTransactions(tx, written);
           if (place.isExclusive) {
             store.writeAccounts(tx, written, { isLocked: true });
-          } else {
-            remember(written);
-            place.foreseen.resolve();
-            await before?.written.promise;
-            store.writeAccounts(tx, written, {
-              isLocked: false,
-              onOutdated: () => {
-                isOutdated = true;
-              },
-            });
-            void database.flush(tx).then(place.written.resolve);
+            return;
           }
-          store.writeTransactions(tx, written);
+          remember(written);
+          place.foreseen.resolve();
+          // The database writes the new rows while those before are committed. Whoever else makes the same rows waits for us,
+          // and those before may wait for them: so this ends soon.
+          void database.flush(tx);
+          if (before !== undefined) {
+            const { promise } = before.cameTrue;
+            const cameTrue = await within(limits.forecastMsMax, promise, () => new Collision());
+            if (!cameTrue) throw new Collision();
+          }
+          store.writeAccounts(tx, written, {
+            isLocked: false,
+            onOutdated: () => {
+              isOutdated = true;
+            },
+          });
+          void database.flush(tx);
         },
       };
 
       try {
         const result = await work(turn);
         if (place.isExclusive && book !== undefined) remember(book);
+        place.cameTrue.resolve(!place.isExclusive);
         return result;
       } catch (error) {
         becomeExclusive();
         throw error;
       } finally {
         place.foreseen.resolve();
-        place.written.resolve();
         place.over.resolve();
         for (const id of begun) underWay.delete(id);
         if (last === place) last = undefined;

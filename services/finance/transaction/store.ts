@@ -28,13 +28,14 @@ export interface Store {
   openBook(tx: Tx, commands: readonly Command[], now: number): Promise<Book>;
   /** Reads accounts without a lock; unknown ones are left out. */
   readAccounts(tx: Tx, accountIds: readonly string[]): Promise<Account[]>;
+  /** Writes the transactions of the book that are new or changed, and the events. */
+  writeTransactions(tx: Tx, book: Book): void;
   /**
-   * Writes the accounts of the book that are new or changed. When they were not locked, all that the book was opened on is
-   * held to what was read: when it is not so any more the commit throws Collision, after it has called `onOutdated`.
+   * Writes the accounts of the book that are new or changed, and the entries, behind its transactions. When the accounts were
+   * not locked, all that the book was opened on is held to what was read: when it is not so any more the commit throws
+   * Collision, after it has called `onOutdated`.
    */
   writeAccounts(tx: Tx, book: Book, reading: Reading): void;
-  /** Writes all else that is new or changed in the book, behind its accounts, and the events. */
-  writeTransactions(tx: Tx, book: Book): void;
   /** Open transactions whose time is over, the oldest first, at most limits.batchMax. `now` as above. */
   findDue(now: number): Promise<string[]>;
 }
@@ -59,6 +60,19 @@ export function createStore(database: Database): Store {
 
     readAccounts,
 
+    writeTransactions(tx, book) {
+      const [made, changed] = [book.newTransactions(), book.changedTransactions()];
+      insertTransactions(database, tx, made);
+      updateTransactions(database, tx, changed);
+      const all = [...made, ...changed];
+      const ownerOf = (accountId: string) => book.account(accountId)?.ownerId;
+      for (let i = 0; i < all.length; i += limits.eventTransactionsMax) {
+        const part = all.slice(i, i + limits.eventTransactionsMax);
+        publish(database, tx, [transactionsChanged(part, ownerOf)]);
+      }
+      publish(database, tx, book.accountsOfNewStatus().map(statusChanged));
+    },
+
     writeAccounts(tx, book, reading) {
       const outdated = outdatedAs(reading);
       const changes = book.changedAccounts().map((present) => {
@@ -67,20 +81,7 @@ export function createStore(database: Database): Store {
       updateAccounts(database, tx, changes, outdated);
       if (!reading.isLocked) checkAccounts(database, tx, book.unchangedAccounts(), outdated);
       insertAccounts(database, tx, book.newAccounts());
-    },
-
-    writeTransactions(tx, book) {
-      const [made, changed] = [book.newTransactions(), book.changedTransactions()];
-      insertTransactions(database, tx, made);
-      updateTransactions(database, tx, changed);
       insertEntries(database, tx, book.entries(), book.now);
-      const all = [...made, ...changed];
-      const ownerOf = (accountId: string) => book.account(accountId)?.ownerId;
-      for (let i = 0; i < all.length; i += limits.eventTransactionsMax) {
-        const part = all.slice(i, i + limits.eventTransactionsMax);
-        publish(database, tx, [transactionsChanged(part, ownerOf)]);
-      }
-      publish(database, tx, book.accountsOfNewStatus().map(statusChanged));
     },
 
     async findDue(now) {
