@@ -67,10 +67,13 @@ async function measureSpeed(
   { database, baseline, serverSeconds }: ServiceSchema,
 ): Promise<Figures> {
   await createOracle(baseline as never);
-  const accounts = Array.from({ length: accountCount }, () => uuidv7());
-  const hot = uuidv7();
-  const writer = await openAccounts(database, [hot, ...accounts]);
-  const any = () => accounts[Math.floor(Math.random() * accounts.length)]!;
+  const ids = () => Array.from({ length: accountCount }, () => uuidv7());
+  // Each has its own, or the writer would find that its accounts are written by somebody else as well.
+  const [[hot, ...accounts], [baselineHot, ...baselineAccounts]] = [ids(), ids()];
+  const writer = await openAccounts(database, [hot!, ...accounts]);
+  await openAccounts(database, [baselineHot!, ...baselineAccounts]);
+  const any = oneOf(accounts);
+  const anyOfBaseline = oneOf(baselineAccounts);
   const each = seconds / rounds;
   const latencies: Record<string, number[]> = {};
   const costs: Record<string, number[]> = {};
@@ -82,11 +85,15 @@ async function measureSpeed(
     return run.perSecond;
   };
   const variants = {
-    baselineHot: loop('baselineHot', callersFew, () => callOne(baseline, any(), hot)),
-    hot: loop('hot', callersFew, () => transfer(writer, any(), hot, 1n)),
+    baselineHot: loop('baselineHot', callersFew, () =>
+      callOne(baseline, anyOfBaseline(), baselineHot!),
+    ),
+    hot: loop('hot', callersFew, () => transfer(writer, any(), hot!, 1n)),
     uniform: loop('uniform', callersFew, () => transfer(writer, ...twoOf(any), 1n)),
-    baselineUniform: loop('baselineUniform', callersFew, () => callOne(baseline, ...twoOf(any))),
-    hotMany: loop('hotMany', callersMany, () => transfer(writer, any(), hot, 1n)),
+    baselineUniform: loop('baselineUniform', callersFew, () =>
+      callOne(baseline, ...twoOf(anyOfBaseline)),
+    ),
+    hotMany: loop('hotMany', callersMany, () => transfer(writer, any(), hot!, 1n)),
   };
   await interleave(1, variants);
   for (const name of Object.keys(latencies)) {
@@ -148,7 +155,7 @@ async function costWithStored(
   await Promise.all(
     accounts.map((from, i) => transfer(writer, from, accounts[(i + 1) % accountCount]!, 1n)),
   );
-  const any = () => accounts[Math.floor(Math.random() * accounts.length)]!;
+  const any = oneOf(accounts);
   return async () => {
     const used = cpuMeter(serverSeconds);
     const { latenciesMs } = await closedLoop({
@@ -197,6 +204,10 @@ async function openAccounts(
   const outside = systemAccountId('OUTSIDE', 'EUR');
   await Promise.all(accountIds.map((accountId) => transfer(writer, outside, accountId, plenty)));
   return writer;
+}
+
+function oneOf(accountIds: readonly string[]): () => string {
+  return () => accountIds[Math.floor(Math.random() * accountIds.length)]!;
 }
 
 function twoOf(any: () => string): [string, string] {

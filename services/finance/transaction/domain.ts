@@ -5,7 +5,7 @@ export const limits = {
   legsMax: 20, // of one transaction, as the contract says
   batchMax: 500, // commands in one transaction of the database: past this a batch only adds latency
   batchesMax: 2, // at once: one is worked out while the other is being committed
-  batchMin: 16, // commands for which it is worth to have two batches instead of one
+  batchMin: 64, // commands for which a batch is worth its fixed cost while another is under way
   foreseenAccountsMax: 20_000, // accounts of which one process remembers what it wrote last
   forecastMsMax: 250, // of waiting for the batch that another was worked out on: far above a commit
   contestedMs: 1_000, // how long an account is locked first after another process wrote it

@@ -86,9 +86,13 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
     for (const { accountId } of book?.allAccounts() ?? []) foreseen.delete(accountId);
   }
 
-  function contest(book: Book): void {
+  /** Notes the accounts that are not what they were foreseen to be. */
+  function contest(wrong: Book, book: Book): void {
     const until = clock.now() + limits.contestedMs;
-    for (const { accountId } of book.allAccounts()) contested.set(accountId, until);
+    for (const { accountId } of wrong.allAccounts()) {
+      const [was, is] = [wrong, book].map((each) => each.formerAccount(accountId)?.changeId);
+      if (was !== is) contested.set(accountId, until);
+    }
   }
 
   return {
@@ -114,15 +118,6 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
         place.cameTrue.resolve(false);
       }
 
-      /** The first attempt came to nothing. What is outdated although those before it came true, others have written. */
-      async function beExclusive(): Promise<void> {
-        const outdated = isOutdated ? book : undefined;
-        isOutdated = false;
-        becomeExclusive();
-        await before?.over.promise;
-        if (outdated !== undefined && !before?.isExclusive) contest(outdated);
-      }
-
       const turn: Turn = {
         async openBook(tx, commands, now) {
           attempts += 1;
@@ -140,8 +135,13 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
               return book;
             }
           }
-          await beExclusive();
+          const outdated = isOutdated ? book : undefined;
+          isOutdated = false;
+          becomeExclusive();
+          await before?.over.promise;
           book = await store.openBook(tx, commands, now);
+          // Those before it came true, so others have written it.
+          if (outdated !== undefined && !before?.isExclusive) contest(outdated, book);
           return book;
         },
         async writeBook(tx, written) {

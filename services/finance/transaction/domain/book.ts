@@ -74,9 +74,9 @@ export function openBook(
     putAccount(account) {
       const { accountId, version } = account;
       // One version per batch: readers see the batch as one change.
-      const isFirst = !touchedAccounts.has(accountId);
-      const nextVersion = isFirst ? version + 1n : version;
-      const next = { ...account, version: nextVersion, changeId, updatedAt: time };
+      const next = touchedAccounts.has(accountId)
+        ? account
+        : { ...account, version: version + 1n, changeId, updatedAt: time };
       accountsById.set(accountId, next);
       touchedAccounts.add(accountId);
       return next;
