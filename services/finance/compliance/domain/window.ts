@@ -77,26 +77,43 @@ class StoredMovement implements Movement {
   }
 }
 
-/** Movements as they were written. A check looks at few fields of few of them. */
+/** Movements as they are kept. A check looks at few fields of few of them. */
+class StoredMovements implements MovementList {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  get length(): number {
+    return Math.floor(this.bytes.length / movementBytes);
+  }
+
+  at(i: number): StoredMovement | undefined {
+    return i < 0 || i >= this.length
+      ? undefined
+      : new StoredMovement(this.bytes, i * movementBytes);
+  }
+}
+
+/** Movements as they were written. */
 export function readMovements(bytes: Buffer): MovementList {
-  const length = Math.floor(bytes.length / movementBytes);
-  return {
-    length,
-    at: (i) => (i < 0 || i >= length ? undefined : new StoredMovement(bytes, i * movementBytes)),
-  };
+  return new StoredMovements(bytes);
 }
 
 /** As readMovements reads them. */
 export function writeMovements(movements: MovementList): Buffer {
-  const bytes = Buffer.alloc(movements.length * movementBytes);
-  arrayOf(movements).forEach((movement, i) => {
-    const start = i * movementBytes;
-    bytes.writeUIntBE(movement.at, start, 6);
-    bytes[start + 6] = flagsOf(movement);
-    bytes.writeBigInt64BE(movement.amountMinor, start + amountAt);
-    bytes.write(movement.counterpartyId.replaceAll('-', ''), start + counterpartyAt, 'hex');
-    bytes.writeUIntBE(movement.transactionTag, start + tagAt, 6);
-  });
+  if (movements instanceof StoredMovements) return movements.bytes;
+  return Buffer.concat(arrayOf(movements).map(bytesOf));
+}
+
+function bytesOf(movement: Movement): Buffer {
+  const bytes = Buffer.alloc(movementBytes);
+  bytes.writeUIntBE(movement.at, 0, 6);
+  bytes[6] = flagsOf(movement);
+  bytes.writeBigInt64BE(movement.amountMinor, amountAt);
+  bytes.write(movement.counterpartyId.replaceAll('-', ''), counterpartyAt, 'hex');
+  bytes.writeUIntBE(movement.transactionTag, tagAt, 6);
   return bytes;
 }
 
@@ -125,12 +142,26 @@ function idAt(bytes: Buffer, start: number): string {
  * past with many small transfers.
  */
 export function addMovement(movements: MovementList, added: Movement): MovementList {
-  const next = arrayOf(movements);
-  if (next.some((known) => isSame(known, added))) return movements;
-  const later = next.findIndex(({ at }) => at > added.at);
-  next.splice(later === -1 ? next.length : later, 0, added);
-  if (next.length > limits.movementsMax) next.splice(smallestOfOlderHalf(next), 1);
-  return next;
+  const known = new StoredMovements(writeMovements(movements));
+  const { length } = known;
+  let place = length;
+  for (let i = length - 1; i >= 0; i -= 1) {
+    const each = known.at(i)!;
+    if (isSame(each, added)) return movements;
+    if (each.at > added.at) place = i;
+  }
+  const end = place * movementBytes;
+  // The bytes of the others stay as they are.
+  const all = [known.bytes.subarray(0, end), bytesOf(added), known.bytes.subarray(end)];
+  const next = new StoredMovements(Buffer.concat(all));
+  return length < limits.movementsMax ? next : without(next, smallestOfOlderHalf(next));
+}
+
+function without({ bytes }: StoredMovements, i: number): StoredMovements {
+  const start = i * movementBytes;
+  return new StoredMovements(
+    Buffer.concat([bytes.subarray(0, start), bytes.subarray(start + movementBytes)]),
+  );
 }
 
 /** A transaction may move several amounts between two accounts; each counts once. */
@@ -143,10 +174,10 @@ function isSame(one: Movement, other: Movement): boolean {
   );
 }
 
-function smallestOfOlderHalf(movements: readonly Movement[]): number {
+function smallestOfOlderHalf(movements: StoredMovements): number {
   let smallest = 0;
   for (let i = 1; i < movements.length / 2; i += 1) {
-    if (movements[i]!.amountMinor < movements[smallest]!.amountMinor) smallest = i;
+    if (movements.at(i)!.amountMinor < movements.at(smallest)!.amountMinor) smallest = i;
   }
   return smallest;
 }
