@@ -60,7 +60,9 @@ export function transactionToProto(transaction: Transaction, reader: Reader): Tr
   };
 }
 
-/** Written out with every field, for `create` takes as long as all else that is done with a transfer in its process. */
+// Messages of which each transfer has some are written out with every field: `create` takes as long as all else that is done
+// with a transfer in its process.
+
 function toMessage(transaction: Transaction): TransactionMessage {
   const { awaits, legs, failure, createdAt, updatedAt, expiresAt } = transaction;
   const [first, ...further] = legs;
@@ -72,16 +74,16 @@ function toMessage(transaction: Transaction): TransactionMessage {
     awaits: awaits === undefined ? Awaiting.UNSPECIFIED : Awaiting[awaits],
     sourceAccountId: first!.sourceId,
     destinationAccountId: first!.destinationId,
-    amount: amountOf(first!),
+    amount: amountToProto(first!),
     furtherLegs: further.map(movementToProto),
     capturedMinor: transaction.capturedMinor,
     reference: transaction.reference,
     reversesTransactionId: transaction.reversesId ?? '',
     reversedByTransactionId: transaction.reversedById ?? '',
     failureReason: failure === undefined ? FailureReason.UNSPECIFIED : FailureReason[failure],
-    createTime: timeOf(createdAt),
-    updateTime: timeOf(updatedAt),
-    expireTime: expiresAt === undefined ? undefined : timeOf(expiresAt),
+    createTime: timeToProto(createdAt),
+    updateTime: timeToProto(updatedAt),
+    expireTime: expiresAt === undefined ? undefined : timeToProto(expiresAt),
     initiatorId: '',
     riskVerdict: undefined,
     complianceVerdict: undefined,
@@ -91,11 +93,12 @@ function toMessage(transaction: Transaction): TransactionMessage {
   };
 }
 
-function amountOf({ currency, amountMinor }: Leg): Money {
+export function amountToProto({ currency, amountMinor }: Leg): Money {
   return { $typeName: 'common.v1.Money', currencyCode: currency, amountMinor };
 }
 
-function timeOf(ms: number): Timestamp {
+/** Milliseconds since the epoch. */
+export function timeToProto(ms: number): Timestamp {
   const seconds = Math.floor(ms / 1000);
   return {
     $typeName: 'google.protobuf.Timestamp',
@@ -109,7 +112,7 @@ function movementToProto(leg: Leg): Movement {
     $typeName: 'finance.transaction.v1.Movement',
     sourceAccountId: leg.sourceId,
     destinationAccountId: leg.destinationId,
-    amount: amountOf(leg),
+    amount: amountToProto(leg),
   };
 }
 

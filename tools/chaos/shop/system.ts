@@ -55,6 +55,17 @@ function findBusy({ sql }: Evidence): Promise<[string, number][]> {
   return Promise.all([
     count('open sagas', sql`select from commerce_order.customer_order where step <> 'DONE'`),
     count('payments at work', sql`select from finance_payment.payment where due_at is not null`),
+    count(
+      'settlements',
+      sql`
+        select from finance_payment.settlement where state <> 'SETTLED'
+        union all
+        select from finance_payment.payment
+        where captured_minor > 0 and settlement_id is null and account_id is null
+        union all
+        select from finance_payment.operation
+        where kind = 'REFUND' and state = 'DONE' and settlement_id is null and settles_in is not null`,
+    ),
     count('events of the provider', sql`select from sandbox_provider.webhook`),
     count('reservations', sql`select from commerce_inventory.reservation where state = 'ACTIVE'`),
   ]);

@@ -1,12 +1,11 @@
-import { create } from '@bufbuild/protobuf';
-import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
   AccountType,
+  type Party,
   type TransactionFacts,
-  TransactionFactsSchema,
   TransactionType,
 } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import type { AccountIdentity, Hold, Intent } from '../domain.ts';
+import { amountToProto, timeToProto } from '../proto.ts';
 
 /** What risk and compliance are told, both the same. All accounts are known; `now` is in milliseconds since the epoch. */
 export function factsOf(
@@ -16,26 +15,29 @@ export function factsOf(
 ): TransactionFacts {
   const { transactionId, type, legs, initiator } = intent;
   const partyOf = (accountId: string) => partyToProto(accounts.get(accountId)!);
-  return create(TransactionFactsSchema, {
+  return {
+    $typeName: 'finance.transaction.v1.TransactionFacts',
     transactionId,
     contentHash,
     type: TransactionType[type],
-    legs: legs.map(({ sourceId, destinationId, amountMinor, currency }) => ({
-      source: partyOf(sourceId),
-      destination: partyOf(destinationId),
-      amount: { currencyCode: currency, amountMinor },
+    legs: legs.map((leg) => ({
+      $typeName: 'finance.transaction.v1.Leg',
+      source: partyOf(leg.sourceId),
+      destination: partyOf(leg.destinationId),
+      amount: amountToProto(leg),
     })),
-    initiatorId: initiator.userId,
+    initiatorId: initiator.userId ?? '',
     isAuthorization: hold !== undefined,
-    requestTime: timestampFromMs(now),
-  });
+    requestTime: timeToProto(now),
+  };
 }
 
-function partyToProto({ accountId, ownerId, type, openedAt }: AccountIdentity) {
+function partyToProto({ accountId, ownerId, type, openedAt }: AccountIdentity): Party {
   return {
+    $typeName: 'finance.transaction.v1.Party',
     accountId,
-    ownerId,
-    accountType: type && AccountType[type],
-    openTime: openedAt === 0 ? undefined : timestampFromMs(openedAt),
+    ownerId: ownerId ?? '',
+    accountType: type === undefined ? AccountType.UNSPECIFIED : AccountType[type],
+    openTime: openedAt === 0 ? undefined : timeToProto(openedAt),
   };
 }

@@ -1,5 +1,6 @@
 import { PaymentService } from '#gen/finance/payment/v1/payment_pb.ts';
 import { moneyText } from '#kit/money.ts';
+import { cardsAccountId } from '#services/finance/payment/domain/books.ts';
 import { answersOf } from '../../desk.ts';
 import { finding, type Page } from '../../invariants.ts';
 import type { ShopEvidence } from '../evidence.ts';
@@ -12,8 +13,8 @@ interface Total {
 }
 
 /**
- * What the provider took and did not give back is what payments say, is what paid orders cost, less what somebody was
- * answered to have given back of it.
+ * What the provider took and did not give back is what payments say, is what the ledger has of cards, is what paid orders
+ * cost, less what somebody was answered to have given back of it.
  */
 export async function checkMoney({ sql, provider, acknowledged }: ShopEvidence): Promise<Page> {
   const refunds = answersOf(acknowledged, PaymentService.method.refundPayment);
@@ -62,6 +63,13 @@ export async function checkMoney({ sql, provider, acknowledged }: ShopEvidence):
     const { captured_minor = '0', refunded_minor = '0' } = told[currency] ?? {};
     return BigInt(captured_minor) - BigInt(refunded_minor) !== BigInt(taken);
   });
+  const inLedger = await sql<{ account_id: string; paid: string }[]>`
+    select account_id, (-posted_minor)::text as paid from finance_transaction.account
+    where owner_id is null`;
+  const paid = new Map(inLedger.map((row) => [row.account_id, row.paid]));
+  const unsettled = totals.filter(
+    ({ currency, booked }) => (paid.get(cardsAccountId(currency)) ?? '0') !== booked,
+  );
   const unfinished = await sql`
     select payment_id, status from finance_payment.payment
     where due_at is not null or status not in ('CAPTURED', 'DECLINED', 'VOIDED', 'REFUNDED')`;
@@ -78,6 +86,7 @@ export async function checkMoney({ sql, provider, acknowledged }: ShopEvidence):
       finding('each order costs what the provider took, once', unequal),
       finding('no charge is without an order', orphans),
       finding('the provider tells the sums that it keeps', untold),
+      finding('what cards have paid is in the ledger', unsettled),
       finding('every payment is final', unfinished),
       finding('no fact contradicts a payment', contradictions),
     ],
