@@ -39,6 +39,7 @@ export const belongings: MakeBelongings = async (shop, account) => {
       transaction_id: [moved, another, held].map(({ transactionId }) => transactionId),
       owner_id: [id],
       initiator_id: [id],
+      on_behalf_of_user_id: [id],
     },
     traces: [`"${quantity}"`],
     stir: async () => [(await transfer(uuidv7())).transaction!.transactionId],
