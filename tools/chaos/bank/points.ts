@@ -44,6 +44,8 @@ export const otherPoints: Readonly<Record<string, string>> = {
   'finance.account.after-erased': erased,
   'finance.account.after-audit-erased': erased,
   'platform.audit.erased': erased,
+  'finance.risk.before-lapse':
+    'nothing would have to be heard of a transaction for minutes; services/finance/risk/races.test.ts dies there',
   'finance.account.after-screening-some':
     'the sanctions list would have to change; services/finance/account/deaths.test.ts dies there',
 };
