@@ -13,8 +13,6 @@ export interface Book {
   readonly now: number;
   /** The time of the clock itself, which verdicts run out by. */
   readonly askedAt: number;
-  /** Names all that changes here. */
-  readonly changeId: string;
   /** An account; one of the system comes into being when it is first asked for. */
   account(accountId: string): Account | undefined;
   transaction(transactionId: string): Transaction | undefined;
@@ -68,7 +66,6 @@ export function openBook(
   return {
     now: time,
     askedAt: now,
-    changeId,
     account: (id) => accountsById.get(id) ?? newSystemAccount(id),
     transaction: (id) => transactionsById.get(id),
     putAccount(account) {
