@@ -53,10 +53,6 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
   const underWay = new Set<string>();
   let last: Place | undefined;
 
-  function isContested(accountId: string, now: number): boolean {
-    return (contested.get(accountId) ?? 0) > now;
-  }
-
   /** The book upon the forecast; undefined when it takes locks. */
   async function foresee(
     tx: Tx,
@@ -65,7 +61,7 @@ export function createForecast(deps: { database: Database; store: Store; clock: 
   ) {
     if (transactionIds.some((id) => underWay.has(id))) return undefined;
     const accountIds = [...new Set(commands.flatMap(accountsOf))];
-    if (accountIds.some((id) => isContested(id, clock.now()))) return undefined;
+    if (accountIds.some((id) => (contested.get(id) ?? 0) > now)) return undefined;
     const unknown = accountIds.filter((id) => foreseen.get(id) === undefined);
     if (unknown.length > 0) {
       for (const account of await store.readAccounts(tx, unknown)) put(account);
