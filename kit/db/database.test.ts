@@ -52,6 +52,19 @@ describe('a transaction', () => {
   });
 });
 
+test('what was sent is let go of when it is answered', async () => {
+  const statement = database.sql`select ${'x'.repeat(100)}::text as text`;
+  const deferred = await database.transaction(async (tx) => {
+    const insert = tx`insert into thing values (${7}, ${'8'})`;
+    database.defer(tx, insert);
+    return { insert };
+  });
+  expect(await statement).toEqual([{ text: 'x'.repeat(100) }]);
+  expect(statement).toMatchObject({ args: [], parameters: [] });
+  expect(deferred.insert).toMatchObject({ args: [], parameters: [] });
+  expect(await database.sql`select amount from thing where id = 7`).toEqual([{ amount: 8n }]);
+});
+
 test('a plan made while a table was small does not read all of it when it has grown', async () => {
   const change = (tx: Tx, ids: number[]) => tx`
     update thing set amount = thing.amount + 1 from unnest(${ids.map(String)}::int[]) as t (id)

@@ -127,13 +127,16 @@ export function createPool(open: () => Client, clientsMax: number): Pool {
 interface Statement extends Promise<unknown> {
   handler?: (statement: Statement) => void;
   reject(error: unknown): void;
+  /** The values in its text as they were given, and as they are sent. */
+  args: readonly unknown[];
+  parameters?: readonly unknown[];
 }
 
 type Make = (...args: unknown[]) => Statement;
 
 /**
  * SQL whose statements go through `send` instead of straight to the client that made them. Parts of statements pass as
- * they are. It is the one place that uses the driver beyond its documentation: `handler` and `reject` of its queries.
+ * they are. It is the one place that uses the driver beyond its documentation: the properties of its queries.
  */
 export function sqlThrough<Result>(
   { sql }: Client,
@@ -147,12 +150,30 @@ export function sqlThrough<Result>(
       if (toClient === undefined) return made;
       // Of the scope that makes it: it is sent when somebody waits for it, who may be elsewhere.
       const budget = currentBudget();
-      made.handler = (statement) => send(statement, toClient, budget);
+      made.handler = (statement) => {
+        forgetWhenAnswered(statement);
+        send(statement, toClient, budget);
+      };
       return made;
     };
   const { json, types, typed } = sql;
   const wrapped = Object.assign(through(sql), { unsafe: through(sql.unsafe), json, types, typed });
   return wrapped as unknown as Result;
+}
+
+/**
+ * Takes from a statement what it was made of when it is answered. V8 keeps a query of the driver through many collections of
+ * the young heap, for closures over the query are properties of it, and so it would keep all that is sent: of what a batch
+ * of transfers allocates, 44 % went to the old heap, and each collection of the young one copied it first.
+ */
+function forgetWhenAnswered(statement: Statement): void {
+  const forget = () => {
+    statement.args = [];
+    statement.parameters = [];
+    statement.handler = ignore;
+  };
+  // A query runs when its own `then` is called; this one only hears that it ended.
+  void Promise.prototype.then.call(statement, forget, forget);
 }
 
 /** Sends one more statement ahead of another, on the same connection. It fails only together with its connection. */

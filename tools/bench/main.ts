@@ -1,4 +1,7 @@
 // Runs one benchmark: npm run bench reserve -- --seconds 10
+import { spawnSync } from 'node:child_process';
+import { afterStart } from '#kit/host/after-start.ts';
+import { nodeFlags } from '../mesh/node.ts';
 import { say } from '../run.ts';
 import { runTool, UsageError } from '../tool.ts';
 import { type Benchmark, meets, rounded } from './benchmark.ts';
@@ -18,6 +21,14 @@ const options = { seconds: { type: 'string', default: '10' } } as const;
 
 const usage = `npm run bench -- <${Object.keys(benchmarks).join(' | ')}> [options]
   --seconds <number>  how long each of its measurements takes (${options.seconds.default})`;
+
+// What is measured within this process is to be what a process of the mesh would do.
+if (!nodeFlags.every((flag) => process.execArgv.includes(flag))) {
+  const args = [...nodeFlags, ...process.argv.slice(1)];
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  process.exit(status ?? 1);
+}
+afterStart();
 
 await runTool(usage, { options, allowPositionals: true }, async ({ values, positionals }) => {
   const load = benchmarks[positionals[0] ?? ''];
