@@ -3,7 +3,7 @@ import { assert } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { currentBudget } from './budget.ts';
 import { type Client, openClient, type Types } from './client.ts';
-import { createPool, type PoolState, sqlOf } from './pool.ts';
+import { createPool, joined, type PoolState, sqlOf } from './pool.ts';
 import {
   inTransaction,
   type LastStatement,
@@ -38,6 +38,17 @@ export interface Database {
    */
   defer(tx: Tx, statement: PromiseLike<unknown>, onError?: LastStatement['onError']): void;
   /**
+   * The same for rows that `write` inserts or updates: those of a transaction go out together, in order, and all such writes
+   * as one statement behind what `defer` got, for a statement costs as much as several rows. So none of them may need
+   * what another writes, or touch the same row.
+   */
+  deferRows<Row>(
+    tx: Tx,
+    write: RowWriter<Row>,
+    rows: readonly Row[],
+    onError?: LastStatement['onError'],
+  ): void;
+  /**
    * Sends what was handed over so far now instead of with the commit, and does not wait for it: the database works on it
    * while the transaction does something else. Resolves when it is all done or has failed; an error still comes with the
    * commit.
@@ -54,6 +65,16 @@ export interface Database {
   /** Rejects when the database does not answer. */
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Makes the statement that writes rows, from a template. */
+export type RowWriter<Row> = (tx: Tx, rows: readonly Row[]) => PromiseLike<unknown>;
+
+/** Rows that were handed over, for a statement that is made at the end. */
+interface DeferredRows {
+  readonly write: RowWriter<never>;
+  readonly rows: readonly unknown[];
+  readonly onError: LastStatement['onError'];
 }
 
 /** Where a service's schema is, and as whom it is used. */
@@ -86,7 +107,23 @@ export function createDatabase(options: DatabaseOptions): Database {
   const sql = sqlOf(readers, open());
   const listeners: (() => void)[] = [];
   const publishing = new WeakSet<Tx>();
-  const deferred = new WeakMap<Tx, LastStatement[]>();
+  const deferred = new WeakMap<Tx, (LastStatement | DeferredRows)[]>();
+
+  function deferredOf(tx: Tx): (LastStatement | DeferredRows)[] {
+    const parts = deferred.get(tx);
+    assert(parts !== undefined, 'what is deferred belongs to a transaction of this database');
+    return parts;
+  }
+
+  /** What was handed over, as it is sent: all rows by one, behind the others. */
+  function statementsOf(tx: Tx): LastStatement[] {
+    const parts = deferredOf(tx);
+    const statements = parts.filter((part) => 'statement' in part);
+    const rows = parts.filter((part) => 'write' in part);
+    if (rows.length > 0) statements.push(joinedWrite(tx, rows));
+    deferred.set(tx, statements);
+    return statements;
+  }
 
   return {
     schema,
@@ -98,32 +135,32 @@ export function createDatabase(options: DatabaseOptions): Database {
       let didPublish = false;
       const settings = { budget: currentBudget(), isDurable };
       const result = await inTransaction(writers, settings, async (tx) => {
-        const last: LastStatement[] = [];
-        deferred.set(tx, last);
+        deferred.set(tx, []);
         const value = await work(tx);
         didPublish = publishing.has(tx);
-        return { result: value, last };
+        return { result: value, last: statementsOf(tx) };
       });
       if (didPublish) for (const listener of listeners) listener();
       return result;
     },
     defer(tx, statement, onError) {
-      const last = deferred.get(tx);
-      assert(last !== undefined, 'what is deferred belongs to a transaction of this database');
-      last.push({ statement, onError });
+      deferredOf(tx).push({ statement, onError });
+    },
+    deferRows(tx, write, rows, onError) {
+      if (rows.length > 0) deferredOf(tx).push({ write, rows, onError });
     },
     async flush(tx) {
       // Awaiting sends a statement, once; the commit awaits it again.
-      await Promise.allSettled(deferred.get(tx)!.map(({ statement }) => statement));
+      await Promise.allSettled(statementsOf(tx).map(({ statement }) => statement));
     },
     async savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result> {
-      const before = deferred.get(tx)!.length;
+      const before = deferredOf(tx).length;
       // Not waited for: the connection keeps the order, and when it fails, so does all that follows.
       tx`savepoint part`.catch(() => {});
       try {
         return await work(tx);
       } catch (error) {
-        deferred.get(tx)!.length = before;
+        deferredOf(tx).length = before;
         await tx`rollback to savepoint part`;
         throw error;
       }
@@ -138,6 +175,28 @@ export function createDatabase(options: DatabaseOptions): Database {
       await Promise.all([readers.end(), writers.end()]);
     },
   };
+}
+
+function joinedWrite(tx: Tx, parts: readonly DeferredRows[]): LastStatement {
+  const byWriter = Map.groupBy(parts, ({ write }) => write);
+  const writes = [...byWriter].map(([write, some]) =>
+    write(tx, some.flatMap(({ rows }) => rows) as never[]),
+  );
+  return {
+    statement: writes.length === 1 ? writes[0]! : joined(tx, writes),
+    onError(error) {
+      throw parts.reduce(translated, error);
+    },
+  };
+}
+
+/** What one of several makes of an error that may be its own. */
+function translated(error: unknown, { onError }: DeferredRows): unknown {
+  try {
+    return onError === undefined ? error : onError(error);
+  } catch (thrown) {
+    return thrown;
+  }
 }
 
 /**

@@ -20,23 +20,35 @@ export function publish(database: Database, tx: Tx, events: readonly OutgoingEve
   database.willPublish(tx);
   const trace = currentScope()?.trace;
   const traceparent = trace === undefined ? null : formatTraceparent(trace);
-  const payloads = events.map(({ schema, message }) => {
-    const bytes = toBinary(schema, create(schema, message));
-    assert(bytes.length <= limits.outboxPayloadBytesMax, `${schema.typeName} fits an event`);
-    return bytes;
+  const rows = events.map(({ id = uuidv7(), key, schema, message }): NewEvent => {
+    const payload = toBinary(schema, create(schema, message));
+    assert(payload.length <= limits.outboxPayloadBytesMax, `${schema.typeName} fits an event`);
+    return { id, type: schema.typeName, key, payload, traceparent };
   });
-  database.defer(
-    tx,
-    tx`
-      insert into outbox (event_id, type, key, payload, traceparent)
-      select event_id, type, key, payload, ${traceparent}
-      from unnest(
-        ${events.map((event) => event.id ?? uuidv7())}::uuid[],
-        ${events.map((event) => event.schema.typeName)}::text[],
-        ${events.map((event) => event.key)}::text[],
-        ${tx.typed(payloads, byteaArray)}
-      ) as t (event_id, type, key, payload)`,
-  );
+  database.deferRows(tx, insertEvents, rows);
+}
+
+interface NewEvent {
+  id: string;
+  type: string;
+  key: string;
+  payload: Uint8Array;
+  traceparent: string | null;
+}
+
+function insertEvents(tx: Tx, rows: readonly NewEvent[]) {
+  return tx`
+    insert into outbox (event_id, type, key, payload, traceparent)
+    select * from unnest(
+      ${rows.map(({ id }) => id)}::uuid[],
+      ${rows.map(({ type }) => type)}::text[],
+      ${rows.map(({ key }) => key)}::text[],
+      ${tx.typed(
+        rows.map(({ payload }) => payload),
+        byteaArray,
+      )},
+      ${rows.map(({ traceparent }) => traceparent)}::text[]
+    )`;
 }
 
 /** Carries the outbox of one service to the bus, by itself, until it is stopped. */

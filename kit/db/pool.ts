@@ -1,4 +1,4 @@
-import type { Sql } from 'postgres';
+import type { Sql, TransactionSql } from 'postgres';
 import { limits } from '../limits.ts';
 import { DeadlineTooShort } from '../mesh-errors.ts';
 import { onDeadline } from '../rpc/deadline-timer.ts';
@@ -162,18 +162,44 @@ export function sqlThrough<Result>(
 }
 
 /**
- * Takes from a statement what it was made of when it is answered. V8 keeps a query of the driver through many collections of
- * the young heap, for closures over the query are properties of it, and so it would keep all that is sent: of what a batch
- * of transfers allocates, 44 % went to the old heap, and each collection of the young one copied it first.
+ * Takes from a statement, and from its parts, what they were made of when it is answered. V8 keeps a query of the driver
+ * through many collections of the young heap, for closures over the query are properties of it, and so it would keep all
+ * that is sent: of what a batch of transfers allocates, 44 % went to the old heap, and each collection of the young one
+ * copied it first.
  */
-function forgetWhenAnswered(statement: Statement): void {
+function forgetWhenAnswered(statement: Statement, parts: readonly Statement[] = []): void {
   const forget = () => {
-    statement.args = [];
-    statement.parameters = [];
-    statement.handler = ignore;
+    for (const each of [statement, ...parts]) {
+      each.args = [];
+      each.parameters = [];
+      each.handler = ignore;
+    }
   };
   // A query runs when its own `then` is called; this one only hears that it ended.
   void Promise.prototype.then.call(statement, forget, forget);
+}
+
+const joinedTexts = new Map<number, TemplateStringsArray>();
+
+/** The text around so many statements: one for each number, for the driver keeps what it knows by them. */
+function joinedText(count: number): TemplateStringsArray {
+  const known = joinedTexts.get(count);
+  if (known !== undefined) return known;
+  const between = Array.from({ length: count - 1 }, (_, i) => `), part${i + 1} as (`);
+  const texts = ['with part0 as (', ...between, ') select where false'];
+  const made = Object.assign(texts, { raw: texts });
+  joinedTexts.set(count, made);
+  return made;
+}
+
+/** One statement that does what several do, in no order among them. They are templates, and go out no other way. */
+export function joined(
+  tx: TransactionSql<Types>,
+  parts: readonly PromiseLike<unknown>[],
+): PromiseLike<unknown> {
+  const statement = tx(joinedText(parts.length), ...(parts as never[]));
+  forgetWhenAnswered(statement as unknown as Statement, parts as Statement[]);
+  return statement;
 }
 
 /** Sends one more statement ahead of another, on the same connection. It fails only together with its connection. */

@@ -87,25 +87,31 @@ export function insertRecords(
   requests: readonly KeyedRequest[],
   records: readonly RequestRecord[],
 ): void {
-  // Ordered, so that two processes which record the same requests do not wait for each other in a circle. A plain insert,
-  // whose conflict is an error: `on conflict` would write every row twice to the log of the database.
-  const bytes = (values: readonly (Uint8Array | null)[]) => tx.typed(values, byteaArray);
-  const statement = tx`
-    insert into request_log (request_id, scope, request_hash, response, refusal)
-    select * from unnest(
-      ${requests.map(({ key }) => key.requestId)}::uuid[],
-      ${requests.map(({ key }) => key.scope)}::text[],
-      ${bytes(records.map(({ hash }) => hash))},
-      ${bytes(records.map(({ response }) => response))},
-      ${bytes(records.map(({ refusal }) => refusal))}
-    ) as t (request_id, scope, hash, response, refusal)
-    order by request_id, scope`;
-  database.defer(tx, statement, asCollision('request_log_pkey'));
+  const rows = requests.map(({ key }, i) => ({ key, record: records[i]! }));
+  database.deferRows(tx, insertRows, rows, asCollision('request_log_pkey'));
   const audited = requests.flatMap(({ key: { entry } }, i) => {
     const response = records[i]!.message;
     return entry === undefined || response === undefined ? [] : [{ draft: entry, response }];
   });
   if (audited.length > 0) publishEntries(database, tx, audited);
+}
+
+/**
+ * Ordered, so that two processes which record the same requests do not wait for each other in a circle. A plain insert,
+ * whose conflict is an error: `on conflict` would write every row twice to the log of the database.
+ */
+function insertRows(tx: Tx, rows: readonly { key: RequestKey; record: RequestRecord }[]) {
+  const bytes = (values: readonly (Uint8Array | null)[]) => tx.typed(values, byteaArray);
+  return tx`
+    insert into request_log (request_id, scope, request_hash, response, refusal)
+    select * from unnest(
+      ${rows.map(({ key }) => key.requestId)}::uuid[],
+      ${rows.map(({ key }) => key.scope)}::text[],
+      ${bytes(rows.map(({ record }) => record.hash))},
+      ${bytes(rows.map(({ record }) => record.response))},
+      ${bytes(rows.map(({ record }) => record.refusal))}
+    ) as t (request_id, scope, hash, response, refusal)
+    order by request_id, scope`;
 }
 
 /** What a request is answered with by the record under its key: RequestIdReused when it was made for another request. */

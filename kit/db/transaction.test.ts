@@ -1,21 +1,23 @@
 import postgres from 'postgres';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { createDatabase, type Database, type Tx } from './database.ts';
 import { TransactionFailed, TransactionOver } from './transaction.ts';
 
 const name = `test_transaction_${process.pid}`;
 const admin = postgres(inject('servers').databaseUrl, { max: 2, onnotice: () => {} });
 let database: Database;
+let url: string;
 /** In the same database as the superuser. */
 let sql: postgres.Sql;
 
 beforeAll(async () => {
   await admin.unsafe(`create database ${name}`);
-  const url = new URL(inject('servers').databaseUrl);
-  url.pathname = `/${name}`;
-  sql = postgres(url.toString(), { max: 1, onnotice: () => {} });
+  const own = new URL(inject('servers').databaseUrl);
+  own.pathname = `/${name}`;
+  url = own.toString();
+  sql = postgres(url, { max: 1, onnotice: () => {} });
   await sql`create table note (text text primary key)`;
-  database = createDatabase({ url: url.toString(), schema: 'public', connectionsMax: 3 });
+  database = createDatabase({ url, schema: 'public', connectionsMax: 3 });
 });
 afterAll(async () => {
   await database.close();
@@ -233,5 +235,99 @@ describe('a transaction whose connection is lost', () => {
     const done = results.flatMap(({ status }, i) => (status === 'fulfilled' ? [String(i)] : []));
     expect(done).toEqual(['1', '2', '4', '5', '7', '8', '10', '11']);
     expect((await notes()).sort()).toEqual(done.sort());
+  });
+});
+
+describe('rows that a transaction defers', () => {
+  const taken = (what: string) => (error: unknown) => {
+    const { constraint_name: constraint } = error as { constraint_name?: string };
+    throw constraint === `${what}_pkey` ? new Error(`${what} taken`) : error;
+  };
+  const insertNotes = (tx: Tx, texts: readonly string[]) =>
+    tx`insert into note (text) select unnest(${texts as string[]}::text[])`;
+  const insertMarks = (tx: Tx, texts: readonly string[]) =>
+    tx`insert into mark (text) select unnest(${texts as string[]}::text[])`;
+  const raiseCounts = (tx: Tx, by: readonly number[]) =>
+    tx`update tally set count = count + t.by from unnest(${by as number[]}::int[]) as t (by)`;
+  const note = (tx: Tx, ...texts: string[]) =>
+    database.deferRows(tx, insertNotes, texts, taken('note'));
+  const mark = (tx: Tx, ...texts: string[]) =>
+    database.deferRows(tx, insertMarks, texts, taken('mark'));
+  const marks = async () =>
+    (await sql<{ text: string }[]>`select text from mark order by place`).map(({ text }) => text);
+
+  beforeAll(async () => {
+    await sql`create table mark (text text primary key, place serial)`;
+    await sql`create table tally (count int not null)`;
+    await sql`insert into tally values (0)`;
+  });
+  beforeEach(async () => {
+    await sql`truncate note, mark restart identity`;
+  });
+
+  test('are written by one statement behind what else is deferred, those of one writer in order', async () => {
+    const sent: string[] = [];
+    const heard = createDatabase({ url, schema: 'public', onStatement: (text) => sent.push(text) });
+    for (let i = 0; i < 2; i += 1) {
+      sent.length = 0;
+      await heard.transaction(async (tx) => {
+        heard.deferRows(tx, insertMarks, [`${i} a`, `${i} b`]);
+        heard.deferRows(tx, insertNotes, []);
+        heard.deferRows(tx, raiseCounts, [2]);
+        heard.deferRows(tx, insertMarks, [`${i} c`]);
+        heard.defer(tx, tx`update mark set text = text || '!'`);
+      });
+      expect(sent).toHaveLength(4);
+      expect(sent[2]).toMatch(/^with part0 as \(insert into mark .*, part1 as \(update tally /s);
+    }
+    await heard.close();
+    expect(await marks()).toEqual(['0 a!', '0 b!', '0 c!', '1 a', '1 b', '1 c']);
+    expect(await sql`select count from tally`).toEqual([{ count: 4 }]);
+  });
+
+  test.for(['note', 'mark'] as const)(
+    'undo all when one is there already, as its writer says it: a %s',
+    async (which) => {
+      const defer = { note, mark }[which];
+      await database.transaction(async (tx) => defer(tx, 'old'));
+      const work = database.transaction(async (tx) => {
+        note(tx, 'new');
+        mark(tx, 'new');
+        defer(tx, 'old');
+      });
+      await expect(work).rejects.toThrow(`${which} taken`);
+      expect([...(await marks()), ...(await notes())]).toEqual(['old']);
+    },
+  );
+
+  test('go with the part of the transaction that is undone, and with a flush', async () => {
+    await database.transaction(async (tx) => {
+      mark(tx, 'a');
+      const part = database.savepoint(tx, async (inner) => {
+        mark(inner, 'within');
+        throw new Error('no');
+      });
+      await expect(part).rejects.toThrow('no');
+      mark(tx, 'b');
+      note(tx, 'c');
+      await database.flush(tx);
+      expect(await tx`select text from mark`).toHaveLength(2);
+      mark(tx, 'd');
+    });
+    expect(await marks()).toEqual(['a', 'b', 'd']);
+  });
+
+  test('of two transactions that meet on one, one is first and the other undone', async () => {
+    const both = await Promise.allSettled(
+      ['x', 'y'].map((own) =>
+        database.transaction(async (tx) => {
+          note(tx, own);
+          mark(tx, 'shared', own);
+        }),
+      ),
+    );
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await notes()).toHaveLength(1);
+    expect(await marks()).toHaveLength(2);
   });
 });

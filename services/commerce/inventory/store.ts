@@ -71,28 +71,23 @@ export function createStore(database: Database): Store {
   }
 
   /** A SKU that had no row could not be locked: two writers may have met on it. */
-  function insertStocks(tx: Tx, stocks: readonly Stock[]): void {
-    if (stocks.length === 0) return;
-    const statement = tx`
+  function insertStocks(tx: Tx, stocks: readonly Stock[]) {
+    return tx`
       insert into stock (sku, on_hand, reserved, sold, version, updated_at)
       select sku, on_hand, reserved, sold, version, to_timestamp(updated_ms / 1000.0)
       from ${asTable(tx, stocks)} order by t.sku`;
-    database.defer(tx, statement, asCollision('stock_pkey'));
   }
 
-  function updateStocks(tx: Tx, stocks: readonly Stock[]): void {
-    if (stocks.length === 0) return;
-    const statement = tx`
+  function updateStocks(tx: Tx, stocks: readonly Stock[]) {
+    return tx`
       update stock s set on_hand = t.on_hand, reserved = t.reserved, sold = t.sold,
         version = t.version, updated_at = to_timestamp(t.updated_ms / 1000.0)
       from ${asTable(tx, stocks)} where s.sku = t.sku`;
-    database.defer(tx, statement);
   }
 
   /** An order that had no row could not be locked: two writers may have met on it. */
-  function insertReservations(tx: Tx, reservations: readonly Reservation[]): void {
-    if (reservations.length === 0) return;
-    const statement = tx`
+  function insertReservations(tx: Tx, reservations: readonly Reservation[]) {
+    return tx`
       insert into reservation (order_id, state, lines, expires_at)
       select order_id, state, lines::jsonb, to_timestamp(expires_ms / 1000.0)
       from unnest(
@@ -102,25 +97,21 @@ export function createStore(database: Database): Store {
         ${reservations.map((r) => String(r.expiresAt))}::bigint[]
       ) as t (order_id, state, lines, expires_ms)
       order by order_id`;
-    database.defer(tx, statement, asCollision('reservation_pkey'));
   }
 
-  function updateReservations(tx: Tx, reservations: readonly Reservation[]): void {
-    if (reservations.length === 0) return;
-    const statement = tx`
+  function updateReservations(tx: Tx, reservations: readonly Reservation[]) {
+    return tx`
       update reservation r set state = t.state
       from unnest(
         ${reservations.map((r) => r.orderId)}::uuid[],
         ${reservations.map((r) => r.state)}::text[]
       ) as t (order_id, state)
       where r.order_id = t.order_id`;
-    database.defer(tx, statement);
   }
 
   /** Behind the lock of their stocks, so positions grow as they were done. */
-  function insertMovements(tx: Tx, movements: readonly Movement[]): void {
-    if (movements.length === 0) return;
-    const statement = tx`
+  function insertMovements(tx: Tx, movements: readonly Movement[]) {
+    return tx`
       insert into stock_movement (sku, kind, delta, on_hand, reason, staff_id, request_id,
         created_at)
       select sku, kind, delta, on_hand, reason, staff_id, request_id,
@@ -137,7 +128,6 @@ export function createStore(database: Database): Store {
       ) with ordinality as t (sku, kind, delta, on_hand, reason, staff_id, request_id, created_ms,
         nth)
       order by nth`;
-    database.defer(tx, statement);
   }
 
   return {
@@ -155,15 +145,16 @@ export function createStore(database: Database): Store {
     },
 
     writeBook(tx, book) {
+      const { deferRows } = database;
       const stocks = book.changedStocks();
-      insertStocks(tx, stocks.filter(isNew));
-      updateStocks(
-        tx,
-        stocks.filter((stock) => !isNew(stock)),
+      const [made, changed] = [true, false].map((is) =>
+        stocks.filter((each) => isNew(each) === is),
       );
-      insertReservations(tx, book.newReservations());
-      updateReservations(tx, book.changedReservations());
-      insertMovements(tx, book.movements());
+      deferRows(tx, insertStocks, made!, asCollision('stock_pkey'));
+      deferRows(tx, updateStocks, changed!);
+      deferRows(tx, insertReservations, book.newReservations(), asCollision('reservation_pkey'));
+      deferRows(tx, updateReservations, book.changedReservations());
+      deferRows(tx, insertMovements, book.movements());
       publish(database, tx, stockEvents(stocks));
     },
 

@@ -87,49 +87,11 @@ export function createStore(database: Database): Store {
     },
 
     insert(tx, sagas) {
-      if (sagas.length === 0) return;
-      const rows = sagas.map(toInsert);
-      const statement = tx`
-        insert into customer_order (order_id, user_id, request_id, request_hash, status, step,
-          lines, currency, total_minor, address, payment_token, account_id, lease_until, created_at,
-          updated_at)
-        select order_id, user_id, request_id, request_hash::bytea, status, step, lines::jsonb,
-          currency, total_minor, address::jsonb, payment_token, account_id, to_timestamp(lease_ms / 1000.0),
-          to_timestamp(created_ms / 1000.0), to_timestamp(created_ms / 1000.0)
-        from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t (order_id uuid,
-          user_id uuid, request_id uuid, request_hash text, status text, step text, lines text,
-          currency text, total_minor bigint, address text, payment_token text, account_id uuid, lease_ms bigint,
-          created_ms bigint)
-        order by user_id, request_id`;
-      database.defer(tx, statement, asCollision('customer_order_user_id_request_id_key'));
+      const onError = asCollision('customer_order_user_id_request_id_key');
+      database.deferRows(tx, insertRows, sagas, onError);
     },
 
-    update(tx, sagas) {
-      if (sagas.length === 0) return;
-      const orders = sagas.map((saga) => saga.order);
-      const statement = tx`
-        update customer_order o set status = t.status, step = t.step, version = t.version,
-          payment_id = t.payment_id, payment_token = t.payment_token,
-          cancel_reason = t.cancel_reason, cancel_detail = t.cancel_detail,
-          tracking_code = t.tracking_code, updated_at = to_timestamp(t.updated_ms / 1000.0),
-          lease_until = to_timestamp(t.lease_ms / 1000.0)
-        from unnest(
-          ${orders.map((o) => o.orderId)}::uuid[],
-          ${orders.map((o) => o.status)}::text[],
-          ${orders.map((o) => o.step)}::text[],
-          ${orders.map((o) => String(o.version))}::bigint[],
-          ${orders.map((o) => o.paymentId ?? null)}::uuid[],
-          ${sagas.map((s) => s.paymentToken ?? null)}::text[],
-          ${orders.map((o) => o.cancelReason ?? null)}::text[],
-          ${orders.map((o) => o.cancelDetail)}::text[],
-          ${orders.map((o) => o.trackingCode)}::text[],
-          ${orders.map((o) => String(o.updatedAt))}::bigint[],
-          ${sagas.map((s) => (s.leaseUntil === undefined ? null : String(s.leaseUntil)))}::bigint[]
-        ) as t (order_id, status, step, version, payment_id, payment_token, cancel_reason,
-          cancel_detail, tracking_code, updated_ms, lease_ms)
-        where o.order_id = t.order_id`;
-      database.defer(tx, statement);
-    },
+    update: (tx, sagas) => database.deferRows(tx, updateRows, sagas),
 
     async read(orderIds) {
       const rows = await sql<Row[]>`
@@ -227,4 +189,45 @@ function toSaga(row: Row): Saga {
       updatedAt: row.updated_at.getTime(),
     },
   };
+}
+
+function insertRows(tx: Tx, sagas: readonly Saga[]) {
+  const rows = sagas.map(toInsert);
+  return tx`
+    insert into customer_order (order_id, user_id, request_id, request_hash, status, step,
+      lines, currency, total_minor, address, payment_token, account_id, lease_until, created_at,
+      updated_at)
+    select order_id, user_id, request_id, request_hash::bytea, status, step, lines::jsonb,
+      currency, total_minor, address::jsonb, payment_token, account_id, to_timestamp(lease_ms / 1000.0),
+      to_timestamp(created_ms / 1000.0), to_timestamp(created_ms / 1000.0)
+    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t (order_id uuid,
+      user_id uuid, request_id uuid, request_hash text, status text, step text, lines text,
+      currency text, total_minor bigint, address text, payment_token text, account_id uuid, lease_ms bigint,
+      created_ms bigint)
+    order by user_id, request_id`;
+}
+
+function updateRows(tx: Tx, sagas: readonly Saga[]) {
+  const orders = sagas.map((saga) => saga.order);
+  return tx`
+    update customer_order o set status = t.status, step = t.step, version = t.version,
+      payment_id = t.payment_id, payment_token = t.payment_token,
+      cancel_reason = t.cancel_reason, cancel_detail = t.cancel_detail,
+      tracking_code = t.tracking_code, updated_at = to_timestamp(t.updated_ms / 1000.0),
+      lease_until = to_timestamp(t.lease_ms / 1000.0)
+    from unnest(
+      ${orders.map((o) => o.orderId)}::uuid[],
+      ${orders.map((o) => o.status)}::text[],
+      ${orders.map((o) => o.step)}::text[],
+      ${orders.map((o) => String(o.version))}::bigint[],
+      ${orders.map((o) => o.paymentId ?? null)}::uuid[],
+      ${sagas.map((s) => s.paymentToken ?? null)}::text[],
+      ${orders.map((o) => o.cancelReason ?? null)}::text[],
+      ${orders.map((o) => o.cancelDetail)}::text[],
+      ${orders.map((o) => o.trackingCode)}::text[],
+      ${orders.map((o) => String(o.updatedAt))}::bigint[],
+      ${sagas.map((s) => (s.leaseUntil === undefined ? null : String(s.leaseUntil)))}::bigint[]
+    ) as t (order_id, status, step, version, payment_id, payment_token, cancel_reason,
+      cancel_detail, tracking_code, updated_ms, lease_ms)
+    where o.order_id = t.order_id`;
 }

@@ -71,32 +71,11 @@ export function createStore(database: Database): Store {
   /** Together with the commit. */
   function write(tx: Tx, added: readonly Notification[], heads: ReadonlyMap<string, bigint>): void {
     if (added.length === 0) return;
-    const rows = added.map((one) => ({
-      notification_id: one.notificationId,
-      user_id: one.userId,
-      position: String(one.position),
-      kind: one.kind,
-      subject_id: one.subjectId,
-      parameters: one.parameters,
-      created_at: new Date(one.createdAt),
-    }));
-    const userIds = [...new Set(added.map(({ userId }) => userId))];
-    // Cast from text, or the driver would write the JSON as JSON once more.
-    const insert = tx`
-      insert into notification (notification_id, user_id, position, kind, subject_id, parameters,
-        created_at)
-      select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t (
-        notification_id uuid, user_id uuid, position bigint, kind text, subject_id text,
-        parameters jsonb, created_at timestamptz)`;
-    const raiseHeads = tx`
-      update feed f set last_position = t.last_position
-      from unnest(
-        ${userIds}::uuid[],
-        ${userIds.map((userId) => String(heads.get(userId)))}::bigint[]
-      ) as t (user_id, last_position)
-      where f.user_id = t.user_id`;
-    database.defer(tx, insert);
-    database.defer(tx, raiseHeads);
+    const feeds = [...new Set(added.map(({ userId }) => userId))].map((userId) => {
+      return { userId, lastPosition: heads.get(userId)! };
+    });
+    database.deferRows(tx, insertNotifications, added);
+    database.deferRows(tx, raiseHeads, feeds);
     publish(database, tx, addedEvents(added));
   }
 
@@ -174,6 +153,33 @@ export function createStore(database: Database): Store {
       return found;
     },
   };
+}
+
+function insertNotifications(tx: Tx, added: readonly Notification[]) {
+  return tx`
+    insert into notification (notification_id, user_id, position, kind, subject_id, parameters,
+      created_at)
+    select notification_id, user_id, position, kind, subject_id, parameters::jsonb,
+      to_timestamp(created_ms / 1000::float8)
+    from unnest(
+      ${added.map((one) => one.notificationId)}::uuid[],
+      ${added.map((one) => one.userId)}::uuid[],
+      ${added.map((one) => String(one.position))}::bigint[],
+      ${added.map((one) => one.kind)}::text[],
+      ${added.map((one) => one.subjectId)}::text[],
+      ${added.map((one) => JSON.stringify(one.parameters))}::text[],
+      ${added.map((one) => one.createdAt)}::bigint[]
+    ) as t (notification_id, user_id, position, kind, subject_id, parameters, created_ms)`;
+}
+
+function raiseHeads(tx: Tx, feeds: readonly { userId: string; lastPosition: bigint }[]) {
+  return tx`
+    update feed f set last_position = t.last_position
+    from unnest(
+      ${feeds.map(({ userId }) => userId)}::uuid[],
+      ${feeds.map(({ lastPosition }) => String(lastPosition))}::bigint[]
+    ) as t (user_id, last_position)
+    where f.user_id = t.user_id`;
 }
 
 function addedEvents(added: readonly Notification[]) {

@@ -47,31 +47,7 @@ export function createDecisionStore(database: Database): DecisionStore {
     },
 
     insert(tx, decisions) {
-      if (decisions.length === 0) return;
-      const statement = tx`
-        insert into decision (decision_id, transaction_id, content_hash, action, findings,
-          rule_set_version, inputs, decided_at, expires_at, renewals)
-        select decision_id, transaction_id, content_hash, action, findings::jsonb,
-          rule_set_version, inputs, to_timestamp(decided_ms / 1000::float8),
-          to_timestamp(expires_ms / 1000::float8), renewals
-        from unnest(
-          ${decisions.map((d) => d.decisionId)}::uuid[],
-          ${decisions.map((d) => d.transactionId)}::uuid[],
-          ${tx.typed(
-            decisions.map((d) => d.contentHash),
-            byteaArray,
-          )},
-          ${decisions.map((d) => d.action)}::text[],
-          ${decisions.map((d) => (d.findings.length === 0 ? null : JSON.stringify(d.findings)))}::text[],
-          ${decisions.map((d) => String(d.ruleSetVersion))}::bigint[],
-          ${decisions.map((d) => d.inputs)}::text[],
-          ${decisions.map((d) => String(d.decidedAt))}::bigint[],
-          ${decisions.map((d) => String(d.expiresAt))}::bigint[],
-          ${decisions.map((d) => String(d.renewals))}::integer[]
-        ) as t (decision_id, transaction_id, content_hash, action, findings, rule_set_version,
-          inputs, decided_ms, expires_ms, renewals)
-        order by transaction_id`;
-      database.defer(tx, statement, asCollision('decision_transaction'));
+      database.deferRows(tx, insertRows, decisions, asCollision('decision_transaction'));
     },
 
     lapse(tx, decisionIds, lapsedAt) {
@@ -132,4 +108,30 @@ function toDecision(row: Row): Decision {
     lapsedAt: row.lapsed_at?.getTime(),
     renewals: row.renewals,
   };
+}
+
+function insertRows(tx: Tx, decisions: readonly Decision[]) {
+  return tx`
+    insert into decision (decision_id, transaction_id, content_hash, action, findings,
+      rule_set_version, inputs, decided_at, expires_at, renewals)
+    select decision_id, transaction_id, content_hash, action, findings::jsonb,
+      rule_set_version, inputs, to_timestamp(decided_ms / 1000::float8),
+      to_timestamp(expires_ms / 1000::float8), renewals
+    from unnest(
+      ${decisions.map((d) => d.decisionId)}::uuid[],
+      ${decisions.map((d) => d.transactionId)}::uuid[],
+      ${tx.typed(
+        decisions.map((d) => d.contentHash),
+        byteaArray,
+      )},
+      ${decisions.map((d) => d.action)}::text[],
+      ${decisions.map((d) => (d.findings.length === 0 ? null : JSON.stringify(d.findings)))}::text[],
+      ${decisions.map((d) => String(d.ruleSetVersion))}::bigint[],
+      ${decisions.map((d) => d.inputs)}::text[],
+      ${decisions.map((d) => String(d.decidedAt))}::bigint[],
+      ${decisions.map((d) => String(d.expiresAt))}::bigint[],
+      ${decisions.map((d) => String(d.renewals))}::integer[]
+    ) as t (decision_id, transaction_id, content_hash, action, findings, rule_set_version,
+      inputs, decided_ms, expires_ms, renewals)
+    order by transaction_id`;
 }

@@ -28,19 +28,7 @@ export function createReservationStore(database: Database): ReservationStore {
   const { sql } = database;
 
   return {
-    insert(tx, reservations) {
-      if (reservations.length === 0) return;
-      const statement = tx`
-        insert into reservation (decision_id, claims, divisible_minor, due_at)
-        select decision_id, claims, divisible_minor, to_timestamp(due_ms / 1000::float8)
-        from unnest(
-          ${reservations.map((r) => r.decisionId)}::uuid[],
-          ${reservations.map((r) => claimsToText(r))}::text[],
-          ${reservations.map((r) => r.divisibleMinor?.toString() ?? null)}::bigint[],
-          ${reservations.map((r) => String(r.dueAt))}::bigint[]
-        ) as t (decision_id, claims, divisible_minor, due_ms)`;
-      database.defer(tx, statement);
-    },
+    insert: (tx, reservations) => database.deferRows(tx, insertRows, reservations),
 
     async lock(tx, transactionIds) {
       const rows = await tx<Row[]>`
@@ -109,4 +97,16 @@ function toReservation(row: Row): Reservation {
     reservedAt: row.decided_at.getTime(),
     dueAt: row.due_at.getTime(),
   };
+}
+
+function insertRows(tx: Tx, reservations: readonly Reservation[]) {
+  return tx`
+    insert into reservation (decision_id, claims, divisible_minor, due_at)
+    select decision_id, claims, divisible_minor, to_timestamp(due_ms / 1000::float8)
+    from unnest(
+      ${reservations.map((r) => r.decisionId)}::uuid[],
+      ${reservations.map((r) => claimsToText(r))}::text[],
+      ${reservations.map((r) => r.divisibleMinor?.toString() ?? null)}::bigint[],
+      ${reservations.map((r) => String(r.dueAt))}::bigint[]
+    ) as t (decision_id, claims, divisible_minor, due_ms)`;
 }

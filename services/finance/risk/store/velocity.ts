@@ -3,7 +3,7 @@ import { asCollision } from '#kit/db/collision.ts';
 import type { Database, Tx } from '#kit/db/database.ts';
 import type { RowOf } from '#kit/db/row.ts';
 import { type Book, openBook } from '../domain/book.ts';
-import { dayOf, decodeUsage, encodeUsage, lastDayOf } from '../domain/usage.ts';
+import { dayOf, decodeUsage, encodeUsage, lastDayOf, type Usage } from '../domain/usage.ts';
 import { limits } from '../domain.ts';
 import type { velocity } from '../schema.ts';
 
@@ -26,24 +26,6 @@ type VelocityRow = Pick<RowOf<typeof velocity>, 'subject' | 'usage'>;
 export function createVelocityStore(database: Database): VelocityStore {
   const { sql } = database;
 
-  /** A subject that had no row could not be locked: two writers may have met on it. */
-  function insertSubjects(tx: Tx, subjects: readonly string[], book: Book): void {
-    if (subjects.length === 0) return;
-    const statement = tx`
-      insert into velocity (subject, usage, last_day)
-      select subject, usage, last_day from ${asTable(tx, subjects, book)}
-      order by t.subject`;
-    database.defer(tx, statement, asCollision('velocity_pkey'));
-  }
-
-  function updateSubjects(tx: Tx, subjects: readonly string[], book: Book): void {
-    if (subjects.length === 0) return;
-    const statement = tx`
-      update velocity v set usage = t.usage, last_day = t.last_day
-      from ${asTable(tx, subjects, book)} where v.subject = t.subject`;
-    database.defer(tx, statement);
-  }
-
   return {
     async open(tx, subjects) {
       if (subjects.length === 0) return openBook(new Map());
@@ -55,17 +37,13 @@ export function createVelocityStore(database: Database): VelocityStore {
     },
 
     write(tx, book) {
-      const subjects = [...book.changed().keys()];
-      insertSubjects(
-        tx,
-        subjects.filter((subject) => !book.isKnown(subject)),
-        book,
+      const rows = [...book.changed()].map(([subject, usage]) => ({ subject, usage }));
+      const [known, unknown] = [true, false].map((is) =>
+        rows.filter(({ subject }) => book.isKnown(subject) === is),
       );
-      updateSubjects(
-        tx,
-        subjects.filter((subject) => book.isKnown(subject)),
-        book,
-      );
+      // A subject that had no row could not be locked: two writers may have met on it.
+      database.deferRows(tx, insertRows, unknown!, asCollision('velocity_pkey'));
+      database.deferRows(tx, updateRows, known!);
     },
 
     async prune(now) {
@@ -78,13 +56,31 @@ export function createVelocityStore(database: Database): VelocityStore {
   };
 }
 
-/** The usage of subjects as the rows of a table `t`. */
-function asTable(tx: Tx, subjects: readonly string[], book: Book) {
-  const usages = subjects.map((subject) => book.changed().get(subject)!);
+interface NewUsage {
+  readonly subject: string;
+  readonly usage: Usage;
+}
+
+function insertRows(tx: Tx, rows: readonly NewUsage[]) {
+  return tx`
+    insert into velocity (subject, usage, last_day)
+    select subject, usage, last_day from ${asTable(tx, rows)}
+    order by t.subject`;
+}
+
+function updateRows(tx: Tx, rows: readonly NewUsage[]) {
+  return tx`
+    update velocity v set usage = t.usage, last_day = t.last_day
+    from ${asTable(tx, rows)} where v.subject = t.subject`;
+}
+
+/** Rows as those of a table `t`. */
+function asTable(tx: Tx, rows: readonly NewUsage[]) {
+  const usages = rows.map(({ usage }) => encodeUsage(usage));
   return tx`
     unnest(
-      ${subjects as string[]}::text[],
-      ${tx.typed(usages.map(encodeUsage), byteaArray)},
-      ${usages.map((usage) => String(lastDayOf(usage)))}::integer[]
+      ${rows.map(({ subject }) => subject)}::text[],
+      ${tx.typed(usages, byteaArray)},
+      ${rows.map(({ usage }) => String(lastDayOf(usage)))}::integer[]
     ) as t (subject, usage, last_day)`;
 }
