@@ -147,11 +147,9 @@ export function createStore(database: Database): Store {
     writeBook(tx, book) {
       const { deferRows } = database;
       const stocks = book.changedStocks();
-      const [made, changed] = [true, false].map((is) =>
-        stocks.filter((each) => isNew(each) === is),
-      );
-      deferRows(tx, insertStocks, made!, asCollision('stock_pkey'));
-      deferRows(tx, updateStocks, changed!);
+      const changed = stocks.filter((stock) => !isNew(stock));
+      deferRows(tx, insertStocks, stocks.filter(isNew), asCollision('stock_pkey'));
+      deferRows(tx, updateStocks, changed);
       deferRows(tx, insertReservations, book.newReservations(), asCollision('reservation_pkey'));
       deferRows(tx, updateReservations, book.changedReservations());
       deferRows(tx, insertMovements, book.movements());

@@ -38,12 +38,11 @@ export function createVelocityStore(database: Database): VelocityStore {
 
     write(tx, book) {
       const rows = [...book.changed()].map(([subject, usage]) => ({ subject, usage }));
-      const [known, unknown] = [true, false].map((is) =>
-        rows.filter(({ subject }) => book.isKnown(subject) === is),
-      );
+      const known = rows.filter(({ subject }) => book.isKnown(subject));
+      const unknown = rows.filter(({ subject }) => !book.isKnown(subject));
       // A subject that had no row could not be locked: two writers may have met on it.
-      database.deferRows(tx, insertRows, unknown!, asCollision('velocity_pkey'));
-      database.deferRows(tx, updateRows, known!);
+      database.deferRows(tx, insertRows, unknown, asCollision('velocity_pkey'));
+      database.deferRows(tx, updateRows, known);
     },
 
     async prune(now) {

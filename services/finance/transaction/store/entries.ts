@@ -11,21 +11,16 @@ export function insertEntries(
   entries: readonly Entry[],
   postedAt: number,
 ): void {
-  const rows = entries.map((entry) => ({ ...entry, postedAt }));
-  database.deferRows(tx, insertRows, rows);
-}
-
-function insertRows(tx: Tx, rows: readonly (Entry & { postedAt: number })[]) {
-  return tx`
+  const insert = (on: Tx, rows: readonly Entry[]) => on`
     insert into entry (account_id, sequence, transaction_id, delta_minor, balance_minor, created_at)
     select account_id, sequence, transaction_id, delta_minor, balance_minor,
-      to_timestamp(posted_ms / 1000::float8)
+      to_timestamp(${postedAt}::bigint / 1000::float8)
     from unnest(
       ${rows.map((e) => e.accountId)}::uuid[],
       ${rows.map((e) => String(e.sequence))}::bigint[],
       ${rows.map((e) => e.transactionId)}::uuid[],
       ${rows.map((e) => String(e.deltaMinor))}::bigint[],
-      ${rows.map((e) => String(e.balanceMinor))}::bigint[],
-      ${rows.map((e) => e.postedAt)}::bigint[]
-    ) as t (account_id, sequence, transaction_id, delta_minor, balance_minor, posted_ms)`;
+      ${rows.map((e) => String(e.balanceMinor))}::bigint[]
+    ) as t (account_id, sequence, transaction_id, delta_minor, balance_minor)`;
+  database.deferRows(tx, insert, entries);
 }
