@@ -50,13 +50,13 @@ function writeArray(values: readonly unknown[]): string {
 }
 
 /** What may stand in an array as it is: the bulk of ids, numbers and names. */
-const bare = /^[0-9A-Za-z_./-]+$/;
+const bare = /^(?!null$)[0-9A-Za-z_./-]+$/i;
 
 function writeElement(value: unknown): string {
   if (value === null || value === undefined) return 'NULL';
   if (value instanceof Uint8Array) return `"\\\\x${hexOf(value)}"`;
   const text = value instanceof Date ? value.toISOString() : String(value);
-  if (bare.test(text) && text.toLowerCase() !== 'null') return text;
+  if (bare.test(text)) return text;
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 

@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import { type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
 import { draftEntry, type EntryDraft } from '../audit/draft.ts';
+import { sha256 } from '../derived-id.ts';
 import type { Sealer } from '../identity/sealer.ts';
 import type { Call } from '../rpc/server/call.ts';
 
@@ -46,7 +46,7 @@ export function requestKey(
   const bytes = toBinary(schema, request);
   const entry = draftEntry(call, schema, request);
   if (sealer === undefined) {
-    return { requestId, scope, hash: hash('sha256', bytes, 'buffer'), entry };
+    return { requestId, scope, hash: sha256(bytes), entry };
   }
   const [present, ...formerHashes] = sealer.digests('request', bytes);
   return { requestId, scope, hash: present, formerHashes, sealer, entry };

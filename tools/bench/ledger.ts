@@ -1,5 +1,4 @@
 /** Transfers in the ledger alone: the coalescing writer against one function call of the database per transfer. */
-import { hash } from 'node:crypto';
 import type { Sql } from 'postgres';
 import {
   ExecuteTransactionResponseSchema,
@@ -7,6 +6,7 @@ import {
 } from '#gen/finance/transaction/v1/transaction_pb.ts';
 import { systemClock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
+import { sha256 } from '#kit/derived-id.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { contentHashOf } from '#services/finance/transaction/domain/content.ts';
 import { systemAccountId } from '#services/finance/transaction/domain/system.ts';
@@ -222,7 +222,7 @@ function twoOf(any: () => string): [string, string] {
 function newKey() {
   const requestId = uuidv7();
   const scope = 'finance.payment/ExecuteTransaction';
-  return { requestId, scope, hash: hash('sha256', requestId, 'buffer') };
+  return { requestId, scope, hash: sha256(requestId) };
 }
 
 function open(writer: LedgerWriter, accountId: string) {

@@ -1,5 +1,4 @@
 /** Stock reservations: the coalescing writer against one conditional UPDATE per call, to the same effect. */
-import { hash } from 'node:crypto';
 import type { Sql } from 'postgres';
 import {
   ReserveStockResponseSchema,
@@ -7,6 +6,7 @@ import {
 } from '#gen/commerce/inventory/v1/inventory_pb.ts';
 import { systemClock } from '#kit/clock.ts';
 import type { Database } from '#kit/db/database.ts';
+import { sha256 } from '#kit/derived-id.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Command } from '#services/commerce/inventory/domain.ts';
 import { createStore } from '#services/commerce/inventory/store.ts';
@@ -86,7 +86,7 @@ async function measure(
 
 function keyOf(command: Command) {
   const body = JSON.stringify(command, (_, v) => String(v));
-  const requestHash = hash('sha256', body, 'buffer');
+  const requestHash = sha256(body);
   return { requestId: uuidv7(), scope: 'commerce.order/Bench', hash: requestHash };
 }
 

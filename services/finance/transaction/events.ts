@@ -18,11 +18,10 @@ export function transactionsChanged(
   return event(TransactionsChangedSchema, transactions[0]!.transactionId, {
     transactions: transactions.map((each) => {
       const { sourceId, destinationId } = each.legs[0]!;
-      return {
-        ...transactionToProto(each, 'services'),
-        sourceOwnerId: ownerOf(sourceId) ?? '',
-        destinationOwnerId: ownerOf(destinationId) ?? '',
-      };
+      const message = transactionToProto(each, 'services');
+      message.sourceOwnerId = ownerOf(sourceId) ?? '';
+      message.destinationOwnerId = ownerOf(destinationId) ?? '';
+      return message;
     }),
   });
 }

@@ -35,29 +35,22 @@ import type { ListedEntry } from './store/reads.ts';
 /** Who reads it: its customers, services of the mesh, which also see who asked, or staff, who see why. */
 export type Reader = 'customer' | 'services' | 'staff';
 
-/** What customers see of transactions: the answer and the event of a change show the same one. */
-const shown = new WeakMap<Transaction, TransactionMessage>();
-
 export function transactionToProto(transaction: Transaction, reader: Reader): TransactionMessage {
-  let message = shown.get(transaction);
-  if (message === undefined) {
-    message = toMessage(transaction);
-    shown.set(transaction, message);
-  }
+  const message = toMessage(transaction);
   if (reader === 'customer') return message;
-  const initiatorId = transaction.initiatorId ?? '';
-  // Events are kept for days in many places: what people wrote stays here.
-  if (reader === 'services') return { ...message, initiatorId, reference: '' };
+  message.initiatorId = transaction.initiatorId ?? '';
+  if (reader === 'services') {
+    // Events are kept for days in many places: what people wrote stays here.
+    message.reference = '';
+    return message;
+  }
   const { verdicts, reviews } = transaction;
-  return {
-    ...message,
-    initiatorId,
-    riskVerdict: verdicts && verdictToProto(verdicts.risk),
-    complianceVerdict: verdicts?.compliance && verdictToProto(verdicts.compliance),
-    reviews: reviews.map(({ createdAt, ...review }) =>
-      create(ReviewSchema, { ...review, createTime: timestampFromMs(createdAt) }),
-    ),
-  };
+  message.riskVerdict = verdicts && verdictToProto(verdicts.risk);
+  message.complianceVerdict = verdicts?.compliance && verdictToProto(verdicts.compliance);
+  message.reviews = reviews.map(({ createdAt, ...review }) =>
+    create(ReviewSchema, { ...review, createTime: timestampFromMs(createdAt) }),
+  );
+  return message;
 }
 
 // Messages of which each transfer has some are written out with every field: `create` takes as long as all else that is done

@@ -97,10 +97,12 @@ function lookForFan(
     (movement) => movement.isIncoming === side.isIncoming && isBetweenPeople(movement, rule),
   );
   if (like.length + 1 < counterpartiesMin) return undefined;
+  const total = like.reduce((sum, movement) => sum + movement.amountMinor, amountMinor);
+  if (total < minorOf(totalMajorMin, currency)) return undefined;
+  // Last: to read who they were takes longer than all the rest.
   const others = new Set(like.map(({ counterpartyId }) => counterpartyId));
   others.add(side.counterpartyId);
-  const total = like.reduce((sum, movement) => sum + movement.amountMinor, amountMinor);
-  if (others.size < counterpartiesMin || total < minorOf(totalMajorMin, currency)) return undefined;
+  if (others.size < counterpartiesMin) return undefined;
   const who = side.isIncoming ? 'accounts paid in' : 'accounts were paid';
   return `${others.size} ${who} ${amountText(total, currency)} ${currency} within ${windowHours} h`;
 }

@@ -81,7 +81,8 @@ export function openBook(
     putTransaction(transaction) {
       const { transactionId } = transaction;
       checkTransition(transactionsById.get(transactionId), transaction);
-      const next = { ...transaction, updatedAt: time };
+      const isOfNow = transaction.updatedAt === time;
+      const next = isOfNow ? transaction : { ...transaction, updatedAt: time };
       transactionsById.set(transactionId, next);
       touchedTransactions.add(transactionId);
       return next;

@@ -19,27 +19,27 @@ export function execute(book: Book, { intent, judgement, hold }: Of<'execute'>):
   if ('refusal' in judgement) throw judgement.refusal;
   const { verdicts } = judgement;
   const { transactionId, type, legs, reference, initiator } = intent;
-  const asked: Transaction = {
-    transactionId,
-    type,
-    status: 'PENDING',
-    awaits: undefined,
-    hold,
-    legs,
-    capturedMinor: 0n,
-    reference,
-    initiatorId: initiator.userId,
-    reversesId: undefined,
-    reversedById: undefined,
-    failure: undefined,
-    verdicts,
-    reviews: [],
-    createdAt: book.askedAt,
-    updatedAt: book.now,
-    expiresAt: undefined,
-  };
-  const fail = (failure: FailureReason) =>
-    book.putTransaction({ ...asked, status: 'FAILED', failure });
+  const put = ({ status, awaits, capturedMinor, failure, expiresAt }: Became) =>
+    book.putTransaction({
+      transactionId,
+      type,
+      status,
+      awaits,
+      hold,
+      legs,
+      capturedMinor: capturedMinor ?? 0n,
+      reference,
+      initiatorId: initiator.userId,
+      reversesId: undefined,
+      reversedById: undefined,
+      failure,
+      verdicts,
+      reviews: [],
+      createdAt: book.askedAt,
+      updatedAt: book.now,
+      expiresAt,
+    });
+  const fail = (failure: FailureReason) => put({ status: 'FAILED', failure });
 
   const action = actionOf(verdicts);
   if (action === 'DENY') {
@@ -59,15 +59,18 @@ export function execute(book: Book, { intent, judgement, hold }: Of<'execute'>):
   draft.keep();
   if (action === 'REVIEW') {
     const expiresAt = book.now + 1000 * limits.reviewSeconds;
-    return book.putTransaction({ ...asked, awaits: 'REVIEW', expiresAt });
+    return put({ status: 'PENDING', awaits: 'REVIEW', expiresAt });
   }
   if (hold !== undefined) {
     const expiresAt = book.now + 1000 * hold.seconds;
-    return book.putTransaction({ ...asked, awaits: 'CAPTURE', expiresAt });
+    return put({ status: 'PENDING', awaits: 'CAPTURE', expiresAt });
   }
-  const capturedMinor = legs[0]!.amountMinor;
-  return book.putTransaction({ ...asked, status: 'COMPLETED', capturedMinor });
+  return put({ status: 'COMPLETED', capturedMinor: legs[0]!.amountMinor });
 }
+
+/** What a transaction can be after it was tried; the rest is as it was asked for. */
+type Became = Pick<Transaction, 'status'> &
+  Partial<Pick<Transaction, 'awaits' | 'capturedMinor' | 'failure' | 'expiresAt'>>;
 
 function isOfAnAccount(
   error: unknown,

@@ -1,20 +1,20 @@
 /** The Merkle tree of the log: hashes, roots and proofs. Source: RFC 6962, section 2; RFC 9162, section 2.1. */
-import { hash } from 'node:crypto';
+import { sha256 } from '#kit/derived-id.ts';
 import { assert } from '#kit/errors.ts';
 
 /** The root of the tree without leaves. */
-export const emptyRoot = hash('sha256', '', 'buffer');
+export const emptyRoot = sha256('');
 
 const leafPrefix = Buffer.of(0);
 const nodePrefix = Buffer.of(1);
 
 /** 32 bytes, which no inner node can have. */
 export function hashLeaf(leaf: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([leafPrefix, leaf]), 'buffer');
+  return sha256(Buffer.concat([leafPrefix, leaf]));
 }
 
 export function hashNode(left: Uint8Array, right: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([nodePrefix, left, right]), 'buffer');
+  return sha256(Buffer.concat([nodePrefix, left, right]));
 }
 
 /** The root over the hashes of leaves, or of complete subtrees of one size, of which the last may be a smaller one. */
