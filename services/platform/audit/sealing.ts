@@ -2,7 +2,7 @@ import type { Database, Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import type { Job } from '#kit/service.ts';
 import { limits } from './domain.ts';
-import { emptyRoot, hashLeaf } from './log/merkle.ts';
+import { emptyRoot } from './log/merkle.ts';
 import { type Signer, signCheckpoint } from './log/note.ts';
 import { type Frontier, grow, rootOfFrontier } from './log/tiles.ts';
 import type { Store, Told } from './store.ts';
@@ -39,22 +39,19 @@ export function createSealing(
   const { database, store, log } = deps;
 
   async function seal(tx: Tx): Promise<number> {
-    const { leaves, told = emptyLog(log) } = await store.takeWaiting(tx);
-    if (leaves.length === 0) return 0;
+    const told = (await store.lockTold(tx)) ?? emptyLog(log);
     const before = await readSound(tx, told);
+    const hashes = await store.sealWaiting(tx, told.size);
+    if (hashes.length === 0) return 0;
     await debugPoint('platform.audit.leaves-taken');
-    const added = leaves.map((leaf, i) => {
-      return { index: told.size + i, hash: hashLeaf(Buffer.from(leaf)), leaf };
-    });
-    const hashes = added.map(({ hash }) => hash);
     const { frontier, full } = grow(before, told.size, hashes);
-    await store.grow(tx, { leaves: added, full });
+    await store.addTiles(tx, full);
     await debugPoint('platform.audit.tiles-written');
-    const size = told.size + leaves.length;
+    const size = told.size + hashes.length;
     const root = rootOfFrontier(frontier);
     const note = signCheckpoint({ origin: log.origin, size, root }, log.signers);
     store.tell(tx, { size, root, note });
-    return leaves.length;
+    return hashes.length;
   }
 
   /** The frontier of the tree that was told of last. */

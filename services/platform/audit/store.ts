@@ -36,10 +36,12 @@ export interface Told {
   note: string;
 }
 
-/** What one sealing adds to the log. */
-export interface Growth {
-  leaves: readonly Leaf[];
-  full: readonly { level: number; index: number; hashes: readonly Buffer[]; root: Buffer }[];
+/** A tile that became full. */
+export interface FullTile {
+  level: number;
+  index: number;
+  hashes: readonly Buffer[];
+  root: Buffer;
 }
 
 /** The log, and the entries that wait for it. Rows of the log are only ever added. */
@@ -47,10 +49,12 @@ export interface Store {
   /** Puts leaves into the queue, in order. */
   addWaiting(tx: Tx, leaves: readonly string[]): void;
   countWaiting(): Promise<number>;
-  /** Takes from the queue what is sealed next. Until the transaction ends nobody else seals. */
-  takeWaiting(tx: Tx): Promise<{ leaves: string[]; told: Told | undefined }>;
+  /** The state that was told last. Until the transaction ends nobody else seals. */
+  lockTold(tx: Tx): Promise<Told | undefined>;
   readFrontier(tx: Tx, size: number): Promise<Frontier>;
-  grow(tx: Tx, growth: Growth): Promise<void>;
+  /** Makes leaves of what waits, behind the `size` that are there; answers their hashes, in order. */
+  sealWaiting(tx: Tx, size: number): Promise<Buffer[]>;
+  addTiles(tx: Tx, full: readonly FullTile[]): Promise<void>;
   tell(tx: Tx, told: Told): void;
   readTold(): Promise<Told | undefined>;
   /** Hashes of a tile, from the first on; fewer where the tree has fewer. */
@@ -99,19 +103,13 @@ export function createStore(database: Database): Store {
       return row!.count;
     },
 
-    async takeWaiting(tx) {
-      // Each by itself, behind the lock: a statement sees what was committed when it began. What is taken is what is there,
-      // not what lies above a number, so an entry that commits late is never left out.
-      const [, rows, told] = await Promise.all([
+    async lockTold(tx) {
+      // Each by itself: a statement sees what was committed when it began.
+      const [, told] = await Promise.all([
         tx`select pg_advisory_xact_lock(hashtextextended(${`seal ${schema}`}, 0))`,
-        tx<{ seq: bigint; leaf: string }[]>`
-          delete from waiting_entry where seq in (
-            select seq from waiting_entry order by seq limit ${limits.entriesPerSealMax})
-          returning seq, leaf::text as leaf`,
         readLatest(tx),
       ]);
-      const leaves = rows.toSorted((a, b) => (a.seq < b.seq ? -1 : 1)).map(({ leaf }) => leaf);
-      return { leaves, told: toTold(told) };
+      return toTold(told);
     },
 
     async readFrontier(tx, size) {
@@ -125,25 +123,33 @@ export function createStore(database: Database): Store {
       return found.map((rows) => rows.map(({ hash }) => hash));
     },
 
-    async grow(tx, { leaves, full }) {
+    async sealWaiting(tx, size) {
+      // What is taken is what is there, not what lies above a number, so an entry that commits late is never left out. The
+      // leaves stay in the database: to hash them elsewhere, each would be sent there and back. See hashLeaf.
+      const rows = await tx<Pick<EntryRow, 'leaf_index' | 'leaf_hash'>[]>`
+        with taken as (
+          delete from waiting_entry where seq in (
+            select seq from waiting_entry order by seq limit ${limits.entriesPerSealMax})
+          returning seq, leaf)
+        insert into audit_entry (leaf_index, leaf_hash, leaf)
+        select ${size} + row_number() over (order by seq) - 1,
+          sha256('\\x00'::bytea || convert_to(leaf::text, 'UTF8')), leaf
+        from taken returning leaf_index, leaf_hash`;
+      const inOrder = rows.toSorted((a, b) => (a.leaf_index < b.leaf_index ? -1 : 1));
+      return inOrder.map(({ leaf_hash }) => leaf_hash);
+    },
+
+    async addTiles(tx, full) {
+      if (full.length === 0) return;
       const bytes = (values: readonly Buffer[]) => tx.typed(values, byteaArray);
-      await Promise.all([
-        tx`
-          insert into audit_entry (leaf_index, leaf_hash, leaf)
-          select leaf_index, leaf_hash, leaf::json from unnest(
-            ${leaves.map(({ index }) => index)}::bigint[],
-            ${bytes(leaves.map(({ hash }) => hash))},
-            ${leaves.map(({ leaf }) => leaf)}::text[]
-          ) as t (leaf_index, leaf_hash, leaf)`,
-        tx`
-          insert into tile (level, index, hashes, root)
-          select * from unnest(
-            ${full.map(({ level }) => level)}::integer[],
-            ${full.map(({ index }) => index)}::bigint[],
-            ${bytes(full.map(({ hashes }) => Buffer.concat(hashes)))},
-            ${bytes(full.map(({ root }) => root))}
-          )`,
-      ]);
+      await tx`
+        insert into tile (level, index, hashes, root)
+        select * from unnest(
+          ${full.map(({ level }) => level)}::integer[],
+          ${full.map(({ index }) => index)}::bigint[],
+          ${bytes(full.map(({ hashes }) => Buffer.concat(hashes)))},
+          ${bytes(full.map(({ root }) => root))}
+        )`;
     },
 
     tell(tx, { size, root, note }) {

@@ -8,7 +8,7 @@ export const emptyRoot = sha256('');
 const leafPrefix = Buffer.of(0);
 const nodePrefix = Buffer.of(1);
 
-/** 32 bytes, which no inner node can have. */
+/** 32 bytes, which no inner node can have. The statement that seals (store.ts) computes the same. */
 export function hashLeaf(leaf: Uint8Array): Buffer {
   return sha256(Buffer.concat([leafPrefix, leaf]));
 }
