@@ -151,7 +151,7 @@ export function sqlThrough<Result>(
       // Of the scope that makes it: it is sent when somebody waits for it, who may be elsewhere.
       const budget = currentBudget();
       made.handler = (statement) => {
-        forgetWhenAnswered(statement);
+        forgetWhenAnswered(statement, [statement]);
         send(statement, toClient, budget);
       };
       return made;
@@ -162,14 +162,14 @@ export function sqlThrough<Result>(
 }
 
 /**
- * Takes from a statement, and from its parts, what they were made of when it is answered. V8 keeps a query of the driver
+ * Takes from a statement, or from its parts, what they were made of when it is answered. V8 keeps a query of the driver
  * through many collections of the young heap, for closures over the query are properties of it, and so it would keep all
  * that is sent: of what a batch of transfers allocates, 44 % went to the old heap, and each collection of the young one
  * copied it first.
  */
-function forgetWhenAnswered(statement: Statement, parts: readonly Statement[] = []): void {
+function forgetWhenAnswered(statement: Statement, made: readonly Statement[]): void {
   const forget = () => {
-    for (const each of [statement, ...parts]) {
+    for (const each of made) {
       each.args = [];
       each.parameters = [];
       each.handler = ignore;

@@ -1,5 +1,4 @@
 /** A bank of people and transactions, as the ledger would ask about them and tell of them, for this service's own tests. */
-import { hash } from 'node:crypto';
 import {
   create,
   type DescMessage,
@@ -27,6 +26,7 @@ import {
   VerdictAction,
 } from '#gen/finance/transaction/v1/verdict_pb.ts';
 import { connectBus, toHeaders } from '#kit/bus/bus.ts';
+import { sha256 } from '#kit/derived-id.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import type { Network, Person } from '#kit/testing/network.ts';
 
@@ -83,7 +83,7 @@ export function factsOf(wanted: Wanted): MessageInitShape<typeof TransactionFact
   const content = [transactionId, type, from.accountId, to.accountId, amount, currency];
   return {
     transactionId,
-    contentHash: hash('sha256', content.join(' '), 'buffer'),
+    contentHash: sha256(content.join(' ')),
     type,
     legs: [
       {

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256 } from '#kit/derived-id.ts';
 
 /** Chance that follows from a seed: the same seed, asked as often, answers the same. */
 export interface Shuffle {
@@ -12,7 +12,7 @@ export function createShuffle(seed: number): Shuffle {
   let draws = 0;
   function next(): number {
     draws += 1;
-    return hash('sha256', `${seed} ${draws}`, 'buffer').readUInt32BE() / 2 ** 32;
+    return sha256(`${seed} ${draws}`).readUInt32BE() / 2 ** 32;
   }
   return {
     below: (bound) => next() * bound,

@@ -1,10 +1,9 @@
-import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { OpenLedgerAccountResponseSchema } from '#gen/finance/transaction/v1/transaction_pb.ts';
 import { createTestClock } from '#kit/clock.ts';
-import { uuidOf } from '#kit/derived-id.ts';
+import { sha256, uuidOf } from '#kit/derived-id.ts';
 import { uuidv7 } from '#kit/ids.ts';
 import { runs } from '#kit/testing/property.ts';
 import { createTestSchema, type TestSchema } from '#kit/testing/schema.ts';
@@ -230,7 +229,7 @@ function createBank(now: () => number) {
       // What a verdict says until when is no part of what was asked for.
       key === 'expiresAt' ? undefined : typeof value === 'bigint' ? String(value) : value,
     );
-    return { requestId, scope, hash: hash('sha256', text, 'buffer') };
+    return { requestId, scope, hash: sha256(text) };
   }
 
   return {

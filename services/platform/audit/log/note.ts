@@ -2,12 +2,12 @@
 import {
   createPrivateKey,
   createPublicKey,
-  hash,
   hkdfSync,
   type KeyObject,
   sign,
   verify,
 } from 'node:crypto';
+import { sha256 } from '#kit/derived-id.ts';
 import { assert } from '#kit/errors.ts';
 
 /** The state of a log: how many leaves it has, and the root over them. `origin` is its name. */
@@ -56,7 +56,7 @@ export function createSigner(name: string, secret: string): Signer {
 function toVerifier(name: string, publicKey: Buffer): Verifier {
   if (name === '' || /[\s+]/.test(name)) throw new NoteInvalid(`"${name}" is no name of a key`);
   const typed = Buffer.concat([ed25519, publicKey]);
-  const id = hash('sha256', Buffer.concat([Buffer.from(`${name}\n`), typed]), 'buffer');
+  const id = sha256(Buffer.concat([Buffer.from(`${name}\n`), typed]));
   return {
     name,
     text: `${name}+${id.toString('hex', 0, idBytes)}+${typed.toString('base64')}`,
