@@ -51,7 +51,7 @@ export interface Database {
   /**
    * Sends what was handed over so far now instead of with the commit, and does not wait for it: the database works on it
    * while the transaction does something else. Resolves when it is all done or has failed; an error still comes with the
-   * commit.
+   * commit. Not within a savepoint: undoing that would undo what was handed over before it as well.
    */
   flush(tx: Tx): Promise<void>;
   /** Runs `work` in a part of a transaction: when it throws, what it did is undone and the rest stays. */
@@ -108,6 +108,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   const listeners: (() => void)[] = [];
   const publishing = new WeakSet<Tx>();
   const deferred = new WeakMap<Tx, (LastStatement | DeferredRows)[]>();
+  const inSavepoint = new WeakSet<Tx>();
 
   function deferredOf(tx: Tx): (LastStatement | DeferredRows)[] {
     const parts = deferred.get(tx);
@@ -149,12 +150,16 @@ export function createDatabase(options: DatabaseOptions): Database {
     deferRows(tx, write, rows, onError) {
       if (rows.length > 0) deferredOf(tx).push({ write, rows, onError });
     },
-    async flush(tx) {
+    flush(tx) {
+      assert(!inSavepoint.has(tx), 'nothing is flushed within a savepoint');
       // Awaiting sends a statement, once; the commit awaits it again.
-      await Promise.allSettled(statementsOf(tx).map(({ statement }) => statement));
+      const sent = statementsOf(tx).map(({ statement }) => statement);
+      return Promise.allSettled(sent).then(() => {});
     },
     async savepoint<Result>(tx: Tx, work: (tx: Tx) => Promise<Result>): Promise<Result> {
       const before = deferredOf(tx).length;
+      const isOutermost = !inSavepoint.has(tx);
+      inSavepoint.add(tx);
       // Not waited for: the connection keeps the order, and when it fails, so does all that follows.
       tx`savepoint part`.catch(() => {});
       try {
@@ -163,6 +168,8 @@ export function createDatabase(options: DatabaseOptions): Database {
         deferredOf(tx).length = before;
         await tx`rollback to savepoint part`;
         throw error;
+      } finally {
+        if (isOutermost) inSavepoint.delete(tx);
       }
     },
     onPublished: (listener) => listeners.push(listener),

@@ -159,6 +159,19 @@ describe('what a transaction defers', () => {
     expect(await notes()).toEqual(['a']);
   });
 
+  test('is not flushed within a part, with which it would be undone', async () => {
+    await database.transaction(async (tx) => {
+      defer(tx, 'before');
+      const part = database.savepoint(tx, async (inner) => {
+        defer(inner, 'within');
+        await database.flush(inner);
+      });
+      await expect(part).rejects.toThrow('within a savepoint');
+      await database.flush(tx);
+    });
+    expect(await notes()).toEqual(['before']);
+  });
+
   test('is not sent when the work fails', async () => {
     const work = database.transaction(async (tx) => {
       defer(tx, 'a');

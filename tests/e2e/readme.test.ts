@@ -44,11 +44,15 @@ describe('what README.md prints, on a started platform', () => {
     return output;
   }
 
+  /** What `npm start` says to try. */
+  const printed = async () => commandsIn((await commandsToTry(mesh, mesh.dataDir)).join('\n'));
+
   test('npm start finds a demo shop, whose first command to try tells the story to its end', async () => {
-    const { heading, commands } = commandsIn((await commandsToTry(mesh, mesh.dataDir)).join('\n'));
+    const { heading, commands } = await printed();
     expect(heading).toBe('try');
     expect(commands).toEqual([
       `npm run demo -- --gateway ${gateway()}`,
+      `npm run demo finance -- --gateway ${gateway()} --data-dir ${mesh.dataDir}`,
       expect.stringMatching(/^curl /),
       `grpcurl -plaintext ${gateway()} list`,
     ]);
@@ -59,9 +63,8 @@ describe('what README.md prints, on a started platform', () => {
     expect(story.trimEnd()).toMatch(/5 unread$/);
   });
 
-  test('npm run demo finance tells the story of the bank to its end', async () => {
-    const where = `--gateway ${gateway()} --data-dir ${mesh.dataDir}`;
-    const story = await printedBy(`npm run demo finance -- ${where}`);
+  test('its second command tells the story of the bank to its end', async () => {
+    const story = await printedBy((await printed()).commands[1]!);
     expect(story).toMatch(/another one approves: €150,000\.00 COMPLETED$/m);
     expect(story).toMatch(/wants to send €2,000,000\.00: TRANSACTION_DENIED$/m);
     expect(story).toMatch(/the statement: €0\.00 \+ €500,000\.00 - €150,250\.00 = €349,750\.00$/m);

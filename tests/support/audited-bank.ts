@@ -12,7 +12,7 @@ const toReview = 2_000_000n;
 export function deedsAtTheBank(world: World): Record<string, () => Promise<Deed>> {
   const { network, staff, newcomer } = world;
   const who = staff.id;
-  const ledger = ledgerOf(network, staff);
+  const ledger = ledgerOf(network);
   const risk = riskOf(network, staff);
   const sets = network.client(RiskService, 'finance.risk');
 

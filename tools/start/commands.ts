@@ -6,20 +6,23 @@ import { operator } from '../mesh/authority.ts';
 import type { Mesh } from '../mesh/mesh.ts';
 import { shellWords } from '../tool.ts';
 
-/** Three commands that work as printed on what the mesh has to sell, with what they are for above them. */
+/** Commands that work as printed on what the mesh has to sell, with what they are for above them. */
 export async function commandsToTry(mesh: Mesh, dataDir: string): Promise<string[]> {
   const products = mesh.client(ProductService, 'commerce.product');
   const page = await products.listProducts({ category: demoCategory, pageSize: 1 });
   const hasDemo = page.products.length > 0;
-  const commands = hasDemo ? forBuyers(mesh) : forStaff(mesh, resolve(dataDir, 'secrets.json'));
+  const commands = hasDemo
+    ? forBuyers(mesh, dataDir)
+    : forStaff(mesh, resolve(dataDir, 'secrets.json'));
   return commands.map((line, i) => (i === 0 ? line : `  ${line}`));
 }
 
-function forBuyers(mesh: Mesh): string[] {
+function forBuyers(mesh: Mesh, dataDir: string): string[] {
   const gateway = mesh.addressOf('platform.gateway');
   return [
     'try',
     `npm run demo -- --gateway ${gateway}`,
+    `npm run demo finance -- --gateway ${gateway} --data-dir ${shellWords([resolve(dataDir)])}`,
     `curl -s http://${gateway}/commerce.product.v1.ProductService/ListProducts \\`,
     `  -H 'content-type: application/json' -d '{"pageSize": 3}'`,
     ...grpcurl(mesh),

@@ -14,7 +14,7 @@ const bankServices = ['finance.risk', 'finance.compliance', 'finance.transaction
 
 beforeAll(async () => {
   shop = await startShop({ services: [...bankServices, ...shopServices] });
-  ledger = ledgerOf(shop.network, shop.staff);
+  ledger = ledgerOf(shop.network);
 });
 afterAll(async () => {
   await shop.expectSound();

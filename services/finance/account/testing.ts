@@ -104,7 +104,7 @@ export type Bank = ReturnType<typeof bankOf>;
 
 function bankOf(network: Network, staff: Person, surroundings: Surroundings) {
   const accounts = network.client(AccountService, 'finance.account');
-  const ledger = ledgerOf(network, staff);
+  const ledger = ledgerOf(network);
   return {
     network,
     staff,

@@ -51,7 +51,7 @@ export async function startPaidBank({
   });
   const { network } = paid;
   const analyst = await network.person({ roles: ['staff'] });
-  const ledger = ledgerOf(network, analyst);
+  const ledger = ledgerOf(network);
 
   async function waitingFor(accountId: string): Promise<string | undefined> {
     const { transactions } = await ledger.people.listReviews({ pageSize: 500 }, analyst);

@@ -103,7 +103,7 @@ export async function startBank({
     modules: [risk.module, compliance.module, transaction, ...others],
     ...(joins && { joins: joins.network }),
   });
-  const ledger = ledgerOf(network, await network.person({ roles: ['staff'] }));
+  const ledger = ledgerOf(network);
   return { network, risk, compliance, ledger, stop: () => network.stop() };
 }
 
@@ -112,13 +112,12 @@ type Movement = Omit<MessageInitShape<typeof AuthorizeTransactionRequestSchema>,
 export const eur = (amountMinor: bigint) => ({ currencyCode: 'EUR', amountMinor });
 
 /** The ledger as the services of the mesh and as people call it. */
-export function ledgerOf(network: Network, staff: Person) {
+export function ledgerOf(network: Pick<Network, 'client'>) {
   const as = (service: string) =>
     network.client(TransactionService, 'finance.transaction', { service });
   const accounts = as('finance.account');
   const payments = as('finance.payment');
   const people = network.client(TransactionService, 'finance.transaction');
-  const { headers } = staff;
 
   /** Opens an account of a person, with so much on it. */
   async function open(
@@ -168,7 +167,6 @@ export function ledgerOf(network: Network, staff: Person) {
     payments,
     people,
     open,
-    staff: { headers },
     /** Transfers as a service does, or as the person whose headers are given. */
     transfer(...asked: Parameters<typeof movement>) {
       const { client, request, options } = movement(...asked);

@@ -7,7 +7,7 @@ import { openAccount } from './finance-account.ts';
 /** Two accounts, what moved between them, and what is held. */
 export const belongings: MakeBelongings = async (shop, account) => {
   const { id, headers, mark, quantity, requestId } = account;
-  const ledger = ledgerOf(shop.network, shop.staff);
+  const ledger = ledgerOf(shop.network);
   const one = await openAccount(shop, account, uuidv7());
   const two = await openAccount(shop, account, uuidv7());
   await ledger.payments.executeTransaction({

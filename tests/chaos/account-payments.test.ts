@@ -1,0 +1,166 @@
+import postgres from 'postgres';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PaymentService, PaymentStatus } from '#gen/finance/payment/v1/payment_pb.ts';
+import { uuidv7 } from '#kit/ids.ts';
+import { brokenInvariants } from '#services/finance/transaction/invariants.ts';
+import { ledgerOf } from '#services/finance/transaction/testing.ts';
+import { insist } from '#tools/chaos/patience.ts';
+import { startTestMesh, type TestMesh } from '../support/mesh.ts';
+
+/** Payments from accounts of the bank, whose services die on the way: a chaos run of the shop pays by card. */
+
+const patience = { timeout: 60_000, interval: 100 };
+let mesh: TestMesh;
+let sql: postgres.Sql;
+
+beforeAll(async () => {
+  mesh = await startTestMesh('service', {
+    only: [
+      'platform.audit',
+      'finance.payment',
+      'finance.transaction',
+      'finance.risk',
+      'finance.compliance',
+    ],
+    logLevel: 'error',
+  });
+  sql = postgres(mesh.servers.databaseUrl, { max: 1, onnotice: () => {} });
+});
+afterAll(async () => {
+  await sql?.end();
+  await mesh?.stop();
+});
+
+const payments = () =>
+  mesh.client(PaymentService, 'finance.payment', { service: 'commerce.order' });
+const ledger = () => ledgerOf(mesh);
+const patiently = <Answer>(send: () => Promise<Answer>) => insist(undefined, new Map(), send);
+const { CAPTURED, VOIDED } = PaymentStatus;
+
+interface Purse {
+  readonly userId: string;
+  readonly accountId: string;
+}
+
+interface Outcome {
+  /** What a payment comes to. */
+  readonly status: PaymentStatus;
+  /** What is left of the 5,000 that were on the account. */
+  readonly left: bigint;
+  /** Transactions of the ledger that take from the account or give back to it. */
+  readonly transactions: number;
+}
+
+/** Ways of a payment of 1,000, of which each call is repeated until it is answered. */
+const ways: { pay(purse: Purse): Promise<string>; outcome: Outcome }[] = [
+  {
+    async pay(purse) {
+      const asked = askedOf(purse);
+      const { payment } = await patiently(() => payments().processPayment(asked));
+      const refund = { requestId: uuidv7(), paymentId: payment!.paymentId, amountMinor: 300n };
+      await patiently(() => payments().refundPayment(refund));
+      return asked.orderId;
+    },
+    outcome: { status: CAPTURED, left: 4_300n, transactions: 2 },
+  },
+  {
+    async pay(purse) {
+      const asked = askedOf(purse);
+      const { payment } = await patiently(() => payments().authorizePayment(asked));
+      const capture = { requestId: uuidv7(), paymentId: payment!.paymentId, amountMinor: 400n };
+      await patiently(() => payments().capturePayment(capture));
+      return asked.orderId;
+    },
+    outcome: { status: CAPTURED, left: 4_600n, transactions: 1 },
+  },
+  {
+    async pay(purse) {
+      const asked = askedOf(purse);
+      await patiently(() => payments().authorizePayment(asked));
+      const { orderId } = asked;
+      const requestId = uuidv7();
+      await patiently(() => payments().voidPayment({ requestId, orderId }));
+      return orderId;
+    },
+    outcome: { status: VOIDED, left: 5_000n, transactions: 1 },
+  },
+];
+
+function askedOf({ userId, accountId }: Purse) {
+  const amount = { currencyCode: 'EUR', amountMinor: 1_000n };
+  return { requestId: uuidv7(), orderId: uuidv7(), userId, amount, account: { accountId } };
+}
+
+/** How many go each way at once. */
+const abreast = 4;
+
+/** People who go all ways at once, and what each has come to must hold once nothing is under way. */
+async function round(): Promise<(Purse & { orderId: string; outcome: Outcome })[]> {
+  const begun = ways.flatMap(({ pay, outcome }) =>
+    Array.from({ length: abreast }, async () => {
+      const userId = uuidv7();
+      const accountId = await patiently(() => ledger().open(userId, 5_000n));
+      const orderId = await pay({ userId, accountId });
+      return { userId, accountId, orderId, outcome };
+    }),
+  );
+  return Promise.all(begun);
+}
+
+async function foundOf({ orderId, accountId }: { orderId: string; accountId: string }) {
+  const key = { case: 'orderId' as const, value: orderId };
+  const { payment } = await payments().getPayment({ key });
+  const { posted, held } = await ledger().balance(accountId);
+  const transactions = await sql`
+    select from finance_transaction.transaction
+    where type = 'PAYMENT' and ${accountId} in (source_id, destination_id)`;
+  return { status: payment!.status, left: posted, held, transactions: transactions.length };
+}
+
+describe('payments from accounts are made once and lose nothing, though', () => {
+  test.each([
+    [
+      'finance.payment',
+      [
+        'before-charge',
+        'after-hold',
+        'after-charge',
+        'before-refund',
+        'after-refund',
+        'before-authorize',
+        'after-authorize',
+        'before-capture',
+        'after-capture',
+        'before-void',
+        'after-void',
+        'after-record',
+        'before-commit',
+      ],
+    ],
+    ['finance.transaction', ['before-commit', 'before-commit']],
+  ])(
+    '%s is killed at %j in turn',
+    async (service, places) => {
+      const victim = mesh.processes.find(({ name }) => name === mesh.processOf(service))!;
+      // Past the first in each life: the one that died there comes there again.
+      victim.armLives(
+        places.map((place) => ({ MESHWORK_DEBUG_POINTS: `${service}.${place}=kill:2` })),
+      );
+      const before = victim.restarts;
+      victim.kill('SIGKILL');
+      const lives = before + 1 + places.length;
+      const paid = [];
+      while (victim.restarts < lives) paid.push(...(await round()));
+      expect(victim.restarts).toBe(lives);
+      await victim.ready();
+      for (const one of paid) {
+        await expect.poll(() => foundOf(one), patience).toEqual({ ...one.outcome, held: 0n });
+      }
+      expect(await brokenInvariants(sql)).toEqual([]);
+      const contradictions = await sql`
+        select from finance_payment.provider_fact where verdict in ('ILLEGAL', 'WAITING')`;
+      expect(contradictions).toHaveLength(0);
+    },
+    240_000,
+  );
+});
