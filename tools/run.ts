@@ -14,7 +14,8 @@ export function run(command: string, args: readonly string[], cwd: string = root
   return new Promise((resolve, reject) => {
     const path = `${root}node_modules/.bin:${process.env.PATH ?? ''}`;
     const env = { ...process.env, PATH: path, NO_COLOR: '1' };
-    const child = spawn(command, args, { cwd, env });
+    // No pipe for its input: those of Node are sockets, and a bash that has one reads /etc/bash.bashrc first.
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const collect = (chunk: Buffer) => {
       output += chunk.toString();

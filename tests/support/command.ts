@@ -15,6 +15,8 @@ export function startCommand(command: string, cwd: string): RunningCommand {
   const child = spawn('bash', ['-c', command], {
     cwd,
     detached: true,
+    // As in tools/run.ts: a socket as input would make bash read its settings.
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1' },
   });
   let output = '';
