@@ -38,10 +38,10 @@ export const orderPoints: Readonly<Record<string, readonly string[]>> = {
 /** Places of these services at which no chaos run kills, and why. */
 export const otherPoints: Readonly<Record<string, string>> = {
   'finance.payment.after-hold':
-    'no customer of a chaos run pays from an account; tests/chaos/account-payments.test.ts kills there',
+    'no customer of a chaos run pays from an account; tests/chaos/account-payments.test.ts kills there, as at the next',
+  'finance.payment.before-release': 'as finance.payment.after-hold',
   'finance.payment.before-bar':
-    'as finance.payment.after-hold; services/finance/payment/account-deaths.test.ts fails there, as at the next',
-  'finance.payment.before-release': 'as finance.payment.before-bar',
+    'a void would have to come while the payment is recorded and not yet sent; services/finance/payment/account-deaths.test.ts fails there',
   'finance.payment.before-bind':
     'a chaos run has no bank to settle into; services/finance/payment/settlement.test.ts fails there, as at the next two',
   'finance.payment.before-settle': 'as finance.payment.before-bind',
