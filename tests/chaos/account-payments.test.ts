@@ -38,11 +38,6 @@ const ledger = () => ledgerOf(mesh);
 const patiently = <Answer>(send: () => Promise<Answer>) => insist(undefined, new Map(), send);
 const { CAPTURED, REFUNDED, VOIDED } = PaymentStatus;
 
-interface Purse {
-  readonly userId: string;
-  readonly accountId: string;
-}
-
 interface Outcome {
   /** What a payment comes to: one of these. */
   readonly statuses: readonly PaymentStatus[];
@@ -53,76 +48,75 @@ interface Outcome {
 }
 
 /** Ways of a payment of 1,000, of which each call is repeated until it is answered. */
-const ways: { pay(purse: Purse): Promise<string>; outcome: Outcome }[] = [
+const ways: { pay(asked: Asked): Promise<void>; outcome: Outcome }[] = [
   {
-    async pay(purse) {
-      const asked = askedOf(purse);
+    async pay(asked) {
       const { payment } = await patiently(() => payments().processPayment(asked));
       const refund = { requestId: uuidv7(), paymentId: payment!.paymentId, amountMinor: 300n };
       await patiently(() => payments().refundPayment(refund));
-      return asked.orderId;
     },
     outcome: { statuses: [CAPTURED], left: 4_300n, transactionsMax: 2 },
   },
   {
-    async pay(purse) {
-      const asked = askedOf(purse);
+    async pay(asked) {
       const { payment } = await patiently(() => payments().authorizePayment(asked));
       const capture = { requestId: uuidv7(), paymentId: payment!.paymentId, amountMinor: 400n };
       await patiently(() => payments().capturePayment(capture));
-      return asked.orderId;
     },
     outcome: { statuses: [CAPTURED], left: 4_600n, transactionsMax: 1 },
   },
   {
-    async pay(purse) {
-      const asked = askedOf(purse);
+    async pay(asked) {
       await patiently(() => payments().authorizePayment(asked));
-      const { orderId } = asked;
-      const requestId = uuidv7();
-      await patiently(() => payments().voidPayment({ requestId, orderId }));
-      return orderId;
+      await voided(asked);
     },
     outcome: { statuses: [VOIDED], left: 5_000n, transactionsMax: 1 },
   },
   {
     // Frozen meanwhile, so the ledger refuses the capture, and what it holds is to be let go.
-    async pay(purse) {
-      const asked = askedOf(purse);
+    async pay(asked) {
       const { payment } = await patiently(() => payments().authorizePayment(asked));
-      const { accountId } = purse;
+      const { accountId } = asked.account;
       const freeze = { requestId: uuidv7(), accountId, status: LedgerAccountStatus.FROZEN };
       await patiently(() => ledger().accounts.setLedgerAccountStatus(freeze));
       const capture = { requestId: uuidv7(), paymentId: payment!.paymentId };
       await tolerate('PAYMENT_NOT_AUTHORIZED', () =>
         patiently(() => payments().capturePayment(capture)),
       );
-      return asked.orderId;
     },
     outcome: { statuses: [VOIDED], left: 5_000n, transactionsMax: 1 },
   },
   {
     // Voided at the same time.
-    async pay(purse) {
-      const asked = askedOf(purse);
-      const { orderId } = asked;
-      const requestId = uuidv7();
+    async pay(asked) {
       await Promise.all([
         tolerate('PAYMENT_VOIDED', () => patiently(() => payments().processPayment(asked))),
-        patiently(() => payments().voidPayment({ requestId, orderId })),
+        voided(asked),
       ]);
-      return orderId;
     },
     outcome: { statuses: [VOIDED, REFUNDED], left: 5_000n, transactionsMax: 2 },
   },
 ];
 
-function askedOf({ userId, accountId }: Purse) {
+/** What is asked for by a customer with 5,000 on an account. */
+async function newcomer() {
+  const userId = uuidv7();
+  const accountId = await patiently(() => ledger().open(userId, 5_000n));
   const amount = { currencyCode: 'EUR', amountMinor: 1_000n };
   return { requestId: uuidv7(), orderId: uuidv7(), userId, amount, account: { accountId } };
 }
 
-type Paid = Purse & { readonly orderId: string; readonly outcome: Outcome };
+type Asked = Awaited<ReturnType<typeof newcomer>>;
+
+function voided({ orderId }: Asked) {
+  const requestId = uuidv7();
+  return patiently(() => payments().voidPayment({ requestId, orderId }));
+}
+
+interface Paid {
+  readonly asked: Asked;
+  readonly outcome: Outcome;
+}
 
 /** How many go each way at once. */
 const abreast = 4;
@@ -131,23 +125,26 @@ const abreast = 4;
 async function round(): Promise<Paid[]> {
   const begun = ways.flatMap(({ pay, outcome }) =>
     Array.from({ length: abreast }, async () => {
-      const userId = uuidv7();
-      const accountId = await patiently(() => ledger().open(userId, 5_000n));
-      const orderId = await pay({ userId, accountId });
-      return { userId, accountId, orderId, outcome };
+      const asked = await newcomer();
+      await pay(asked);
+      return { asked, outcome };
     }),
   );
   return Promise.all(begun);
 }
 
-async function expectDone({ orderId, accountId, outcome }: Paid): Promise<void> {
+async function expectDone({ asked, outcome }: Paid): Promise<void> {
+  const { orderId, account } = asked;
   const key = { case: 'orderId' as const, value: orderId };
   const { payment } = await payments().getPayment({ key });
   expect(outcome.statuses).toContain(payment!.status);
-  expect(await ledger().balance(accountId)).toMatchObject({ posted: outcome.left, held: 0n });
+  expect(await ledger().balance(account.accountId)).toMatchObject({
+    posted: outcome.left,
+    held: 0n,
+  });
   const transactions = await sql`
     select from finance_transaction.transaction
-    where type = 'PAYMENT' and ${accountId} in (source_id, destination_id)`;
+    where type = 'PAYMENT' and ${account.accountId} in (source_id, destination_id)`;
   expect(transactions.length).toBeLessThanOrEqual(outcome.transactionsMax);
 }
 
