@@ -8,10 +8,12 @@ import type { Ending } from './domain/settle.ts';
 import type { Settle } from './settlement.ts';
 
 /** How a transaction ended; undefined while its money is held. */
-export function endingOf({ status, capturedMinor }: Transaction): Ending | undefined {
+export function endingOf({ status, amount, capturedMinor }: Transaction): Ending | undefined {
   switch (status) {
     case TransactionStatus.COMPLETED:
-      return { kind: 'settled', capturedMinor };
+      return amount !== undefined && capturedMinor >= amount.amountMinor
+        ? { kind: 'settled' }
+        : { kind: 'captured', capturedMinor };
     case TransactionStatus.FAILED:
     case TransactionStatus.CANCELLED:
       return { kind: 'released' };

@@ -19,7 +19,7 @@ export const risk: ServiceModule = {
     const { velocity, reservations } = stores;
     const ruleBook = createRuleBook(stores.ruleSets);
     const writer = createCheckWriter({ database, stores, ruleBook, clock });
-    const settle = createSettlement(stores, clock);
+    const settle = createSettlement(database, stores, clock);
     const ledger = client(TransactionService, 'finance.transaction');
     return {
       implementations: [

@@ -65,7 +65,7 @@ describe('what is reserved', () => {
 
   test('is given back but for what was captured', async () => {
     const id = await reserved(700n);
-    await announced(completed(id, 200n));
+    await announced(completed(id, 200n, 700n));
     expect(await counted()).toEqual({ count: 1n, sum: 200n });
   });
 
@@ -127,7 +127,7 @@ describe('a transaction of which nothing is heard', () => {
 
   test('is settled as the ledger knows it', async () => {
     const [whole, part, gone] = [await reserved(700n), await reserved(70n), await reserved(7n)];
-    ledger.know(completed(whole, 700n), completed(part, 30n), failed(gone));
+    ledger.know(completed(whole, 700n), completed(part, 30n, 70n), failed(gone));
     network.clock.advance({ minutes: 11 });
     await network.settle();
     expect(await counted()).toEqual({ count: 2n, sum: 730n });

@@ -1,5 +1,5 @@
 import type { Clock } from '#kit/clock.ts';
-import type { Tx } from '#kit/db/database.ts';
+import type { Database, Tx } from '#kit/db/database.ts';
 import { debugPoint } from '#kit/debug.ts';
 import type { Reservation } from './domain/check.ts';
 import { type Ending, isEndOf, settle } from './domain/settle.ts';
@@ -10,10 +10,11 @@ export type Settle = (tx: Tx, endings: ReadonlyMap<string, Ending>) => Promise<v
 
 /**
  * A reservation goes with the end of its transaction, in one step: the end may be told twice, late, or by an event and by
- * the ledger itself, and is counted once.
+ * the ledger itself, and is counted once. Where all of the amount moved, which is nearly always, the windows stay as they
+ * are, and nobody who checks meanwhile waits for them.
  */
-export function createSettlement(stores: Stores, clock: Clock): Settle {
-  return async (tx, endings) => {
+export function createSettlement(database: Database, stores: Stores, clock: Clock): Settle {
+  async function giveBack(tx: Tx, endings: ReadonlyMap<string, Ending>): Promise<void> {
     const locked = await stores.reservations.lock(tx, [...endings.keys()]);
     const endOf = ({ transactionId }: Reservation) => endings.get(transactionId)!;
     const reservations = locked.filter((each) => isEndOf(endOf(each), each));
@@ -33,6 +34,21 @@ export function createSettlement(stores: Stores, clock: Clock): Settle {
       lapsed.map(({ decisionId }) => decisionId),
       clock.now(),
     );
+  }
+
+  return async (tx, endings) => {
+    const { whole = [], others = [] } = Object.groupBy(endings, ([, { kind }]) =>
+      kind === 'settled' ? 'whole' : 'others',
+    );
+    stores.reservations.removeOf(
+      tx,
+      whole.map(([transactionId]) => transactionId),
+    );
+    if (others.length > 0) {
+      // Reservations are locked before windows.
+      void database.flush(tx);
+      await giveBack(tx, new Map(others));
+    }
     await debugPoint('finance.risk.before-settle');
   };
 }

@@ -70,11 +70,13 @@ export function createTestLedger() {
   };
 }
 
+/** Of `amountMinor`, when it is given, so much moved; otherwise all of it. */
 const ended =
   (status: TransactionStatus) =>
-  (transactionId: string, capturedMinor = 0n) => ({
+  (transactionId: string, capturedMinor = 0n, amountMinor = capturedMinor) => ({
     transactionId,
     status,
+    amount: { currencyCode: 'EUR', amountMinor },
     capturedMinor,
   });
 

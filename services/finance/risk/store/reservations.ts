@@ -14,6 +14,8 @@ export interface ReservationStore {
   lock(tx: Tx, transactionIds: readonly string[]): Promise<Reservation[]>;
   /** Ends reservations together with the commit. */
   remove(tx: Tx, reservations: readonly Reservation[]): void;
+  /** Ends the reservations of transactions together with the commit: for who needs to know nothing of them. */
+  removeOf(tx: Tx, transactionIds: readonly string[]): void;
   /** Notes that the ledger is to be asked later, together with the commit. */
   postpone(tx: Tx, transactionIds: readonly string[], dueAt: number): void;
   /** Those of whose transactions nothing has been heard in time, the oldest first, at most limits.sweepBatchMax. */
@@ -43,6 +45,16 @@ export function createReservationStore(database: Database): ReservationStore {
       if (reservations.length === 0) return;
       const ids = reservations.map(({ decisionId }) => decisionId);
       database.defer(tx, tx`delete from reservation where decision_id = any(${ids}::uuid[])`);
+    },
+
+    removeOf(tx, transactionIds) {
+      if (transactionIds.length === 0) return;
+      const statement = tx`
+        delete from reservation where decision_id in (
+          select r.decision_id from decision d join reservation r on r.decision_id = d.decision_id
+          where d.transaction_id = any(${transactionIds as string[]}::uuid[])
+          order by r.decision_id for update of r)`;
+      database.defer(tx, statement);
     },
 
     postpone(tx, transactionIds, dueAt) {
