@@ -8,6 +8,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { FieldsInvalid } from '../mesh-errors.ts';
+import './write-buffer.ts';
 
 /** Reads requests and writes responses in one of the forms. */
 export interface Form<Body> {

@@ -4,6 +4,7 @@ import { atMost } from '../../within.ts';
 import type { WireReply, WireStatus } from '../engine.ts';
 import { policyOf } from '../policy.ts';
 import { rpcErrorOfWire } from '../status.ts';
+import '../write-buffer.ts';
 import { type Balancer, type BalancerOptions, createBalancer } from './balancer.ts';
 import type { Channel, OutgoingCall } from './channel.ts';
 import type { Endpoint, Kind } from './endpoint.ts';
