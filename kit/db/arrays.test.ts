@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { runs } from '../testing/property.ts';
 import { byteaArray } from './arrays.ts';
 import { createDatabase, type Database } from './database.ts';
@@ -51,5 +51,78 @@ test('arrays of other types come back in the form of their elements', async () =
     bytes: [Buffer.from([10, 255])],
     times: [new Date('2026-01-02T03:04:05Z')],
     nothing: [],
+  });
+});
+
+test('numbers come back as they went, however they are given', async () => {
+  const int8 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+  const given = fc.array(
+    int8.chain((each) => fc.constantFrom(each, String(each))),
+    {
+      minLength: 1,
+      maxLength: 12,
+    },
+  );
+  const property = fc.asyncProperty(given, fc.array(fc.maxSafeInteger()), async (bigs, safe) => {
+    const [row] = await database.sql`
+      select ${bigs.map(String)}::bigint[] as bigs, ${safe}::bigint[] as safe`;
+    expect(row).toEqual({ bigs: bigs.map(BigInt), safe: safe.map(BigInt) });
+  });
+  await fc.assert(property, runs(300));
+});
+
+test('booleans, small numbers and times come back as they went', async () => {
+  const times = [new Date('1969-12-31T23:59:59.999Z'), null, new Date('9999-12-31T00:00:00Z')];
+  const { sql } = database;
+  const [row] = await sql`
+    select ${sql.typed([true, null, false], 1000)} as booleans,
+      ${sql.typed([2 ** 31 - 1, -(2 ** 31)], 1007)} as ints, ${sql.typed(times, 1185)} as times`;
+  expect(row).toEqual({
+    booleans: [true, null, false],
+    ints: [2 ** 31 - 1, -(2 ** 31)],
+    times,
+  });
+});
+
+test('an array that is larger than the room for it comes back as it went', async () => {
+  const array = Array.from({ length: 3000 }, (_, i) => 'ab'.repeat(i));
+  const [row] = await database.sql`select ${array}::text[] as array, ${array}::text[] as again`;
+  expect(row).toEqual({ array, again: array });
+});
+
+describe('what is no value of the type', () => {
+  test.each([
+    ['uuid', '01a203de-187f-7000-9043-39c3741124bg'],
+    ['uuid', '01a203de-187f-7000-9043-39c3741124b'],
+    ['uuid', '01a203de0187f-7000-9043-39c3741124bb'],
+    ['uuid', '01a203de-187f-7000-9043-39c3741124b\u00df'],
+    ['bigint', '9223372036854775808'],
+    ['bigint', '1.5'],
+    ['bigint', ''],
+    ['bigint', '-'],
+    ['integer', '2147483648'],
+    ['text', 'a\0b'],
+  ])(
+    'is refused by the database, and statements beside it have their answers: %s %j',
+    async (type, value) => {
+      const { sql } = database;
+      const refused = sql.unsafe(`select $1::${type}[] as array`, [[value]] as never[], {
+        prepare: true,
+      });
+      const beside = [1, 2, 3].map((n) => sql`select ${[String(n)]}::bigint[] as array`);
+      const [outcome, ...answers] = await Promise.allSettled([refused, ...beside]);
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: { code: type === 'text' ? '22021' : '22P03' },
+      });
+      expect(answers).toMatchObject(
+        [1n, 2n, 3n].map((n) => ({ status: 'fulfilled', value: [{ array: [n] }] })),
+      );
+    },
+  );
+
+  test('a text that looks like a mark is refused', async () => {
+    const statement = database.sql`select ${'\0' + '0'}::text as text, ${['a']}::text[] as array`;
+    await expect(statement).rejects.toMatchObject({ code: '22021' });
   });
 });

@@ -1,10 +1,10 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import postgres, { type Sql } from 'postgres';
 import { limits } from '../limits.ts';
 import { arrayTypes } from './arrays.ts';
+import { OutgoingArrays } from './outgoing-arrays.ts';
+import { changeWrites, connectPlain, connectSecurely, reportLoss, tlsModeOf } from './socket.ts';
 
-/** int8 is bigint everywhere: money and stock must not pass through a double. */
-const types = { bigint: postgres.BigInt, ...arrayTypes };
 /** What statements take and give beyond the types that the driver knows by itself. */
 export type Types = { bigint: bigint };
 
@@ -36,6 +36,10 @@ export type ClientOptions = Omit<postgres.Options<Record<string, never>>, 'types
 /** Connects with the first statement. That fails when there is no server; the next one tries again. */
 export function openClient(url: string, options: ClientOptions): Client {
   let isLost = false;
+  const tlsMode = tlsModeOf(url);
+  const arrays = new OutgoingArrays();
+  // int8 is bigint everywhere: money and stock must not pass through a double.
+  const types = { bigint: postgres.BigInt, ...arrayTypes(arrays) };
   const client: Client = {
     sql: postgres(url, {
       ...options,
@@ -43,6 +47,7 @@ export function openClient(url: string, options: ClientOptions): Client {
       fetch_types: false,
       max: 1,
       max_lifetime: null,
+      ssl: false,
       // Documented, but missing from the driver's types.
       ...{ socket: open },
     }) as unknown as Sql<Types>,
@@ -56,63 +61,34 @@ export function openClient(url: string, options: ClientOptions): Client {
     end: () => client.sql.end({ timeout: isLost ? 0 : limits.databaseEndMsMax / 1000 }),
   };
 
-  function open({ host, port, path }: Address): Socket {
+  async function open({ host, port, path }: DriverOptions): Promise<Socket> {
     if (isLost) throw new ConnectionLost();
-    const socket = new ClientSocket(() => {
+    const address = { host: host[0]!, port: port[0]!, path };
+    let socket: Socket;
+    if (path || tlsMode === 'disable') socket = connectPlain(address);
+    else {
+      try {
+        socket = await connectSecurely(address, tlsMode);
+      } catch (error) {
+        // The driver waits for ever for a socket that it was not given.
+        isLost = true;
+        throw error;
+      }
+    }
+    reportLoss(socket, () => {
       isLost = true;
       client.onLost(new ConnectionLost());
     });
-    return path ? socket.connect(path) : socket.connect(port[0]!, host[0]!);
+    changeWrites(socket, (messages) => arrays.fill(messages));
+    return socket;
   }
 
   return client;
 }
 
 /** What the driver has read from the URL. */
-interface Address {
+interface DriverOptions {
   host: string[];
   port: number[];
-  /** Of a socket in the file system. */
   path?: string | false;
-}
-
-/**
- * A socket that reports its loss once. Node reports an error first and the close a little later; in between the driver
- * takes the connection for a good one. Until it is up it reports errors like any other. Statements that the driver
- * writes in one turn leave in one piece: a write is a tenth of what a statement costs.
- */
-class ClientSocket extends Socket {
-  #isUp = false;
-  #isGathering = false;
-  readonly #onLost: () => void;
-
-  constructor(onLost: () => void) {
-    super();
-    this.#onLost = onLost;
-    this.once('connect', () => {
-      this.#isUp = true;
-    });
-    this.setNoDelay();
-  }
-
-  override write(chunk: never, encoding?: never, callback?: never): boolean {
-    if (!this.#isGathering) {
-      this.#isGathering = true;
-      this.cork();
-      process.nextTick(() => {
-        this.#isGathering = false;
-        this.uncork();
-      });
-    }
-    return super.write(chunk, encoding, callback);
-  }
-
-  override emit(event: string | symbol, ...args: unknown[]): boolean {
-    if (!this.#isUp) return super.emit(event, ...args);
-    if (event === 'error') return true;
-    if (event !== 'close') return super.emit(event, ...args);
-    this.#onLost();
-    // The driver fails what is under way only when the close comes without an error.
-    return super.emit('close', false);
-  }
 }
